@@ -1,0 +1,1 @@
+"""How to act: agents, models, runs and reports."""

@@ -1,0 +1,1 @@
+"""Gymnasium environments: episodes, spaces, rewards, registration."""

@@ -1,0 +1,1 @@
+"""Tasks and their sources, sandboxes, workspaces, test runners and the one scorer."""

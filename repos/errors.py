@@ -1,0 +1,72 @@
+"""Errors that a person sees as one sentence, and the exit status each one means."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class RepoGymError(Exception):
+    """Bad input or a missing part: one clear sentence that says what to do.
+
+    The command line prints the message without a traceback and exits with `exit_status`.
+    """
+
+    exit_status: int = 2
+
+
+class UnknownNameError(RepoGymError):
+    """A name that is not known, with the nearest names that are."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
+        """Build the sentence.
+
+        Args:
+            kind: What the name should have been, for example "suite".
+            name: The name that was given.
+            known: All the names that would have worked.
+            hint: A further sentence, for example how to list all names.
+        """
+        self.kind = kind
+        self.name = name
+        self.known = sorted(known)
+        near = difflib.get_close_matches(name, self.known, n=3, cutoff=0.5)
+        if near:
+            did_you_mean = f" Did you mean {' or '.join(repr(n) for n in near)}?"
+        elif self.known and len(self.known) <= 12:
+            did_you_mean = f" Known: {', '.join(self.known)}."
+        else:
+            did_you_mean = ""
+        super().__init__(f"Unknown {kind} {name!r}.{did_you_mean}{' ' + hint if hint else ''}")
+
+
+class MissingExtraError(RepoGymError):
+    """An optional part of RepoGym that is not installed."""
+
+    def __init__(self, extra: str, package: str, what: str) -> None:
+        """Name the extra that brings `package`, which `what` needs."""
+        self.extra = extra
+        super().__init__(
+            f"{what} needs the package {package}: install it with `pip install 'repogym[{extra}]'`."
+        )
+
+
+class RecordError(RepoGymError):
+    """A record (task, suite, manifest) that does not follow its schema."""
+
+
+class NotPreparedError(RepoGymError):
+    """A task that is not prepared, where preparing is not possible (REPOGYM_OFFLINE=1)."""
+
+
+class SandboxUnavailableError(RepoGymError):
+    """No sandbox of the wished kind runs on this machine; the message holds the remedy."""
+
+
+class InfrastructureError(RepoGymError):
+    """Something outside the task and the agent failed (no memory, a dead sandbox, an index).
+
+    Never a score of 0: counted apart and retried.
+    """
+
+    exit_status = 3

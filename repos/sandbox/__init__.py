@@ -1,0 +1,1 @@
+"""Where processes of a task run: one protocol, several back ends."""

@@ -1,0 +1,1 @@
+"""What an agent may do in a workspace: each tool one typed function with a schema."""
