@@ -1,0 +1,1 @@
+"""Models: chat messages and tool schemas in, text and tool calls out."""

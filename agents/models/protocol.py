@@ -1,0 +1,83 @@
+"""What a model is: messages and tool schemas in, one reply out, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+
+@dataclass(frozen=True)
+class ModelToolCall:
+    """A tool call as a model wrote it; `arguments` is raw JSON text."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True)
+class Message:
+    """One chat message in the OpenAI roles."""
+
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str
+    tool_calls: tuple[ModelToolCall, ...] = ()
+    tool_call_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What one or more calls used; cost in USD."""
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: float = 0.0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.calls + other.calls,
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.cost_usd + other.cost_usd,
+        )
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A model's answer."""
+
+    text: str
+    tool_calls: tuple[ModelToolCall, ...] = ()
+    usage: Usage = Usage()
+    reasoning: str = ""
+    finish_reason: str = ""
+
+
+class Model(Protocol):
+    """Answers chat messages; any thread may call it."""
+
+    name: str
+
+    def complete(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[Mapping[str, Any]] = (),
+        *,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+    ) -> Reply:
+        """Answer.
+
+        Args:
+            messages: The whole conversation.
+            tools: Tool schemas in OpenAI function form.
+            temperature: Sampling temperature; None is the model's default.
+            max_tokens: Bound of the reply.
+
+        Raises:
+            BudgetExceededError: The call could cost more than what is left.
+            InfrastructureError: The provider did not answer after retries.
+        """
+        ...
