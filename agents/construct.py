@@ -1,0 +1,97 @@
+"""Loading a class by its dotted path and calling it with the arguments it takes."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from repos.errors import RepoGymError, UnknownNameError
+
+
+def load(path: str, kind: str) -> Any:
+    """Import `package.module:Name`; the current folder is importable.
+
+    Args:
+        path: The dotted path.
+        kind: What it should be, for messages ("agent").
+
+    Raises:
+        RepoGymError: The module cannot be imported.
+        UnknownNameError: The module has no such name.
+    """
+    module_name, _, attribute = path.partition(":")
+    if not module_name or not attribute:
+        raise RepoGymError(f"{kind} {path!r}: write package.module:Class.")
+    here = str(Path.cwd())
+    if here not in sys.path and "" not in sys.path:
+        sys.path.append(here)
+    try:
+        value: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise RepoGymError(
+            f"{kind} {path!r}: there is no module {error.name!r} here or on PYTHONPATH "
+            f"(looked from {here})."
+        ) from error
+    except Exception as error:
+        raise RepoGymError(
+            f"{kind} {path!r}: importing {module_name} failed: {type(error).__name__}: {error}"
+        ) from error
+    for part in attribute.split("."):
+        if not hasattr(value, part):
+            names = [name for name in vars(value) if not name.startswith("_")]
+            raise UnknownNameError(f"{kind} in {module_name}", attribute, names)
+        value = getattr(value, part)
+    return value
+
+
+def requires(target: Callable[..., Any], name: str) -> bool:
+    """Return whether `target` has a parameter `name` without a default."""
+    parameter = inspect.signature(target).parameters.get(name)
+    return parameter is not None and parameter.default is parameter.empty
+
+
+def build(
+    target: Callable[..., Any],
+    kind: str,
+    option: str,
+    args: Mapping[str, Any],
+    offered: Mapping[str, Any],
+) -> Any:
+    """Call `target` with the user's `args` and those of `offered` that it takes by name.
+
+    Args:
+        target: A class or a factory.
+        kind: Its kind and name, for messages ("agent planner").
+        option: The command-line option that `args` came from, for messages.
+        args: What the user asked for; each must be taken.
+        offered: What the house can give (`model`, `seed`); only what is taken is given.
+
+    Raises:
+        UnknownNameError: `target` does not take one of `args`.
+        RepoGymError: A parameter without a default is missing, or a value does not fit.
+    """
+    parameters = inspect.signature(target).parameters
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    named = {
+        name
+        for name, p in parameters.items()
+        if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+    }
+    for name in args:
+        if name not in named and not open_ended:
+            known = named - set(offered)
+            hint = "" if known else f"The {kind} takes none."
+            raise UnknownNameError(f"{option} of the {kind}", name, known, hint)
+    given = {name: value for name, value in offered.items() if name in named}
+    given.update(args)
+    for name, p in parameters.items():
+        if p.default is p.empty and name in named and name not in given:
+            raise RepoGymError(f"The {kind} needs {name}: give {option} {name}=VALUE.")
+    try:
+        return target(**given)
+    except (TypeError, ValueError) as error:
+        raise RepoGymError(f"The {kind} cannot be made: {error}") from error

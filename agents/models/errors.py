@@ -1,0 +1,24 @@
+"""What can go wrong between an agent and a model."""
+
+from __future__ import annotations
+
+from repos.errors import InfrastructureError, RepoGymError
+
+
+class BudgetExceededError(RepoGymError):
+    """A call could cost more than what is left of the budget; it was not made.
+
+    Agents end the episode with the reason "cost" and the diff as it stands is scored.
+    """
+
+
+class ContextWindowError(RepoGymError):
+    """The conversation is longer than the model can read; shorten it and ask again."""
+
+
+class ModelRequestError(RepoGymError):
+    """The provider refuses the request for good (unknown model, no key, bad parameter)."""
+
+
+class ModelUnavailableError(InfrastructureError):
+    """The provider did not answer usefully after all retries."""

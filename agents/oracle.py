@@ -1,0 +1,21 @@
+"""The agent that knows the answer: every task that it does not resolve is broken."""
+
+from __future__ import annotations
+
+from envs.episode import Episode, ToolCall
+
+
+class Oracle:
+    """Applies the reference patch and submits; needs a privileged environment."""
+
+    requires_model = False
+    privileged = True
+
+    def run(self, episode: Episode) -> None:
+        """Apply the reference patch and submit.
+
+        Raises:
+            RepoGymError: The environment was not made with `privileged=True`.
+        """
+        episode.env.unwrapped.apply_reference()  # type: ignore[attr-defined]
+        episode.step(ToolCall("submit"))

@@ -1,0 +1,101 @@
+"""Agents by name: the built-in ones, and anyone's by its dotted path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agents.base import Agent, as_agent
+from agents.construct import build, load, requires
+from agents.models.protocol import Model
+from repos.errors import RepoGymError, UnknownNameError
+
+
+@dataclass(frozen=True)
+class AgentInfo:
+    """What is known of a built-in agent without importing it."""
+
+    path: str
+    summary: str
+    requires_model: bool = False
+    privileged: bool = False
+
+
+BUILT_IN: Mapping[str, AgentInfo] = {
+    "planner": AgentInfo(
+        "agents.planner:Planner",
+        "understand, plan, localise, edit, test, reflect and refine",
+        requires_model=True,
+    ),
+    "react": AgentInfo("agents.react:React", "a plain tool loop", requires_model=True),
+    "oracle": AgentInfo(
+        "agents.oracle:Oracle", "applies the reference patch (sanity check: 100%)", privileged=True
+    ),
+    "noop": AgentInfo("agents.noop:Noop", "submits at once (sanity check: 0%)"),
+    "random": AgentInfo("agents.random:Random", "seeded random actions"),
+}
+
+
+def make_agent(
+    name: str,
+    model: Model | None = None,
+    seed: int = 0,
+    args: Mapping[str, Any] | None = None,
+) -> Agent:
+    """Make an agent.
+
+    Args:
+        name: A built-in name, or `package.module:Class` (also a factory function); the
+            current folder is importable.
+        model: Given to agents whose constructor takes `model`.
+        seed: Given to agents whose constructor takes `seed`.
+        args: Further keyword arguments of the constructor (`--agent-arg`).
+
+    Raises:
+        UnknownNameError: No such agent, or an argument that it does not take.
+        RepoGymError: It needs a model and got none, or it cannot be imported or made.
+    """
+    target = _target(name)
+    if model is None and needs_model(name):
+        raise RepoGymError(f"The agent {name} needs a model: name one with --model.")
+    offered: dict[str, Any] = {"seed": seed}
+    if model is not None:
+        offered["model"] = model
+    return as_agent(build(target, f"agent {name}", "--agent-arg", args or {}, offered), name)
+
+
+def needs_model(name: str) -> bool:
+    """Return whether the agent `name` has to be given a model.
+
+    Raises:
+        UnknownNameError: No such agent.
+        RepoGymError: It cannot be imported.
+    """
+    if name in BUILT_IN:
+        return BUILT_IN[name].requires_model
+    target = _target(name)
+    declared = getattr(target, "requires_model", None)
+    return requires(target, "model") if declared is None else bool(declared)
+
+
+def privileged(name: str) -> bool:
+    """Return whether the agent `name` sees the reference patch.
+
+    Raises:
+        UnknownNameError: No such agent.
+        RepoGymError: It cannot be imported.
+    """
+    if name in BUILT_IN:
+        return BUILT_IN[name].privileged
+    return bool(getattr(_target(name), "privileged", False))
+
+
+def _target(name: str) -> Any:
+    if name in BUILT_IN:
+        return load(BUILT_IN[name].path, "agent")
+    if ":" not in name:
+        raise UnknownNameError(
+            "agent", name, BUILT_IN, "An agent of your own is named package.module:Class."
+        )
+    return load(name, "agent")
