@@ -122,6 +122,9 @@ class TaskSpec(Record):
         date: When the fix was published (ISO).
         licence: SPDX expression or the package's own words.
         labels: Free facts for listings (bug class, lines changed).
+        symptom: What failing looks like from outside (exception, message, frames in the
+            package itself); preparing appends it to the statement.
+        canaries: "plain" where the reference patch itself trips the equality canaries.
     """
 
     schema_version: Literal[1] = 1
@@ -138,6 +141,8 @@ class TaskSpec(Record):
     date: str = ""
     licence: str = ""
     labels: dict[str, str] = Field(default_factory=dict)
+    symptom: str = ""
+    canaries: Literal["full", "plain"] = "full"
 
 
 class PublicTask(Record):

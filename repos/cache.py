@@ -1,0 +1,112 @@
+"""The cache: content-addressed folders that appear whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import platform
+import shutil
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from repos.errors import RepoGymError
+
+
+def cache_root() -> Path:
+    """Return the cache folder: `REPOGYM_CACHE`, else `repogym` in the user's cache folder."""
+    named = os.environ.get("REPOGYM_CACHE")
+    if named:
+        return Path(named).expanduser().absolute()
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "repogym"
+
+
+def offline() -> bool:
+    """Whether `REPOGYM_OFFLINE` forbids fetching anything."""
+    return os.environ.get("REPOGYM_OFFLINE", "") not in ("", "0")
+
+
+def platform_key() -> str:
+    """Return a short key of what binaries here depend on: OS, architecture, libc, Python build."""
+    facts = "|".join(
+        (
+            sys.platform,
+            platform.machine(),
+            "-".join(platform.libc_ver()),
+            sys.version,
+            str(sysconfig.get_config_var("EXT_SUFFIX")),
+            str(Path(sys.base_prefix).resolve()),
+            "root" if os.geteuid() == 0 else "user",
+        )
+    )
+    return hashlib.sha256(facts.encode()).hexdigest()[:12]
+
+
+@contextlib.contextmanager
+def locked(name: str) -> Iterator[None]:
+    """Hold an exclusive lock between processes; freed by the kernel when its holder dies."""
+    folder = _writable(cache_root() / "locks")
+    path = folder / hashlib.sha256(name.encode()).hexdigest()[:32]
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _writable(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RepoGymError(
+            f"The cache folder {folder} can't be made ({error.strerror}): "
+            "set REPOGYM_CACHE to a folder that you may write to."
+        ) from error
+    return folder
+
+
+def publish(relative: str, build: Callable[[Path], None]) -> Path:
+    """Return the folder `relative` of the cache, building it first where it is missing.
+
+    Two processes that ask at once build once; a build that is killed leaves nothing at
+    the final place.
+
+    Args:
+        relative: POSIX path below the cache root; holds every fact the content depends on.
+        build: Fills an empty folder.
+    """
+    final = cache_root() / relative
+    if final.is_dir():
+        return final
+    with locked(relative):
+        if final.is_dir():
+            return final
+        _writable(final.parent)
+        stale = f".{final.name}."
+        for leftover in final.parent.iterdir():
+            if leftover.name.startswith(stale):
+                remove_tree(leftover)
+        work = Path(tempfile.mkdtemp(prefix=stale, dir=final.parent))
+        try:
+            work.chmod(0o755)
+            build(work)
+            work.rename(final)
+        except BaseException:
+            remove_tree(work)
+            raise
+    return final
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder even where its folders are read-only."""
+
+    def _retry(function: Callable[..., object], name: str, _: object) -> None:
+        Path(name).parent.chmod(0o700)
+        with contextlib.suppress(OSError):
+            Path(name).chmod(0o700)
+        function(name)
+
+    shutil.rmtree(path, onerror=_retry) if path.exists() else None

@@ -1,0 +1,80 @@
+"""Runs inside the sandbox: pytest as a developer would run it, with a record of each test.
+
+Usage: python develop.py CONFIG.json; the config names the file for the records, pytest's
+arguments and, where coverage is asked for, the folder that holds the coverage package.
+"""
+
+import json
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def main():
+    """Run pytest and append JSON lines to the records file."""
+    with open(sys.argv[1], encoding="utf-8") as handle:
+        config = json.load(handle)
+    os.remove(sys.argv[1])
+    sys.path[:] = [p for p in sys.path if p and os.path.abspath(p) != HERE]
+    sys.path.append(HERE)
+    cover = None
+    if config["coverage"]:
+        sys.path.append(config["coverage"])
+        import coverage
+
+        cover = coverage.Coverage(
+            data_file=None,
+            source=[os.getcwd()],
+            config_file=False,
+            messages=False,
+        )
+    import pytest
+    import recorder
+
+    out = open(config["records"], "a", encoding="utf-8")  # noqa: SIM115
+
+    def emit(record):
+        out.write(json.dumps(record) + "\n")
+        out.flush()
+
+    class Contexts:
+        """Tells coverage which test runs."""
+
+        @pytest.hookimpl(wrapper=True, tryfirst=True)
+        def pytest_runtest_protocol(self, item):
+            cover.switch_context(item.nodeid)
+            try:
+                return (yield)
+            finally:
+                cover.switch_context("")
+
+    plugins = [recorder.Recorder(emit)]
+    if cover is not None:
+        plugins.append(Contexts())
+        cover.start()
+    status = int(pytest.main(config["args"], plugins=plugins))
+    if cover is not None:
+        cover.stop()
+        data = cover.get_data()
+        root = os.getcwd() + os.sep
+        for path in sorted(data.measured_files()):
+            by_line = data.contexts_by_lineno(path)
+            tests = {}
+            for line, contexts in by_line.items():
+                for context in contexts:
+                    tests.setdefault(context, []).append(line)
+            name = path[len(root) :] if path.startswith(root) else path
+            for test in sorted(tests):
+                lines = sorted(tests[test])
+                emit({"kind": "coverage", "id": test, "file": name, "lines": lines})
+    emit({"kind": "end", "status": status})
+    out.close()
+    return status
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

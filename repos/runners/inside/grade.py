@@ -1,0 +1,127 @@
+"""Runs inside the sandbox: pytest under a supervisor that owns the results.
+
+The supervisor (this process) is not dumpable, so processes of its own user can neither
+read its memory nor open its descriptors. It forks the process that runs pytest, gives it
+a random key, and accepts only records that carry a valid HMAC with a running number.
+It reads the config as one JSON object from standard input and prints one JSON object.
+The code under test shares the tested process: see docs/threat-model.md for what that means.
+"""
+
+import ctypes
+import hashlib
+import hmac
+import json
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PR_SET_DUMPABLE = 4
+
+
+def tested(config, key, pipe):
+    """Run pytest; write signed records to `pipe`. Never returns to the supervisor's code."""
+    sign = hmac.new(key, digestmod=hashlib.sha256)
+    del key
+    dumps, write, copy = json.dumps, os.write, sign.copy
+    count = [0]
+
+    def emit(record):
+        body = dumps([count[0], record]).encode()
+        count[0] += 1
+        mac = copy()
+        mac.update(body)
+        line = mac.hexdigest().encode() + b" " + body + b"\n"
+        while line:
+            line = line[write(pipe, line) :]
+
+    sys.argv = ["pytest"]
+    sys.path[:] = [p for p in sys.path if p and os.path.abspath(p) != HERE]
+    for module in ("pytest", "_pytest.assertion.rewrite", "_pytest.python", "_pytest.unittest"):
+        __import__(module)
+    import pytest
+
+    sys.path.append(HERE)
+    import recorder
+
+    sys.path.remove(HERE)
+
+    hashes = config["hashes"]
+    fresh = open, hashlib.sha256
+
+    class Guard:
+        """Checks that each protected test file is the one the scorer laid there."""
+
+        def intact(self, path):
+            wanted = hashes.get(path)
+            if wanted is None:
+                return True
+            with fresh[0](path, "rb") as handle:
+                return fresh[1](handle.read()).hexdigest() == wanted
+
+        @pytest.hookimpl(wrapper=True, tryfirst=True)
+        def pytest_pycollect_makemodule(self, module_path):
+            path = str(module_path)
+            if not self.intact(path):
+                emit({"kind": "tampered", "id": path})
+            return (yield)
+
+        @pytest.hookimpl(wrapper=True, tryfirst=True)
+        def pytest_collection_finish(self):
+            for path in hashes:
+                try:
+                    if not self.intact(path):
+                        emit({"kind": "tampered", "id": path})
+                except OSError:
+                    emit({"kind": "tampered", "id": path})
+            return (yield)
+
+    status = pytest.main(config["args"], plugins=[recorder.Recorder(emit), Guard()])
+    emit({"kind": "end", "status": int(status)})
+
+
+def supervise(config):
+    """Run the tests in a child; return its records and whether anything was forged."""
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    key = os.urandom(32)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        null = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(null, 0)
+        os.dup2(2, 1)
+        try:
+            tested(config, key, writing)
+        finally:
+            os._exit(0)
+    os.close(writing)
+    records, forged, expected, left = [], 0, 0, config["max_bytes"]
+    with os.fdopen(reading, "rb") as lines:
+        while left > 0:
+            line = lines.readline(left + 1)
+            if not line:
+                break
+            left -= len(line)
+            mac, _, body = line.rstrip(b"\n").partition(b" ")
+            wanted = hmac.new(key, body, hashlib.sha256).hexdigest().encode()
+            if not hmac.compare_digest(mac, wanted):
+                forged += 1
+                continue
+            number, record = json.loads(body)
+            if number != expected:
+                forged += 1
+                continue
+            expected += 1
+            records.append(record)
+            if record["kind"] == "end":
+                break
+    os.kill(child, 9)
+    os.waitpid(child, 0)
+    return {"records": records, "forged": forged, "overflow": left <= 0}
+
+
+if __name__ == "__main__":
+    result = supervise(json.load(sys.stdin))
+    sys.stdout.write(json.dumps(result))
+    sys.stdout.flush()
+    os._exit(0)

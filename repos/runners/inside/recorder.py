@@ -1,0 +1,86 @@
+"""Runs inside the sandbox: turns pytest's hooks into one plain record a test.
+
+Standard library and pytest only; imported by `develop.py` and `grade.py`.
+"""
+
+import re
+
+ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
+RANK = {"passed": 0, "xpassed": 1, "skipped": 2, "xfailed": 3, "failed": 4, "error": 5}
+
+
+def one_line(text, limit=400):
+    """Return the first line of a message, addresses blanked, cut to `limit` characters."""
+    line = ADDRESS.sub("0x…", str(text).strip().split("\n", 1)[0])
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def frames(longrepr, rootdir):
+    """Return the traceback as short lines `path:line in function: source`, oldest first."""
+    entries = getattr(getattr(longrepr, "reprtraceback", None), "reprentries", None)
+    if not entries:
+        return ADDRESS.sub("0x…", str(longrepr))[-1500:]
+    lines = []
+    for entry in entries:
+        place = getattr(entry, "reprfileloc", None)
+        if place is None:
+            continue
+        source = [x[1:].strip() for x in getattr(entry, "lines", ()) if x.startswith(">")]
+        text = source[-1] if source else ""
+        lines.append("%s:%s: %s" % (str(place.path), place.lineno, text))
+    crash = getattr(longrepr, "reprcrash", None)
+    message = str(crash.message) if crash is not None else ""
+    body = "\n".join(lines[:3] + ["…"] + lines[-12:] if len(lines) > 15 else lines)
+    return ADDRESS.sub("0x…", body + "\n" + message[:1500])
+
+
+class Recorder:
+    """Collects one record a test and passes it to `emit` when the test is over."""
+
+    def __init__(self, emit):
+        """`emit` takes a JSON-able dict."""
+        self.emit = emit
+        self.open = {}
+
+    def pytest_runtest_logreport(self, report):
+        """Fold the three phases (and subtests) of a test into its worst status."""
+        record = self.open.setdefault(
+            report.nodeid,
+            {"kind": "test", "id": report.nodeid, "status": "passed", "seconds": 0.0},
+        )
+        record["seconds"] += report.duration
+        status = "passed"
+        if report.failed:
+            status = "failed" if report.when == "call" else "error"
+        elif report.skipped:
+            status = "xfailed" if hasattr(report, "wasxfail") else "skipped"
+        elif hasattr(report, "wasxfail"):
+            status = "xpassed"
+        if RANK[status] > RANK[record["status"]]:
+            record["status"] = status
+            if report.failed:
+                crash = getattr(report.longrepr, "reprcrash", None)
+                text = crash.message if crash is not None else report.longrepr
+                record["message"] = one_line(text)
+                record["traceback"] = frames(report.longrepr, None)
+            elif report.skipped:
+                reason = getattr(report, "wasxfail", "") or report.longrepr
+                record["message"] = one_line(reason[2] if isinstance(reason, tuple) else reason)
+
+    def pytest_runtest_logfinish(self, nodeid):
+        """Emit the test's record."""
+        record = self.open.pop(nodeid, None)
+        if record is not None:
+            self.emit(record)
+
+    def pytest_collectreport(self, report):
+        """Emit an error that kept a file from being collected."""
+        if report.failed:
+            text = str(report.longrepr)
+            self.emit(
+                {
+                    "kind": "collect",
+                    "id": report.nodeid,
+                    "message": ADDRESS.sub("0x…", text)[-2500:],
+                }
+            )

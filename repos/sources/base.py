@@ -1,0 +1,59 @@
+"""What every task source hands to preparing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class BuiltFiles:
+    """The files of one task, on the host, before any layer is made of them.
+
+    Attributes:
+        base: The repository as the agent gets it.
+        hidden: Test files as scoring lays them over the base (same relative paths).
+        removed: Test files of the base that the fix deletes.
+        reference: The reference patch, `git apply`-able to the base.
+        statement: The problem in Markdown, without the symptom section that preparing may add.
+        held_out: Further test files for unmasking false successes, or None.
+        repository: Package or repository name.
+        base_revision: Version or commit of the base.
+    """
+
+    base: Path
+    hidden: Path
+    removed: tuple[str, ...]
+    reference: bytes
+    statement: str
+    held_out: Path | None
+    repository: str
+    base_revision: str
+
+    def save(self, folder: Path) -> None:
+        """Write what is not a folder of its own beside the folders in `folder`."""
+        (folder / "reference.patch").write_bytes(self.reference)
+        facts = {
+            "removed": list(self.removed),
+            "statement": self.statement,
+            "repository": self.repository,
+            "base_revision": self.base_revision,
+        }
+        (folder / "facts.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> BuiltFiles:
+        """Read what `save` wrote; the folders are `base`, `hidden` and `heldout`."""
+        facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+        held_out = folder / "heldout"
+        return cls(
+            base=folder / "base",
+            hidden=folder / "hidden",
+            removed=tuple(facts["removed"]),
+            reference=(folder / "reference.patch").read_bytes(),
+            statement=facts["statement"],
+            held_out=held_out if held_out.is_dir() else None,
+            repository=facts["repository"],
+            base_revision=facts["base_revision"],
+        )
