@@ -1,1 +1,26 @@
-"""Gymnasium environments: episodes, spaces, rewards, registration."""
+"""Gymnasium environments: episodes, spaces, rewards, registration.
+
+The names below are imported when first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_HOMES = {
+    "Episode": "envs.episode",
+    "RepoEnv": "envs.env",
+    "ToolCall": "envs.episode",
+    "fork": "envs.forking",
+    "make": "envs.registration",
+    "register_all": "envs.registration",
+}
+
+__all__ = ["Episode", "RepoEnv", "ToolCall", "fork", "make", "register_all"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'envs' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

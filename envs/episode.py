@@ -88,7 +88,7 @@ class Episode:
 
     def fork(self) -> Episode:
         """Return an independent episode that goes on from this state."""
-        from envs.fork import fork
+        from envs.forking import fork
 
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__)
