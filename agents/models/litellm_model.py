@@ -1,0 +1,312 @@
+"""Any model that LiteLLM reaches: retries, time-outs, token and cost accounting."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from agents.models.budget import Budget
+from agents.models.errors import ContextWindowError, ModelRequestError, ModelUnavailableError
+from agents.models.litellm_setup import litellm
+from agents.models.pricing import Price, given_price, listed_price
+from agents.models.protocol import Message, Reply, Usage
+from agents.models.wire import to_wire, tool_calls_from_wire
+from repos.errors import RepoGymError
+
+DEFAULT_TIMEOUT_S = 300.0
+DEFAULT_RETRIES = 5
+DEFAULT_BACKOFF_S = 1.0
+DEFAULT_MAX_TOKENS = 16_384
+_LONGEST_WAIT_S = 60.0
+
+# Arguments that the house sets itself.
+_RESERVED = ("model", "messages", "tools", "stream", "n", "num_retries", "max_retries")
+
+
+class LiteLLMModel:
+    """A model behind LiteLLM; any thread may call it.
+
+    Attributes:
+        name: What reports call it.
+        price: Its price, or None where nobody knows it (its calls then count as free).
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        api_base: str | None = None,
+        args: Mapping[str, Any] | None = None,
+        budget: Budget | None = None,
+        price: tuple[float, float] | None = None,
+        label: str | None = None,
+    ) -> None:
+        """Check everything that can be checked without a call.
+
+        Args:
+            model: LiteLLM's name of the model. With `api_base` a name without a provider
+                that LiteLLM knows is taken as an OpenAI-compatible endpoint's.
+            api_base: Address of the endpoint; None is the provider's own.
+            args: `timeout` (seconds a call), `retries`, `backoff_s` (the first wait between
+                retries), `max_tokens` (bound of a reply, also the budget's worst case);
+                everything else goes to `litellm.completion`.
+            budget: Limit that all calls together keep to.
+            price: USD per million prompt and completion tokens; None asks LiteLLM's table.
+            label: Name in reports; None is `model`.
+
+        Raises:
+            RepoGymError: A bad argument, an unknown provider, a missing key, or a budget
+                with an unknown price.
+        """
+        options = dict(args or {})
+        for name in _RESERVED:
+            if name in options:
+                raise RepoGymError(f"--model-arg {name} is set by RepoGym: leave it out.")
+        self.name = label or model
+        self.timeout_s = _number(options, "timeout", DEFAULT_TIMEOUT_S, least=0.001)
+        self.retries = int(_number(options, "retries", DEFAULT_RETRIES))
+        self.backoff_s = _number(options, "backoff_s", DEFAULT_BACKOFF_S)
+        self._max_tokens = int(_number(options, "max_tokens", 0, least=1)) or None
+        self._options = options
+        self._api_base = api_base
+        self._budget = budget
+        self._model = _resolve(model, api_base)
+        if api_base is None:
+            _check_key(self._model, options)
+        elif "api_key" not in options and not _key_is_set(self._model):
+            # Local servers ask for no key, their clients for one.
+            options["api_key"] = "none"
+        self.price: Price | None = given_price(price) if price else listed_price(self._model)
+        if budget is not None and self.price is None:
+            raise RepoGymError(
+                f"The price of {model} is unknown, so --budget cannot hold: give it with "
+                "--price IN,OUT (USD per million prompt and completion tokens)."
+            )
+        # Tokens that the provider billed per token counted here: the most seen so far.
+        self._ratio: float | None = None
+        self._lock = threading.Lock()
+
+    def complete(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[Mapping[str, Any]] = (),
+        *,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+    ) -> Reply:
+        """Answer; see `Model.complete`.
+
+        Raises:
+            BudgetExceededError: The call could cost more than what is left.
+            ContextWindowError: The conversation is too long for the model.
+            ModelRequestError: The provider refuses the request for good.
+            ModelUnavailableError: No useful answer after all retries.
+        """
+        request: dict[str, Any] = {
+            **self._options,
+            "model": self._model,
+            "messages": to_wire(messages),
+            "max_tokens": max_tokens or self._default_max_tokens(),
+            "timeout": self.timeout_s,
+            "num_retries": 0,
+            "max_retries": 0,
+        }
+        if tools:
+            request["tools"] = [dict(tool) for tool in tools]
+        if temperature is not None:
+            request["temperature"] = temperature
+        if self._api_base is not None:
+            request["api_base"] = self._api_base
+        attempt = 0
+        while True:
+            try:
+                return self._call(request, len(messages))
+            except _RetryError as retry:
+                if attempt >= self.retries:
+                    raise ModelUnavailableError(
+                        f"The model {self.name} did not answer after {attempt + 1} attempts: "
+                        f"{retry.reason}"
+                    ) from retry.__cause__
+                wait = min(_LONGEST_WAIT_S, self.backoff_s * 2**attempt)
+                # Jitter keeps many workers from coming back at the same moment.
+                wait *= 0.5 + random.random() / 2
+                time.sleep(min(_LONGEST_WAIT_S, max(wait, retry.after_s)))
+                attempt += 1
+
+    def _call(self, request: dict[str, Any], turn: int) -> Reply:
+        counted = 0
+        reservation: int | None = None
+        if self._budget is not None:
+            assert self.price is not None
+            counted = self._count(request)
+            worst = self.price.worst_usd(self._bound(request, counted), request["max_tokens"])
+            reservation = self._budget.reserve(worst)
+        cost: float | None = None
+        try:
+            try:
+                response = litellm().completion(**request)
+            except Exception as error:
+                if not _maybe_billed(error):
+                    cost = 0.0
+                raise self._translated(error) from error
+            usage = self._usage(response)
+            if usage is not None:
+                cost = usage.cost_usd
+                self._learn(counted, usage.prompt_tokens)
+            if not response.choices:
+                raise _RetryError("it sent a response without choices.")
+        finally:
+            if reservation is not None and self._budget is not None:
+                if cost is None:
+                    self._budget.settle_worst(reservation)
+                else:
+                    self._budget.settle(reservation, cost)
+        choice = response.choices[0]
+        message = choice.message
+        return Reply(
+            text=message.content or "",
+            tool_calls=tool_calls_from_wire(message.tool_calls, turn),
+            usage=usage or Usage(calls=1),
+            reasoning=getattr(message, "reasoning_content", None) or "",
+            finish_reason=choice.finish_reason or "",
+        )
+
+    def _usage(self, response: Any) -> Usage | None:
+        usage = getattr(response, "usage", None)
+        if usage is None:
+            return None
+        prompt, completion = usage.prompt_tokens or 0, usage.completion_tokens or 0
+        cost = self.price.cost_usd(prompt, completion, response) if self.price else 0.0
+        return Usage(1, prompt, completion, cost)
+
+    def _default_max_tokens(self) -> int:
+        if self._max_tokens is not None:
+            return self._max_tokens
+        row = litellm().model_cost.get(self._model, {})
+        most = row.get("max_output_tokens") if isinstance(row, dict) else None
+        self._max_tokens = min(DEFAULT_MAX_TOKENS, most or DEFAULT_MAX_TOKENS)
+        return self._max_tokens
+
+    def _count(self, request: Mapping[str, Any]) -> int:
+        return int(
+            litellm().token_counter(
+                model=self._model, messages=request["messages"], tools=request.get("tools")
+            )
+        )
+
+    def _bound(self, request: Mapping[str, Any], counted: int) -> int:
+        """Return an upper bound of the prompt's tokens as the provider will bill them.
+
+        A token is at least a byte, so the bytes are one; once the provider has billed a
+        call, its ratio to the count here, with a quarter on top, is a closer one.
+        """
+        text = json.dumps([request["messages"], request.get("tools")], ensure_ascii=False)
+        most = len(text.encode()) + 16
+        with self._lock:
+            ratio = self._ratio
+        return most if ratio is None else min(most, int(counted * ratio * 1.25) + 64)
+
+    def _learn(self, counted: int, billed: int) -> None:
+        if counted and billed:
+            with self._lock:
+                self._ratio = max(self._ratio or 0.0, billed / counted)
+
+    def _translated(self, error: Exception) -> Exception:
+        """Return the house's error for what LiteLLM raised."""
+        module = litellm()
+        status = getattr(error, "status_code", None)
+        words = " ".join(str(error).split())[:500]
+        if isinstance(error, module.ContextWindowExceededError) or status == 413:
+            return ContextWindowError(f"The conversation is too long for {self.name}: {words}")
+        if any(getattr(e, "code", None) == "insufficient_quota" for e in _chain(error)):
+            return ModelUnavailableError(f"The account behind {self.name} is used up: {words}")
+        if not isinstance(status, int) or status in (408, 409, 429) or status >= 500:
+            return _RetryError(words, _retry_after(error))
+        return ModelRequestError(f"The provider of {self.name} refused the request: {words}")
+
+
+class _RetryError(Exception):
+    """A failure after which the same request may succeed."""
+
+    def __init__(self, reason: str, after_s: float = 0.0) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.after_s = after_s
+
+
+def _number(options: dict[str, Any], name: str, default: float, least: float = 0) -> float:
+    if name not in options:
+        return default
+    value = options.pop(name)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = -1.0
+    if not number >= least:
+        raise RepoGymError(f"--model-arg {name}={value}: give a number, {least:g} or more.")
+    return number
+
+
+def _resolve(model: str, api_base: str | None) -> str:
+    module = litellm()
+    try:
+        module.get_llm_provider(model)
+    except module.BadRequestError as error:
+        if api_base is not None:
+            return f"openai/{model}"
+        raise RepoGymError(
+            f"Unknown model {model!r}: write symbolic, scripted:FILE.json or LiteLLM's "
+            "provider/model (anthropic/..., openai/..., ollama/...), or give --api-base."
+        ) from error
+    return model
+
+
+def _key_is_set(model: str) -> bool:
+    return bool(litellm().validate_environment(model)["keys_in_environment"])
+
+
+def _check_key(model: str, options: Mapping[str, Any]) -> None:
+    if "api_key" in options:
+        return
+    missing = litellm().validate_environment(model)["missing_keys"]
+    # Other providers have further ways to know their user (profiles, metadata servers).
+    if missing and all(name.endswith("_API_KEY") for name in missing):
+        raise RepoGymError(f"The model {model} needs a key: set {' or '.join(missing)}.")
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    seen = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _maybe_billed(error: BaseException) -> bool:
+    """Return whether the provider may have worked on the request.
+
+    An HTTP error status says that it did not, and so does a connection that never stood;
+    after a time-out or a broken connection nobody here knows.
+    """
+    import httpx
+
+    certain = (httpx.HTTPStatusError, httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+    return not any(isinstance(e, certain) for e in _chain(error))
+
+
+def _retry_after(error: BaseException) -> float:
+    for e in _chain(error):
+        for headers in (
+            getattr(e, "litellm_response_headers", None),
+            getattr(getattr(e, "response", None), "headers", None),
+        ):
+            try:
+                return max(0.0, float((headers or {})["retry-after"]))
+            except (KeyError, ValueError):
+                # Absent, or in the form of a date: the next place, or no hint.
+                continue
+    return 0.0

@@ -1,0 +1,225 @@
+"""A scripted model behind a real local endpoint in OpenAI chat-completions format.
+
+It stands where a provider would: LiteLLM talks to it over HTTP, so everything between an
+agent and the wire is exercised at no cost.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from agents.models.budget import Budget
+from agents.models.script import Fault, Script, ScriptedReply, read_script
+
+if TYPE_CHECKING:
+    from agents.models.litellm_model import LiteLLMModel
+
+
+class ScriptedServer:
+    """Serves a script on a free port of 127.0.0.1 until it is closed.
+
+    Attributes:
+        requests: The decoded bodies of all requests, in order of arrival.
+    """
+
+    def __init__(self, script: Script) -> None:
+        """Start serving."""
+        self.script = script
+        self.requests: list[dict[str, Any]] = []
+        self._attempts: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                server._answer(self)
+
+            def log_message(self, format: str, *args: Any) -> None:
+                """Keep the terminal for the run."""
+
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._http.daemon_threads = True
+        self._thread = threading.Thread(
+            target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def api_base(self) -> str:
+        """The address to give as `--api-base`."""
+        return f"http://127.0.0.1:{self._http.server_address[1]}/v1"
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()
+
+    def __enter__(self) -> ScriptedServer:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _answer(self, http: BaseHTTPRequestHandler) -> None:
+        body = http.rfile.read(int(http.headers.get("Content-Length", 0)))
+        if not http.path.endswith("/chat/completions"):
+            _send_error(http, 404, f"there is no {http.path} here")
+            return
+        try:
+            request = json.loads(body)
+            messages = request["messages"]
+            turn = sum(message["role"] == "assistant" for message in messages)
+            first = next((_text(m) for m in messages if m["role"] == "user"), "")
+        except (ValueError, KeyError, TypeError) as error:
+            _send_error(http, 400, f"not a chat-completions request: {error!r}")
+            return
+        with self._lock:
+            self.requests.append(request)
+            key = hashlib.sha256(json.dumps(messages).encode()).hexdigest()
+            attempt = self._attempts[key]
+            self._attempts[key] += 1
+        reply = self.script.reply(first, turn)
+        if reply is None:
+            _send_error(http, 400, f"the script has no reply for turn {turn} of this conversation")
+            return
+        if attempt < len(reply.faults) and self._fail(http, reply.faults[attempt]):
+            return
+        _send(http, 200, json.dumps(_completion(request, reply, key, turn)))
+
+    def _fail(self, http: BaseHTTPRequestHandler, fault: Fault) -> bool:
+        """Send the fault; returns whether that was the answer."""
+        if fault.delay_s:
+            time.sleep(fault.delay_s)
+        if fault.drop:
+            http.close_connection = True
+            return True
+        if fault.body is not None:
+            _send(http, 200, fault.body)
+            return True
+        if fault.status is not None:
+            _send_error(http, fault.status, fault.message, fault.code, fault.retry_after)
+            return True
+        return False
+
+
+def scripted_model(
+    file: str,
+    args: Mapping[str, Any],
+    *,
+    budget: Budget | None = None,
+    price: tuple[float, float] | None = None,
+) -> LiteLLMModel:
+    """Serve the script in `file` and return the model that talks to it.
+
+    The endpoint lives as long as the process. Without a price its tokens cost nothing.
+
+    Raises:
+        RepoGymError: A script that cannot be read, or bad arguments.
+    """
+    from agents.models.litellm_model import LiteLLMModel
+
+    server = ScriptedServer(read_script(Path(file)))
+    return LiteLLMModel(
+        "openai/scripted",
+        api_base=server.api_base,
+        args={"api_key": "scripted", **args},
+        budget=budget,
+        price=price or (0.0, 0.0),
+        label=f"scripted:{Path(file).name}",
+    )
+
+
+def _text(message: Mapping[str, Any]) -> str:
+    content = message.get("content") or ""
+    if isinstance(content, str):
+        return content
+    return "\n".join(part.get("text", "") for part in content)
+
+
+def _completion(
+    request: Mapping[str, Any], reply: ScriptedReply, key: str, turn: int
+) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": reply.content}
+    if reply.reasoning is not None:
+        message["reasoning_content"] = reply.reasoning
+    if reply.tool_calls:
+        message["tool_calls"] = [
+            {
+                "id": f"call_{turn}_{index}",
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.raw_arguments()},
+            }
+            for index, call in enumerate(reply.tool_calls)
+        ]
+    usage = reply.usage
+    prompt = usage.prompt_tokens
+    if prompt is None:
+        prompt = len(json.dumps(request["messages"], ensure_ascii=False)) // 4
+    completion = usage.completion_tokens
+    if completion is None:
+        completion = len(json.dumps(message, ensure_ascii=False)) // 4
+    return {
+        "id": f"chatcmpl-{key[:12]}",
+        "object": "chat.completion",
+        "created": 0,
+        "model": request.get("model", "scripted"),
+        "choices": [
+            {
+                "index": 0,
+                "message": message,
+                "finish_reason": reply.finish_reason
+                or ("tool_calls" if reply.tool_calls else "stop"),
+            }
+        ],
+        "usage": {
+            "prompt_tokens": prompt,
+            "completion_tokens": completion,
+            "total_tokens": prompt + completion,
+        },
+    }
+
+
+def _send(
+    http: BaseHTTPRequestHandler, status: int, text: str, headers: Mapping[str, str] | None = None
+) -> None:
+    data = text.encode()
+    try:
+        http.send_response(status)
+        for name, value in (headers or {}).items():
+            http.send_header(name, value)
+        http.send_header("Content-Type", "application/json")
+        http.send_header("Content-Length", str(len(data)))
+        http.end_headers()
+        http.wfile.write(data)
+    except (BrokenPipeError, ConnectionResetError):
+        # The client gave up waiting, which is what a delay is for.
+        http.close_connection = True
+
+
+def _send_error(
+    http: BaseHTTPRequestHandler,
+    status: int,
+    message: str,
+    code: str | None = None,
+    retry_after: float | None = None,
+) -> None:
+    headers = {} if retry_after is None else {"Retry-After": f"{retry_after:g}"}
+    error = {"message": message, "type": "scripted", "param": None, "code": code}
+    _send(http, status, json.dumps({"error": error}), headers)
