@@ -1,0 +1,149 @@
+"""Writes a task's statement: what the changelog says, and how the failure shows."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from repos.sandbox.protocol import TESTBED
+
+if TYPE_CHECKING:
+    from repos.runners.protocol import TestOutcome
+
+MAX_SYMPTOMS = 6
+MAX_MESSAGE = 200
+FRAME = re.compile(
+    r"""^\s*(?:File\ "(?P<file>[^"]+)",\ line\ (?P<line>\d+)(?:,\ in\ (?P<where>\S+))?"""
+    r"""|(?P<file2>[^\s:]+\.py):(?P<line2>\d+):?(?:\s+in\s+(?P<where2>\S+))?.*)""",
+    re.VERBOSE,
+)
+
+
+def compose(package: str, version: str, entry: str) -> str:
+    """Return a statement in Markdown; how the base fails may follow in a section of its own.
+
+    Args:
+        package: Project name.
+        version: The base release.
+        entry: The cleaned changelog entry of the fix, "" where there is none.
+    """
+    parts = [f"You are in the repository of the Python package `{package}`, at release {version}."]
+    if entry:
+        parts.append(
+            "Its next release changes the following; make these changes work here "
+            "(documentation, changelog and version numbers need no change):"
+        )
+        parts.append("\n".join(f"> {line}".rstrip() for line in entry.splitlines()))
+    else:
+        parts.append(
+            "Its next release repairs what is observed below, without saying more; repair it here "
+            "(documentation, changelog and version numbers need no change)."
+        )
+    return "\n\n".join(parts) + "\n"
+
+
+def describe_symptoms(
+    failures: Mapping[str, TestOutcome], packages: Iterable[str], limit: int = MAX_SYMPTOMS
+) -> str:
+    """Return a Markdown list of how the base fails: exception, message, the package's frames.
+
+    Nothing of a test's own code goes in: of a failed assertion only a comparison of two
+    plain values is told, and frames outside the package are left out.
+
+    Args:
+        failures: Outcomes of the failing tests on the base, by id.
+        packages: Paths of the package's folders and modules, relative to the repository.
+        limit: How many different symptoms at most.
+    """
+    roots = tuple(packages)
+    seen: dict[str, None] = {}
+    for ident in sorted(failures):
+        outcome = failures[ident]
+        line = _message(outcome.message)
+        if not line:
+            continue
+        frames = _frames(outcome.traceback, roots)
+        if frames:
+            line += " (raised through " + ", ".join(frames) + ")"
+        seen.setdefault(line)
+    # The same failure with other values says nothing new: one of a kind comes first.
+    kinds: dict[str, list[str]] = {}
+    for line in seen:
+        kinds.setdefault(re.sub(r"`[^`]*`", "`…`", line), []).append(line)
+    ordered = [lines[0] for lines in kinds.values()]
+    ordered += [line for lines in kinds.values() for line in lines[1:]]
+    shown = ordered[:limit]
+    if len(seen) > limit:
+        shown.append(f"and {len(seen) - limit} more of these kinds")
+    return "\n".join(f"- {line}" for line in shown)
+
+
+def _message(message: str) -> str:
+    text = _scrub(message.strip().splitlines()[0] if message.strip() else "")
+    kind, _, rest = text.partition(":")
+    kind = kind.strip()
+    if not kind:
+        return ""
+    if text.startswith("assert ") or kind.rsplit(".", 1)[-1] == "AssertionError":
+        compared = text.removeprefix("AssertionError:").strip().removeprefix("assert ")
+        values = _plain_comparison(compared)
+        return f"a wrong result: {values} does not hold" if values else "a wrong result"
+    if kind.startswith("Failed") or not re.fullmatch(r"[A-Za-z_][\w.]*", kind):
+        missing = re.search(r"DID NOT RAISE (?:any of )?(.*)", text)
+        if missing:
+            names = re.findall(r"'([\w.]+)'", missing.group(1)) or [missing.group(1)]
+            return "an exception that should be raised is not: " + ", ".join(
+                f"`{name.rsplit('.', 1)[-1]}`" for name in names
+            )
+        return ""
+    rest = rest.strip()
+    if len(rest) > MAX_MESSAGE:
+        rest = rest[:MAX_MESSAGE] + "…"
+    rest = rest.replace("`", "'")
+    return f"`{kind}: {rest}`" if rest else f"`{kind}`"
+
+
+def _plain_comparison(text: str) -> str:
+    """Return `a == b` where both sides are plain values, else ""."""
+    try:
+        tree = ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ""
+    if not isinstance(tree, ast.Compare) or len(tree.comparators) != 1:
+        return ""
+    for side in (tree.left, tree.comparators[0]):
+        try:
+            ast.literal_eval(side)
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+            return ""
+    if len(text) > MAX_MESSAGE or "`" in text:
+        return ""
+    return f"`{text}`"
+
+
+def _frames(traceback: str, packages: tuple[str, ...]) -> list[str]:
+    """Return `file:line in function` of the package's frames, outermost first, at most four."""
+    found: list[str] = []
+    for line in traceback.splitlines():
+        match = FRAME.match(line)
+        if not match:
+            continue
+        path = (match["file"] or match["file2"]).removeprefix(TESTBED + "/").removeprefix("./")
+        if not any(path == root or path.startswith(root + "/") for root in packages):
+            continue
+        if re.search(r"(^|/)(tests?|testing)/|(^|/)(test_[^/]*|conftest)\.py$", path):
+            continue
+        where = match["where"] or match["where2"]
+        named = where and re.fullmatch(r"[\w<>.]+", where)
+        text = f"`{path}:{match['line'] or match['line2']}" + (f" in {where}`" if named else "`")
+        if text not in found:
+            found.append(text)
+    return found[-4:]
+
+
+def _scrub(text: str) -> str:
+    """Take out what differs from run to run: addresses and temporary paths."""
+    text = re.sub(r"\b0x[0-9a-fA-F]{6,}\b", "0x…", text)
+    return re.sub(r"/tmp/[\w./-]+", "/tmp/…", text)
