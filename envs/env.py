@@ -17,13 +17,14 @@ from envs.spaces import ToolCalls, Unicode
 from repos.errors import InfrastructureError, RepoGymError
 from repos.prepare import prepare
 from repos.records import AssistLevel, PublicTask, Task
+from repos.runners.registry import get_runner
 from repos.sandbox.protocol import Backend, Snapshot
 from repos.sandbox.select import get_backend
 from repos.score import Score, retried
 from repos.suite import Suite, load_suite
 from repos.workspace import Workspace
 from tools.context import ToolContext
-from tools.registry import toolset
+from tools.registry import DEFAULT_TOOLS, ToolSet
 from tools.result import Submitted
 
 MAX_TEXT = 1 << 20
@@ -118,7 +119,7 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         self.assist: AssistLevel = assist
         self.assist_seed = assist_seed
         self.reward = get_reward(reward)
-        self.toolset = toolset(tools)
+        self.toolset = ToolSet(tools if tools is not None else DEFAULT_TOOLS)
         self.max_steps = max_steps
         self.max_seconds = max_seconds
         self.privileged = privileged
@@ -131,7 +132,7 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         self._step, self._started, self._ended = 0, 0.0, None
         self._stop_reason: str | None = None
         self._last: dict[str, Any] = {}
-        self.action_space = ToolCalls(self.toolset.schemas(), MAX_TEXT)
+        self.action_space = ToolCalls(self.toolset.schemas, MAX_TEXT)
         self.observation_space = spaces.Dict(
             {
                 "text": Unicode(MAX_TEXT),
@@ -151,7 +152,7 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
     @property
     def tools(self) -> list[dict[str, Any]]:
         """Schemas of the tools in OpenAI function form."""
-        return self.toolset.schemas()
+        return self.toolset.schemas
 
     @property
     def budget(self) -> Budget:
@@ -213,7 +214,9 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
             )
             sandbox = self._start().create(self._task.layers, self._task.sandbox)
             self._workspace = Workspace(sandbox)
-        self._context = ToolContext.open(self._workspace, self._task.public)
+        self._context = ToolContext(
+            self._workspace, self._task.public, get_runner(self._task.public.runner)
+        )
         self._step, self._ended, self._stop_reason = 0, None, None
         self._started = time.monotonic()
         self._last = {"tool": "", "arguments": "", "text": self._opening(), "error": 0}
