@@ -1,0 +1,57 @@
+"""What there is to choose from: suites, agents, models and tools."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def listing() -> dict[str, list[dict[str, Any]]]:
+    """Return what `--list` shows, by kind; each row is a flat record."""
+    from agents.registry import BUILT_IN
+    from repos.environments import minor_version
+    from repos.suite import load_suite, suite_names
+    from tools.registry import get_tool, tool_names
+
+    python = minor_version()
+    suites = []
+    for name in suite_names():
+        suite = load_suite(name)
+        suites.append(
+            {
+                "name": suite.name,
+                "version": suite.version,
+                "tasks": len(suite.specs),
+                "available": len(suite.available(python)),
+                "description": suite.description,
+            }
+        )
+    agents = [
+        {
+            "name": name,
+            "model": info.requires_model,
+            "privileged": info.privileged,
+            "description": info.summary,
+        }
+        for name, info in BUILT_IN.items()
+    ]
+    agents.append(
+        {
+            "name": "package.module:Class",
+            "model": "",
+            "privileged": "",
+            "description": "an agent of one's own",
+        }
+    )
+    models = [
+        {"name": "symbolic", "description": "no LLM, no key: built-in program repair"},
+        {"name": "scripted:FILE.json", "description": "replies from a file, over local HTTP"},
+        {"name": "provider/model", "description": "any model that LiteLLM reaches"},
+    ]
+    tools = [
+        {
+            "name": name,
+            "description": get_tool(name).schema["function"]["description"].split("\n")[0],
+        }
+        for name in tool_names()
+    ]
+    return {"suites": suites, "agents": agents, "models": models, "tools": tools}

@@ -1,0 +1,89 @@
+"""The run command: check, open the folder, play, report, and choose an exit status."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+
+from agents.runs.batch import run_batch
+from agents.runs.folder import RunFolder, open_default
+from agents.runs.report import show, title
+from agents.runs.request import Request, settings_of, worker_count
+
+COMPLETE, INFRASTRUCTURE, INTERRUPTED = 0, 3, 130
+
+RUNS = Path("runs")
+"""Where runs go that name no folder."""
+
+
+def play(request: Request, *, as_json: bool = False) -> int:
+    """Run what was asked for.
+
+    Args:
+        request: The options.
+        as_json: Print the summary as JSON on standard output, everything else on standard error.
+
+    Returns:
+        The exit status: 0 where every episode has a verdict, 3 where the infrastructure left
+        some without, 130 after an interrupt.
+
+    Raises:
+        RepoGymError: Bad usage; nothing was started.
+    """
+    console = Console(stderr=as_json)
+    settings = settings_of(request)
+    say = _speaker(console)
+    if request.out is not None:
+        folder = RunFolder(request.out, settings, request.budget)
+    else:
+        folder = open_default(settings, request.budget, RUNS)
+    with folder, _terminations_interrupt():
+        say(title(settings))
+        for note in request.notes:
+            say(note)
+        say(f"{'Going on in' if folder.resumed else 'Run folder'} {folder.path}")
+        workers = worker_count(request, len(settings.tasks) * settings.samples)
+        try:
+            records, summary = run_batch(
+                folder, workers=workers, budget_usd=request.budget, console=console
+            )
+        except KeyboardInterrupt:
+            say("Interrupted: finished episodes are kept; the same command goes on.")
+            return INTERRUPTED
+    show(console, settings, records, summary)
+    say(f"Reports: {folder.path}/summary.json, {folder.path}/predictions.jsonl")
+    if as_json:
+        sys.stdout.write(json.dumps(summary, indent=1) + "\n")
+    if summary["complete"]:
+        return COMPLETE
+    say(
+        f"The infrastructure left {summary['infrastructure_errors'] + summary['not_played']} "
+        "episodes without a verdict; the same command tries them again."
+    )
+    return INFRASTRUCTURE
+
+
+def _speaker(console: Console):
+    def say(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    return say
+
+
+class _terminations_interrupt:  # noqa: N801 - used like a function
+    """While active, SIGTERM (a cluster's or a service manager's) acts like Ctrl-C."""
+
+    def __enter__(self) -> None:
+        self._before = signal.signal(signal.SIGTERM, self._interrupt)
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGTERM, self._before)
+
+    @staticmethod
+    def _interrupt(signum: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt

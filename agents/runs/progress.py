@@ -1,0 +1,159 @@
+"""What a person sees while a run goes on: a live line on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from agents.runs.report import verdict
+from agents.runs.spec import EpisodeRecord, EpisodeSpec
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+class Display(Protocol):
+    """Told what happens; never decides anything."""
+
+    def stepped(self, spec: EpisodeSpec, steps: int) -> None:
+        """An episode made another step."""
+        ...
+
+    def finished(self, record: EpisodeRecord, counts: Counts) -> None:
+        """An episode ended for good."""
+        ...
+
+    def retried(self, spec: EpisodeSpec, message: str) -> None:
+        """An infrastructure failure; the episode will be tried again."""
+        ...
+
+    def close(self) -> None:
+        """Stop drawing."""
+        ...
+
+
+class Counts:
+    """Running totals of a run."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.done = 0
+        self.resolved = 0
+        self.plausible = 0
+        self.failed = 0
+        self.cost_usd = 0.0
+
+    def add(self, record: EpisodeRecord) -> None:
+        """Count an episode."""
+        self.done += 1
+        self.resolved += record.resolved
+        self.plausible += record.plausible
+        self.failed += record.status != "done"
+        self.cost_usd += record.use.cost_usd
+
+    def text(self) -> str:
+        """Return the totals in a few words."""
+        parts = [f"resolved {self.resolved}"]
+        if self.plausible:
+            parts.append(f"plausible {self.plausible}")
+        if self.failed:
+            parts.append(f"infrastructure {self.failed}")
+        parts.append(f"{self.cost_usd:.2f} USD")
+        return ", ".join(parts)
+
+
+def name(spec: EpisodeSpec | EpisodeRecord) -> str:
+    """Return the name of an episode: the task, and the sample where it isn't the first."""
+    return spec.task + (f" #{spec.sample}" if spec.sample else "")
+
+
+class PlainDisplay:
+    """One line for each finished episode."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def _line(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def stepped(self, spec: EpisodeSpec, steps: int) -> None:
+        """Nothing: steps are too many for lines."""
+
+    def finished(self, record: EpisodeRecord, counts: Counts) -> None:
+        """Print the episode and the totals."""
+        detail = record.error if record.status != "done" else f"{record.steps} steps"
+        self._line(
+            f"[{counts.done}/{counts.total}] {name(record)}: {verdict(record)} "
+            f"({detail}, {record.seconds:.1f} s) · {counts.text()}"
+        )
+
+    def retried(self, spec: EpisodeSpec, message: str) -> None:
+        """Print why."""
+        self._line(f"{name(spec)}: infrastructure failure, trying again: {message}")
+
+    def close(self) -> None:
+        """Nothing is drawn."""
+
+
+class LiveDisplay:
+    """A progress bar with totals, what is being played, and the time it will take."""
+
+    def __init__(self, console: Console, counts: Counts) -> None:
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        self._playing: dict[str, int] = {}
+        self._progress = Progress(
+            TextColumn("episodes"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[totals]}", markup=False),
+            TimeElapsedColumn(),
+            TextColumn("ETA"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[playing]}", markup=False),
+            console=console,
+            speed_estimate_period=3600,
+        )
+        self._bar = self._progress.add_task(
+            "", total=counts.total, completed=counts.done, totals=counts.text(), playing=""
+        )
+        self._lines = PlainDisplay(self._progress.console)
+        self._progress.start()
+
+    def _draw(self, **fields: object) -> None:
+        playing = ", ".join(f"{key} {steps}" for key, steps in list(self._playing.items())[:2])
+        self._progress.update(self._bar, playing=playing, **fields)  # type: ignore[arg-type]
+
+    def stepped(self, spec: EpisodeSpec, steps: int) -> None:
+        """Show the number of steps."""
+        self._playing[name(spec)] = steps
+        self._draw()
+
+    def finished(self, record: EpisodeRecord, counts: Counts) -> None:
+        """Move the bar and print the episode above it."""
+        self._playing.pop(name(record), None)
+        self._lines.finished(record, counts)
+        self._draw(completed=counts.done, totals=counts.text())
+
+    def retried(self, spec: EpisodeSpec, message: str) -> None:
+        """Print why above the bar."""
+        self._playing.pop(name(spec), None)
+        self._lines.retried(spec, message)
+
+    def close(self) -> None:
+        """Stop drawing."""
+        self._progress.stop()
+
+
+def display_for(console: Console, counts: Counts, known: Mapping[str, str]) -> Display:
+    """Return a live display on a terminal and plain lines elsewhere (`TERM=dumb`, a pipe)."""
+    if console.is_terminal and known.get("TERM") != "dumb":
+        return LiveDisplay(console, counts)
+    return PlainDisplay(console)
