@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import threading
 import time
 from collections import Counter
@@ -128,14 +129,15 @@ def scripted_model(
 ) -> LiteLLMModel:
     """Serve the script in `file` and return the model that talks to it.
 
-    The endpoint lives as long as the process. Without a price its tokens cost nothing.
+    Models with the same script share an endpoint, which lives as long as the process.
+    Without a price its tokens cost nothing.
 
     Raises:
         RepoGymError: A script that cannot be read, or bad arguments.
     """
     from agents.models.litellm_model import LiteLLMModel
 
-    server = ScriptedServer(read_script(Path(file)))
+    server = _shared_server(read_script(Path(file)))
     return LiteLLMModel(
         "openai/scripted",
         api_base=server.api_base,
@@ -144,6 +146,19 @@ def scripted_model(
         price=price or (0.0, 0.0),
         label=f"scripted:{Path(file).name}",
     )
+
+
+_shared: dict[tuple[int, str], ScriptedServer] = {}
+_shared_lock = threading.Lock()
+
+
+def _shared_server(script: Script) -> ScriptedServer:
+    # A forked process has no copy of its parent's threads, so servers are by process.
+    key = (os.getpid(), script.model_dump_json())
+    with _shared_lock:
+        if key not in _shared:
+            _shared[key] = ScriptedServer(script)
+        return _shared[key]
 
 
 def _text(message: Mapping[str, Any]) -> str:

@@ -1,0 +1,90 @@
+"""What the planner says to its model.
+
+The first line of each phase's message is `Phase: NAME`; the names and the lines that are
+read back (`Done:`, `Verdict:`, `Next:`) are stable, models may rely on them.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Phase(StrEnum):
+    """The phases of the planner, in the order in which they first come."""
+
+    UNDERSTAND = "understand"
+    PLAN = "plan"
+    LOCALISE = "localise"
+    EDIT = "edit"
+    TEST = "test"
+    REFLECT = "reflect"
+
+
+SYSTEM = """\
+You repair software. You work in a checked-out repository through tools; nobody can answer \
+questions, so decide for yourself.
+
+The work goes in phases: understand, plan, localise, edit, test and, where a test fails, \
+reflect. Each begins with a message whose first line names it. In a phase, call as many tools \
+as it takes; a reply without a tool call ends the phase, so write its result into that reply. \
+Do the work of the phase at hand and leave the rest to the later ones.
+
+Fix the cause in the source with the smallest change that does it, and leave the existing \
+tests as they are. Your work is judged by tests that you do not see. The tool submit ends \
+everything: call it in the phase test, when you are convinced of the change."""
+
+_TEXT = {
+    Phase.UNDERSTAND: """\
+Find out what is wanted: read the problem below, look at how the repository is laid out and at \
+the code and tests that the problem speaks of. Change nothing. Where tests are named, run them.
+
+End with a few lines: what happens now, what should happen, and which part of the code is \
+likely responsible.""",
+    Phase.PLAN: """\
+Write the plan: 2 to 7 numbered lines, each one step with a checkable result (where to look, \
+what to change, what to run). Call no tool.""",
+    Phase.LOCALISE: """\
+Find the lines that have to change. Follow the plan from the symptom to the cause; reproduce \
+the problem if you can. Change nothing yet.
+
+End with the places: one line each, path:line and what is wrong there, the likeliest first.""",
+    Phase.EDIT: """\
+Make the change at the places found. Where several changes are plausible, try_edits compares \
+them on copies. Look at the result.
+
+End with one line on what was changed, and a line `Done: NUMBERS` with the steps of the plan \
+that are done.""",
+    Phase.TEST: """\
+Check the change: run the tests that cover it and your reproduction, and look at git_diff for \
+anything that does not belong there. Change nothing in this phase.
+
+If everything is as it should be, call submit. If not, end with a line `Verdict: fail` and why. \
+(`Verdict: pass` submits as well.)""",
+    Phase.REFLECT: """\
+The change is not right yet. Say what was expected and what happened instead, and which \
+assumption was wrong. Undo what does not help.
+
+End with the revised plan: numbered lines, done steps marked [x]. Then a last line: \
+`Next: localise` to look for another place, `Next: edit` to change the same place again, or \
+`Verdict: give up` to leave the repository as it stands.""",
+}
+
+
+def message(phase: Phase, *, note: str = "", plan: str = "", problem: str = "") -> str:
+    """Return the message that begins a phase.
+
+    Args:
+        phase: Which.
+        note: What happened before, where the model does not know it.
+        plan: The plan as it stands, where there is one.
+        problem: The task's statement (in the first phase).
+    """
+    parts = [f"Phase: {phase}"]
+    if note:
+        parts.append(note)
+    parts.append(_TEXT[phase])
+    if plan:
+        parts.append(f"The plan as it stands:\n{plan}")
+    if problem:
+        parts.append(problem)
+    return "\n\n".join(parts)
