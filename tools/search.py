@@ -1,0 +1,134 @@
+"""The tool `search`: a regular expression over the repository's files, by ripgrep."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from tools.context import ToolContext
+from tools.paths import clean, missing, ripgrep
+from tools.registry import tool
+from tools.result import ToolError
+from tools.text import clip_line, plural
+
+MAX_LINE = 400
+_SECONDS = 60.0
+
+
+@tool(read_only=True)
+def search(
+    ctx: ToolContext,
+    *,
+    pattern: str,
+    path: str = ".",
+    glob: str = "",
+    literal: bool = False,
+    ignore_case: bool = False,
+    context: Annotated[int, Field(ge=0, le=20)] = 0,
+    max_results: Annotated[int, Field(ge=1, le=2_000)] = 100,
+) -> str:
+    """Search files for a regular expression, line by line.
+
+    Answers with one line a match, `path:line:text`, sorted by path, and with
+    `path-line-text` for lines of context. Binary files and files that git ignores are left
+    out. Look-around and back references are allowed.
+
+    Args:
+        ctx: What the episode offers to tools.
+        pattern: Regular expression (Rust or PCRE2 syntax).
+        path: File or folder to search.
+        glob: Only files whose path matches, for example "*.py" or "!tests/**".
+        literal: Take the pattern as plain text.
+        ignore_case: Match upper and lower case alike.
+        context: Lines to show before and after each match.
+        max_results: How many matching lines to show.
+    """
+    if not pattern or "\0" in pattern + glob:
+        raise ToolError("`pattern` must not be empty, and holds no NUL character.")
+    if "\n" in pattern:
+        raise ToolError("`pattern` must be one line: a search goes line by line.")
+    place = clean(path)
+    options = ["--engine", "auto"]
+    options += ["--fixed-strings"] if literal else []
+    options += ["--ignore-case"] if ignore_case else []
+    options += ["--glob", glob] if glob else []
+    counts = _counts(ctx, [*options, "--regexp", pattern], place)
+    if not counts:
+        return f"No matches for {pattern!r} in {place}{f' ({glob})' if glob else ''}."
+    total = sum(counts.values())
+    head = f"{plural(total, 'matching line')} in {plural(len(counts), 'file')}"
+    lines, shown = _matches(ctx, options, pattern, counts, context, max_results)
+    if shown < total:
+        head += f", the first {shown:,} shown: narrow the pattern, path or glob to see others"
+    return f"{head}\n{lines}"
+
+
+def _counts(ctx: ToolContext, options: list[str], place: str) -> dict[str, int]:
+    """Return the number of matching lines by file, sorted by path."""
+    arguments = ["--count", "--null", "--with-filename", *options, "--", place]
+    done = ripgrep(ctx.workspace, arguments, max_output=32 << 20, timeout_s=_SECONDS)
+    if done.limit == "time":
+        raise ToolError(f"The search took more than {_SECONDS:.0f} s: use a simpler pattern.")
+    said = done.stderr.decode("utf-8", "replace").strip()
+    if done.exit_code not in (0, 1) and not done.stdout:
+        if "No such file" in said:
+            raise ToolError(missing(ctx.workspace, place))
+        raise ToolError(f"ripgrep refused it; literal=true takes the pattern as text. {said[:800]}")
+    counts: dict[str, int] = {}
+    for record in done.stdout.decode("utf-8", "surrogateescape").split("\n"):
+        name, _, count = record.rpartition("\0")
+        if count.isdigit():
+            counts[name.removeprefix("./")] = int(count)
+    return dict(sorted(counts.items()))
+
+
+def _matches(
+    ctx: ToolContext,
+    options: list[str],
+    pattern: str,
+    counts: dict[str, int],
+    context: int,
+    max_results: int,
+) -> tuple[str, int]:
+    """Return the lines of the first matches, and how many matches they are."""
+    files, expected = [], 0
+    for name, count in counts.items():
+        files.append(name)
+        expected += count
+        if expected >= max_results:
+            break
+    # The files are named one by one: their globs and ignore rules are settled already.
+    plain = [option for option in options if option]
+    if "--glob" in plain:
+        at = plain.index("--glob")
+        plain = plain[:at] + plain[at + 2 :]
+    arguments = ["--sort", "path", "--line-number", "--with-filename", "--null", "--no-heading"]
+    arguments += ["--max-count", str(max_results), "--max-columns", str(8 * MAX_LINE)]
+    arguments += ["--max-columns-preview", "--context", str(context), *plain]
+    arguments += ["--regexp", pattern, "--", *files]
+    done = ripgrep(ctx.workspace, arguments, max_output=32 << 20, timeout_s=_SECONDS)
+    out: list[str] = []
+    shown = 0
+    room = ctx.limits.max_chars - 500
+    for record in done.stdout.decode("utf-8", "replace").split("\n"):
+        name, null, rest = record.partition("\0")
+        if not null:
+            line = record if record == "--" else ""
+        else:
+            digits = len(rest) - len(rest.lstrip("0123456789"))
+            mark, text = rest[digits : digits + 1], rest[digits + 1 :].rstrip("\r")
+            name = name.removeprefix("./")
+            line = f"{name}{mark}{rest[:digits]}{mark}{clip_line(text, MAX_LINE)}"
+            if mark == ":" and shown == max_results:
+                break
+        if not line:
+            continue
+        room -= len(line) + 1
+        if room < 0:
+            break
+        shown += bool(null) and mark == ":"
+        out.append(line)
+    while out and out[-1] == "--":
+        out.pop()
+    return "\n".join(out), shown

@@ -1,0 +1,258 @@
+"""The tool `try_edits`: several candidate changes, each tested on a copy of the workspace."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from repos.runners.protocol import TestReport
+from tools.context import ToolContext
+from tools.files import decode
+from tools.paths import read_bytes, writable, write_bytes
+from tools.registry import tool
+from tools.replace import replace_exact
+from tools.report import BAD, first_error, one_line
+from tools.result import ToolError, ToolResult
+from tools.run_tests import test_ids
+from tools.text import clip_line, plural
+
+if TYPE_CHECKING:
+    from repos.workspace import Workspace
+
+MAX_TESTS = 60
+MAX_FAILURES = 3
+_MARKS = {
+    "passed": ".",
+    "failed": "F",
+    "error": "E",
+    "skipped": "s",
+    "xfailed": "x",
+    "xpassed": "X",
+}
+
+
+class Edit(BaseModel):
+    """One exact replacement."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    path: str = Field(description="File of the repository.")
+    old: str = Field(description="Text to replace; it must occur exactly once.")
+    new: str = Field(description="Text to put in its place.")
+
+
+@dataclass
+class Trial:
+    """What became of one candidate; `verdict` is one of those in the tool's docstring."""
+
+    verdict: str
+    detail: str = ""
+    marks: str = ""
+    counts: str = ""
+    failures: list[str] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        """Whether all the tests passed."""
+        return self.verdict == "PASS"
+
+
+@tool
+def try_edits(
+    ctx: ToolContext,
+    *,
+    candidates: Annotated[
+        Sequence[Annotated[Sequence[Edit], Field(min_length=1)]], Field(min_length=1)
+    ],
+    tests: Annotated[Sequence[str], Field(min_length=1)],
+    stop_after: Annotated[int, Field(ge=0)] = 0,
+    timeout_s: Annotated[float, Field(gt=0)] = 60.0,
+) -> ToolResult:
+    """Try several candidate changes, each on its own copy of the workspace, and run tests on each.
+
+    The workspace itself stays as it is: apply the best candidate with edit afterwards. The
+    answer has a line `TESTS N` and, where they are few, a line `Tk id` for each test that
+    ran; then for each candidate a line
+
+    `CANDIDATE n VERDICT passed=P failed=F marks`
+
+    n counts from 1. VERDICT is PASS (all tests passed), FAIL (some did not), REJECTED (an edit
+    could not be applied; the reason follows), TIMEOUT (or MEMORY, PROCESSES, DISK: the bound
+    that stopped the run), BROKEN (no test could be run) or SKIPPED (not tried, because of
+    stop_after or the time for the whole call). marks has a character for each test in the
+    order of the `Tk` lines: `.` passed, `F` failed, `E` error, `s` skipped, `x` expected
+    failure, `X` unexpected success, `-` not run. Below a candidate that did not pass,
+    indented by two, come the first tests that did not pass: `FAILED id: exception`. The last
+    line is `PASSING 1,4` or `PASSING none`.
+
+    Args:
+        ctx: What the episode offers to tools.
+        candidates: Each candidate is a list of edits that belong together.
+        tests: Test ids, files or folders to run on each candidate.
+        stop_after: Stop when so many candidates pass; 0 tries all.
+        timeout_s: Seconds for the tests of one candidate.
+    """
+    limit = ctx.limits.candidates
+    if len(candidates) > limit:
+        raise ToolError(f"{len(candidates)} candidates are too many for one call: send {limit}.")
+    ids = test_ids(tests)
+    timeout = min(timeout_s, ctx.limits.tests_s)
+    trials, names = _Trials(ctx, candidates, ids, stop_after, timeout).run()
+    lines = [f"TESTS {len(names)}"]
+    if len(names) <= MAX_TESTS:
+        lines += [f"T{number} {one_line(name)}" for number, name in enumerate(names, 1)]
+    for number, trial in enumerate(trials, 1):
+        marks = trial.marks if len(names) <= MAX_TESTS else ""
+        said = " ".join(part for part in (trial.verdict, trial.counts, marks, trial.detail) if part)
+        lines.append(f"CANDIDATE {number} {said}")
+        lines += [f"  {failure}" for failure in trial.failures]
+    passing = [str(number) for number, trial in enumerate(trials, 1) if trial.passed]
+    lines.append(f"PASSING {','.join(passing) or 'none'}")
+    return ToolResult("\n".join(lines))
+
+
+class _Trials:
+    """Runs the candidates of one call, a few at a time, with an answer as if one by one."""
+
+    def __init__(
+        self,
+        ctx: ToolContext,
+        candidates: Sequence[Sequence[Edit]],
+        ids: list[str],
+        stop_after: int,
+        timeout_s: float,
+    ) -> None:
+        self._ctx = ctx
+        self._candidates = candidates
+        self._ids = ids
+        self._stop_after = stop_after
+        self._timeout_s = timeout_s
+        self._deadline = time.monotonic() + ctx.limits.try_edits_s
+        self._results: dict[int, Trial | TestReport] = {}
+        self._next = 0
+        self._lock = threading.Lock()
+
+    def run(self) -> tuple[list[Trial], list[str]]:
+        """Return a trial for each candidate, and the ids of the tests that ran."""
+        workers = min(self._ctx.limits.parallel, len(self._candidates))
+        forks: list[Workspace] = []
+        try:
+            for _ in range(workers):
+                forks.append(self._ctx.workspace.fork())
+            with ThreadPoolExecutor(workers) as pool:
+                for done in [pool.submit(self._work, fork) for fork in forks]:
+                    done.result()
+        finally:
+            for fork in forks:
+                fork.close()
+        return self._settle()
+
+    def _work(self, workspace: Workspace) -> None:
+        clean = workspace.snapshot()
+        while (index := self._take()) is not None:
+            try:
+                result: Trial | TestReport = self._try(workspace, self._candidates[index])
+            except BaseException:
+                with self._lock:
+                    self._next = len(self._candidates)
+                raise
+            with self._lock:
+                self._results[index] = result
+            workspace.restore(clean)
+
+    def _take(self) -> int | None:
+        with self._lock:
+            if self._enough() or time.monotonic() > self._deadline:
+                return None
+            if self._next >= len(self._candidates):
+                return None
+            self._next += 1
+            return self._next - 1
+
+    def _enough(self) -> bool:
+        """Whether the candidates before the first one without a result hold enough passes."""
+        passed = 0
+        for index in range(len(self._candidates)):
+            if index not in self._results or 0 < self._stop_after <= passed:
+                break
+            passed += _passed(self._results[index])
+        return 0 < self._stop_after <= passed
+
+    def _try(self, workspace: Workspace, edits: Sequence[Edit]) -> Trial | TestReport:
+        for edit in edits:
+            try:
+                place = writable(workspace, edit.path)
+                file = decode(read_bytes(workspace, place), place)
+                changed, _ = replace_exact(file, edit.old, edit.new, place)
+                write_bytes(workspace, place, changed.encode())
+            except ToolError as error:
+                return Trial("REJECTED", clip_line(str(error).replace("\n", " | "), 300))
+        return self._ctx.runner.run(workspace, self._ids, timeout_s=self._timeout_s)
+
+    def _settle(self) -> tuple[list[Trial], list[str]]:
+        """Forget what ran beyond the candidate at which one worker would have stopped."""
+        kept: list[Trial | TestReport | None] = []
+        passed = 0
+        for index in range(len(self._candidates)):
+            if 0 < self._stop_after <= passed:
+                kept.append(None)
+                continue
+            result = self._results.get(index)
+            passed += result is not None and _passed(result)
+            kept.append(result)
+        names: dict[str, None] = {}
+        for result in kept:
+            if isinstance(result, TestReport):
+                names.update(dict.fromkeys(result.outcomes))
+        order = sorted(names)
+        return [_trial(result, order) for result in kept], order
+
+
+def _passed(result: Trial | TestReport) -> bool:
+    if isinstance(result, Trial):
+        return False
+    statuses = [outcome.status for outcome in result.outcomes.values()]
+    fine = result.complete and not result.collection_errors and result.limit in (None, "output")
+    return fine and "passed" in statuses and not any(status in BAD for status in statuses)
+
+
+def _trial(result: Trial | TestReport | None, names: list[str]) -> Trial:
+    if result is None:
+        return Trial("SKIPPED")
+    if isinstance(result, Trial):
+        return result
+    outcomes = result.outcomes
+    good = sum(outcome.status == "passed" for outcome in outcomes.values())
+    bad = sum(outcome.status in BAD for outcome in outcomes.values())
+    bad += len(result.collection_errors)
+    marks = "".join(_MARKS[outcomes[name].status] if name in outcomes else "-" for name in names)
+    failures = [
+        f"ERROR {one_line(file)}: {_last_line(message)}"
+        for file, message in sorted(result.collection_errors.items())
+    ]
+    failures += [
+        f"{outcome.status.upper()} {one_line(name)}: {first_error(outcome)}"
+        for name, outcome in outcomes.items()
+        if outcome.status in BAD
+    ]
+    if len(failures) > MAX_FAILURES:
+        more = plural(len(failures) - MAX_FAILURES, "more")
+        failures = [*failures[:MAX_FAILURES], f"[... {more}]"]
+    if result.limit not in (None, "output"):
+        verdict = "TIMEOUT" if result.limit == "time" else result.limit.upper()
+    elif _passed(result):
+        verdict = "PASS"
+    else:
+        verdict = "FAIL" if outcomes or result.collection_errors else "BROKEN"
+    return Trial(verdict, "", marks, f"passed={good} failed={bad}", failures)
+
+
+def _last_line(message: str) -> str:
+    lines = [line for line in message.strip().split("\n") if line.strip()]
+    return clip_line(lines[-1].strip(), 300) if lines else ""
