@@ -239,7 +239,7 @@ def new_task(
     )  # fmt: skip
     write_manifest(output, {"suite": output.stem, "version": "1"}, [spec])
     typer.echo(f"{spec.id}: valid; written to {output}")
-    typer.echo(f"Try it: repogym run --env {output} --agent oracle")
+    typer.echo(f"Try it: repogym --env {output} --agent oracle")
 
 
 def shell(
