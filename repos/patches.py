@@ -24,6 +24,16 @@ SUSPICIOUS = (
     (rb"\batexit\b", "registers an exit handler"),
 )
 
+ESCAPES = {
+    b"a": b"\a",
+    b"b": b"\b",
+    b"t": b"\t",
+    b"n": b"\n",
+    b"v": b"\v",
+    b"f": b"\f",
+    b"r": b"\r",
+}
+
 _HEADER = re.compile(rb"^diff --git ", re.MULTILINE)
 
 
@@ -75,11 +85,7 @@ def _unquote(name: bytes) -> str:
         return name.decode("utf-8", "surrogateescape")
     raw = re.sub(
         rb"\\([0-7]{3}|.)",
-        lambda m: (
-            bytes([int(m[1], 8)])
-            if len(m[1]) == 3
-            else {b"n": b"\n", b"t": b"\t", b"r": b"\r"}.get(m[1], m[1])
-        ),
+        lambda m: bytes([int(m[1], 8)]) if len(m[1]) == 3 else ESCAPES.get(m[1], m[1]),
         name[1:-1],
     )
     return raw.decode("utf-8", "surrogateescape")

@@ -1,0 +1,109 @@
+import subprocess
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from repos.patches import flagged, sections, without_protected
+
+
+def patch(path, body="+x\n"):
+    head = f"diff --git a/{path} b/{path}\n--- a/{path}\n+++ b/{path}\n"
+    return f"{head}@@ -1 +1,2 @@\n a\n{body}".encode()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "tests/test_a.py",
+        "tests/deep/data.json",
+        "conftest.py",
+        "pkg/conftest.py",
+        "pytest.ini",
+        "sitecustomize.py",
+        "src/evil.pth",
+        "pkg/__pycache__/a.cpython-311.pyc",
+        "pkg/a.pyc",
+        ".git/hooks/post-checkout",
+        "sub/.git/config",
+        "../outside.py",
+        "a/../../outside.py",
+        "TESTS/test_a.py",
+        "tests/./test_a.py",
+        "Conftest.py",
+        "\uff54ests/test_a.py",
+        "evil.dist-info/entry_points.txt",
+        "src/evil.egg-info/entry_points.txt",
+    ],
+)
+def test_what_belongs_to_the_harness_is_left_out(path):
+    assert without_protected(patch(path) + patch("src/a.py"), ("tests",)) == patch("src/a.py")
+
+
+@pytest.mark.parametrize(
+    "path", ["src/a.py", "setup.cfg", "pyproject.toml", "mytests/a.py", "testing.py"]
+)
+def test_the_rest_is_kept(path):
+    assert without_protected(patch(path), ("tests",)) == patch(path)
+
+
+def test_renames_out_of_the_tests_are_left_out():
+    moved = (
+        b"diff --git a/tests/test_a.py b/src/t.py\nsimilarity index 100%\n"
+        b"rename from tests/test_a.py\nrename to src/t.py\n"
+    )
+    assert without_protected(moved, ("tests",)) == b""
+
+
+def test_a_link_in_the_place_of_a_test_folder_is_left_out():
+    link = (
+        b"diff --git a/pkg b/pkg\nnew file mode 120000\n--- /dev/null\n+++ b/pkg\n"
+        b"@@ -0,0 +1 @@\n+/tmp\n\\ No newline at end of file\n"
+    )
+    assert without_protected(link, ("pkg/tests",)) == b""
+
+
+def test_submodules_are_left_out():
+    module = (
+        b"diff --git a/sub b/sub\nnew file mode 160000\nindex 0000000..1234567\n"
+        b"--- /dev/null\n+++ b/sub\n@@ -0,0 +1 @@\n+Subproject commit 1234567\n"
+    )
+    assert without_protected(module, ()) == b""
+
+
+names = st.text(
+    st.characters(codec="utf-8", exclude_characters="/\0", exclude_categories=["Cs"]),
+    min_size=1,
+    max_size=12,
+).filter(lambda n: n not in (".", "..", ".git") and not n.lower().startswith(".git"))
+
+
+@settings(max_examples=60, deadline=None)
+@given(files=st.dictionaries(names, st.binary(max_size=60), min_size=1, max_size=4))
+def test_sections_find_each_path_that_git_writes(files, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("r")
+    git = ["git", "-c", "core.autocrlf=false", "-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run([*git, "init", "-q", "."], cwd=folder, check=True)
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    subprocess.run([*git, "add", "-A"], cwd=folder, check=True)
+    staged = subprocess.run(
+        [*git, "diff", "--cached", "--name-only", "-z"], cwd=folder, check=True, capture_output=True
+    ).stdout.decode("utf-8", "surrogateescape")
+    diff = subprocess.run(
+        [*git, "diff", "--cached", "--binary", "--no-renames"],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+    ).stdout
+    found = sections(diff)
+    assert b"".join(text for _, text in found) == diff
+    assert sorted(p for paths, _ in found for p in paths) == sorted(
+        filter(None, staged.split("\0"))
+    )
+
+
+def test_flags_name_what_looks_odd_and_nothing_else():
+    assert flagged(patch("src/a.py", "+import os; os._exit(0)\n")) == ("calls os._exit",)
+    assert flagged(patch("src/a.py", "-os._exit(0)\n+return 1\n")) == ()
+    assert flagged(patch("conftest.py")) == ("touches conftest.py",)
