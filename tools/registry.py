@@ -6,7 +6,7 @@ import importlib
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any, cast, overload
 
 from repos.errors import RepoGymError, UnknownNameError
 from tools.context import ToolContext
@@ -271,4 +271,4 @@ def _from_path(path: str) -> Tool:
         return found
     if not callable(found) or not hasattr(found, "__name__"):
         raise RepoGymError(f"{path} is not a function, so it can't be a tool.")
-    return _make(found, read_only=False, max_chars=None)
+    return _make(cast(ToolFunction, found), read_only=False, max_chars=None)

@@ -28,10 +28,10 @@ _SCRUBS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b(pid|PID|process id)([ =:]+)\d+"), r"\1\2N"),
     (
         re.compile(
-            r"(: line \d+: +)\d+ (Killed|Terminated|Aborted|Segmentation fault|Bus error"
+            r"(: line \d+:) +\d+ (Killed|Terminated|Aborted|Segmentation fault|Bus error"
             r"|Floating point exception|Illegal instruction|Hangup|Trace/breakpoint trap)"
         ),
-        r"\1\2",
+        r"\1 \2",
     ),
 )
 
@@ -95,7 +95,7 @@ def _stream(data: bytes, dropped: int, max_chars: int) -> str:
     if not dropped:
         return clip(scrub(printable(data.decode("utf-8", "replace"))), max_chars)
     # The sandbox kept one half of its bytes from the head and one from the tail.
-    seam = len(data) // 2
+    seam = (len(data) + 1) // 2
     head = scrub(printable(data[:seam].decode("utf-8", "replace")))
     tail = scrub(printable(data[seam:].decode("utf-8", "replace")))
     half = max_chars // 2
