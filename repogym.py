@@ -58,7 +58,28 @@ _HOMES = {
     "tool": "tools.registry",
 }
 
-__all__ = sorted(_HOMES)  # noqa: PLE0605 - the names are those of the table
+__all__ = [
+    "Agent",
+    "Episode",
+    "EpisodeRecord",
+    "EpisodeSpec",
+    "InfrastructureError",
+    "RepoEnv",
+    "RepoGymError",
+    "Score",
+    "Suite",
+    "Task",
+    "TaskSpec",
+    "ToolCall",
+    "ToolContext",
+    "fork",
+    "load_suite",
+    "make",
+    "make_agent",
+    "run_episode",
+    "score",
+    "tool",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -15,6 +15,7 @@ VERBS = {
     "tasks": ("repos.cli", "List, show, prepare, validate, mine and make tasks."),
     "shell": ("repos.cli", "Open the agent's view of a task's workspace."),
     "score": ("repos.cli", "Score a diff or a file of predictions."),
+    "doctor": ("repos.cli", "Say what works on this machine and how to mend the rest."),
     "graph": ("graphdb.cli", "Build and query code graphs."),
 }
 

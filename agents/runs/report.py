@@ -109,7 +109,9 @@ def summarise(
     summary: dict[str, Any] = {
         "schema_version": 1,
         "complete": len(scored) == total,
-        **{key: getattr(settings, key) for key in ("suite", "version", "digest")},
+        "suite": settings.suite,
+        "version": settings.version,
+        "digest": settings.suite_digest,
         **{key: getattr(settings, key) for key in ("agent", "agent_args", "model", "model_args")},
         **{key: getattr(settings, key) for key in ("assist", "tool_format", "privileged")},
         **{key: getattr(settings, key) for key in ("sandbox", "allow_unsafe", "seed")},

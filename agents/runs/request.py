@@ -130,7 +130,7 @@ def settings_of(request: Request) -> RunSettings:
         env=env,
         suite=suite.name,
         version=suite.version,
-        digest=suite.digest,
+        suite_digest=suite.digest,
         python=minor_version(),
         agent=request.agent,
         agent_args=agent_args,

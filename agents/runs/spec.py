@@ -144,7 +144,7 @@ class RunSettings(Record):
         env: The suite as it was named: its name, or a manifest's path.
         suite: The suite's own name.
         version: The suite's version.
-        digest: The suite's digest.
+        suite_digest: The suite's digest.
         python: Minor version of the interpreter.
         tasks: Ids of the tasks to play, in the suite's order.
         not_available: Ids of the tasks that were asked for but not gated on this interpreter.
@@ -153,7 +153,7 @@ class RunSettings(Record):
     env: str
     suite: str
     version: str
-    digest: str
+    suite_digest: str
     python: str
     agent: str
     agent_args: dict[str, Any] = Field(default_factory=dict)

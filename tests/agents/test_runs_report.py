@@ -1,0 +1,113 @@
+"""Summaries: what is counted, what is not, and the statistics."""
+
+import json
+import math
+
+import pytest
+
+from agents.runs.report import honest_lines, pass_at, summarise, title, wilson, write_reports
+from agents.runs.spec import EpisodeRecord, ModelUse, RunSettings, episode_folder
+
+SETTINGS = RunSettings(
+    env="swe-mini",
+    suite="swe-mini",
+    version="1",
+    suite_digest="d" * 64,
+    python="3.11",
+    agent="react",
+    model="openai/gpt",
+    tasks=("a", "b", "c"),
+    not_available=("z",),
+)
+
+
+def record(task, **fields):
+    return EpisodeRecord(task=task, end="submitted", **fields)
+
+
+@pytest.mark.parametrize(
+    ("successes", "n", "low", "high"),
+    # Newcombe 1998, table I, method 3 (score without continuity correction).
+    [
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_wilson_agrees_with_the_published_table(successes, n, low, high):
+    assert wilson(successes, n) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_wilson_without_data_knows_nothing():
+    assert wilson(0, 0) == (0.0, 1.0)
+
+
+def test_pass_at_k_is_the_expectation_over_subsets():
+    assert pass_at(1, [(4, 1)]) == pytest.approx(0.25)
+    assert pass_at(2, [(4, 1)]) == pytest.approx(1 - math.comb(3, 2) / math.comb(4, 2))
+    assert pass_at(4, [(4, 1), (4, 0)]) == pytest.approx(0.5)
+
+
+def test_infrastructure_is_in_no_figure():
+    use = ModelUse(calls=2, prompt_tokens=10, completion_tokens=5, cost_usd=0.25)
+    records = [
+        record("b", resolved=True, false_resolved=True, reward=1.0, use=use),
+        EpisodeRecord(task="c", status="infrastructure", error="no memory"),
+        record("a", plausible=True, use=use),
+    ]
+    summary = summarise(SETTINGS, records, 12.0, 3.0)
+    assert (summary["n"], summary["resolved"], summary["plausible"]) == (2, 1, 1)
+    assert summary["false_resolved"] == 1
+    assert summary["rate"] == 0.5
+    assert summary["infrastructure_errors"] == 1
+    assert summary["complete"] is False
+    assert summary["not_available"] == ["z"]
+    assert summary["tokens"] == {"prompt": 20, "completion": 10}
+    assert summary["cost_usd"] == 0.5
+    assert [e["task"] for e in summary["episodes"]] == ["a", "b", "c"]
+    json.dumps(summary)
+
+
+def test_the_order_of_the_records_does_not_matter():
+    records = [record("a", resolved=True), record("b"), record("c", plausible=True)]
+    forward = summarise(SETTINGS, records, 1.0, None)
+    assert forward == summarise(SETTINGS, records[::-1], 1.0, None)
+    assert forward["complete"] is True
+
+
+def test_the_title_says_suite_model_and_level():
+    symbolic = SETTINGS.model_copy(update={"model": "symbolic", "assist": "tests"})
+    assert title(symbolic) == (
+        "swe-mini v1 (RepoGym's own suite) · react with symbolic "
+        "(no LLM: built-in program repair) · assist: tests"
+    )
+
+
+def test_what_must_be_said_is_said():
+    summary = summarise(SETTINGS, [record("a", plausible=True)], 1.0, None)
+    text = "\n".join(honest_lines(SETTINGS, summary))
+    assert "resolved 0 of 1 (0.0%, 95% interval 0.0 to 79.3%), assist level none" in text
+    assert "plausible 1" in text
+    assert "not available here (not gated on Python 3.11): 1: z" in text
+    assert "not played yet 2" in text
+
+
+def test_predictions_keep_order_and_bytes(tmp_path):
+    settings = SETTINGS.model_copy(update={"samples": 2})
+    records = []
+    for task in "cab":
+        for sample in range(2):
+            folder = episode_folder(tmp_path, task, sample)
+            folder.mkdir(parents=True)
+            (folder / "patch.diff").write_bytes(f"{task}{sample} é\xff".encode("latin-1"))
+            records.append(record(task, sample=sample))
+    write_reports(tmp_path, settings, records, summarise(settings, records, 1.0, None))
+    lines = (tmp_path / "predictions.jsonl").read_text(encoding="ascii").splitlines()
+    predictions = [json.loads(line) for line in lines]
+    assert [p["instance_id"] for p in predictions] == ["a", "b", "c"]
+    assert set(predictions[0]) == {"instance_id", "model_name_or_path", "model_patch"}
+    assert predictions[0]["model_name_or_path"] == "react+openai/gpt"
+    patch = predictions[0]["model_patch"].encode("utf-8", "surrogateescape")
+    assert patch == "a0 é\xff".encode("latin-1")
+    assert len((tmp_path / "predictions.1.jsonl").read_text().splitlines()) == 3
