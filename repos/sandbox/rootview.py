@@ -1,0 +1,145 @@
+# ruff: noqa: PTH  (paths are strings here: byte-exact, and without the start-up cost of pathlib)
+"""What a bubblewrap sandbox shows: the arguments that build its root."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+from repos.sandbox.interpreter import Interpreter, package_folders
+from repos.sandbox.keeper import INFO_FD, SECCOMP_FD
+from repos.sandbox.protocol import TESTBED, Layers, SandboxSpec
+
+AGENT_UID = 60923
+"""The user inside, and on the host where the caller is root (in systemd's unused range)."""
+
+HOME = "/home/agent"
+TOOLS = "/opt/repogym"
+HOME_BYTES = 256 << 20
+SHM_BYTES = 256 << 20
+
+
+def environment(layers: Layers) -> dict[str, str]:
+    """Return the variables that programs inside start with; none come from the host."""
+    path = [*layers.path, f"{TOOLS}/bin", "/usr/local/bin", "/usr/bin", "/bin"]
+    return {
+        "HOME": HOME,
+        "USER": "agent",
+        "LANG": "C.UTF-8",
+        "PATH": ":".join(path),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "TZ": "UTC",
+        "TMPDIR": "/tmp",
+    }
+
+
+class Arguments:
+    """bwrap's arguments, with the folders that mount points need."""
+
+    def __init__(self, first: Iterable[str]) -> None:
+        self.items = list(first)
+        self._made = {"/", "/proc", "/dev"}
+
+    def folders(self, path: str) -> None:
+        """Make a folder and those above it, readable by all (bwrap's own are not always)."""
+        for part in [*reversed(PurePosixPath(path).parents), PurePosixPath(path)]:
+            if str(part) not in self._made:
+                self._made.add(str(part))
+                self.items += ["--perms", "0755", "--dir", str(part)]
+
+    def bind(self, source: str, target: str, *, writable: bool = False) -> None:
+        """Show a folder or file of the host."""
+        self.folders(str(PurePosixPath(target).parent))
+        self._made.add(target)
+        self.items += ["--bind" if writable else "--ro-bind", source, target]
+
+    def tmpfs(self, target: str, size: int, mode: str) -> None:
+        """Mount a sized memory file system."""
+        self.folders(str(PurePosixPath(target).parent))
+        self._made.add(target)
+        self.items += ["--perms", mode, "--size", str(size), "--tmpfs", target]
+
+
+def build(
+    bwrap: str,
+    layers: Layers,
+    spec: SandboxSpec,
+    *,
+    base: str,
+    etc: str,
+    tools: dict[str, str],
+    interpreter: Interpreter,
+    as_root: bool,
+    seccomp: bool,
+    chain: Iterable[str],
+) -> list[str]:
+    """Return the command line up to the program; `@UPPER@`, `@WORK@`, `@TMP@` are the keeper's.
+
+    Args:
+        bwrap: The program.
+        layers: What to show.
+        spec: What the task needs.
+        base: The keeper's folder.
+        etc: The folder shown as `/etc`.
+        tools: Path below `/opt/repogym` to its source.
+        interpreter: Runs the exec server.
+        as_root: Whether bwrap is started by root (no user namespace then).
+        seccomp: Whether a filter comes on its descriptor.
+        chain: Frozen upper layers above `layers.testbed`, lowest first.
+    """
+    out = Arguments(
+        [bwrap, "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
+    )
+    out.items += ["--hostname", "sandbox", "--die-with-parent", "--new-session", "--as-pid-1"]
+    out.items += ["--clearenv", "--info-fd", str(INFO_FD)]
+    if not spec.network:
+        out.items.append("--unshare-net")
+    if as_root:
+        out.items += ["--cap-drop", "ALL"]
+        for capability in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"):
+            out.items += ["--cap-add", capability]
+    else:
+        out.items += ["--unshare-user", "--uid", str(AGENT_UID), "--gid", str(AGENT_UID)]
+    if seccomp:
+        out.items += ["--seccomp", str(SECCOMP_FD)]
+
+    out.bind("/usr", "/usr")
+    for folder in package_folders("/usr"):
+        out.bind(f"{base}/empty", folder)
+    for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
+        if os.path.islink(f"/{name}"):
+            out.items += ["--symlink", os.readlink(f"/{name}"), f"/{name}"]
+        elif os.path.isdir(f"/{name}"):
+            out.bind(f"/{name}", f"/{name}")
+    out.bind(etc, "/etc")
+    out.items += ["--proc", "/proc", "--dev", "/dev"]
+    # bwrap covers these only where it may write to them itself.
+    for name in ("sys", "sysrq-trigger"):
+        if os.path.exists(f"/proc/{name}"):
+            out.items += ["--ro-bind", f"/proc/{name}", f"/proc/{name}"]
+    out.tmpfs("/dev/shm", SHM_BYTES, "1777")
+    out.items += ["--remount-ro", "/dev"]
+    if spec.tmp_exec:
+        out.tmpfs("/tmp", spec.tmp_mb << 20, "1777")
+    else:
+        out.bind("@TMP@", "/tmp", writable=True)
+    out.tmpfs(HOME, HOME_BYTES, "0777")
+    out.folders("/run")
+    out.folders("/var")
+    out.items += ["--symlink", "/tmp", "/var/tmp"]
+    if interpreter.prefix is not None:
+        out.bind(interpreter.prefix, interpreter.prefix)
+        for folder in interpreter.masks:
+            out.bind(f"{base}/empty", folder)
+    for target, source in tools.items():
+        out.bind(source, f"{TOOLS}/{target}")
+    out.folders(f"{TOOLS}/bin")
+    out.folders(TESTBED)
+    for layer in [*(str(path) for path in layers.testbed), *chain]:
+        out.items += ["--overlay-src", layer]
+    out.items += ["--overlay", "@UPPER@", "@WORK@", TESTBED]
+    for mount in layers.mounts:
+        out.bind(str(mount.source), mount.target, writable=mount.writable)
+    out.items += ["--remount-ro", "/", "--chdir", "/", "--"]
+    return out.items
