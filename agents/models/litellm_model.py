@@ -114,6 +114,9 @@ class LiteLLMModel:
             "timeout": self.timeout_s,
             "num_retries": 0,
             "max_retries": 0,
+            # LiteLLM 1.106 imports its MCP gateway, whose packages it does not require,
+            # for every call with tools; nothing here goes through that gateway.
+            "_skip_mcp_handler": True,
         }
         if tools:
             request["tools"] = [dict(tool) for tool in tools]
@@ -222,6 +225,10 @@ class LiteLLMModel:
         words = " ".join(str(error).split())[:500]
         if isinstance(error, module.ContextWindowExceededError) or status == 413:
             return ContextWindowError(f"The conversation is too long for {self.name}: {words}")
+        if missing := next((e for e in _chain(error) if isinstance(e, ImportError)), None):
+            return ModelRequestError(
+                f"LiteLLM needs a further package for {self.name}: {missing}. Install it."
+            )
         if any(getattr(e, "code", None) == "insufficient_quota" for e in _chain(error)):
             return ModelUnavailableError(f"The account behind {self.name} is used up: {words}")
         if not isinstance(status, int) or status in (408, 409, 429) or status >= 500:

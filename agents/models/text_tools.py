@@ -25,8 +25,8 @@ A block holds one JSON object; several blocks are several calls, run in order. T
 come with the next message. Tools:
 """
 
-# Where a call may begin: a fence, or the tag that many models were trained on. The JSON after it is read by its own grammar, so fences inside strings
-# do no harm.
+# Where a call may begin: a fence, or the tag that many models were trained on. The JSON
+# after it is read by its own grammar, so fences inside strings do no harm.
 _OPENING = re.compile(
     r"^[ \t]*(?P<fence>`{3,}|~{3,})[ \t]*"
     r"(?P<word>[^\s`~]*)[^\n`]*\n"
