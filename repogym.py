@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from envs.env import RepoEnv as RepoEnv
     from envs.episode import Episode as Episode
     from envs.episode import ToolCall as ToolCall
-    from envs.fork import fork as fork
+    from envs.forking import fork as fork
     from envs.registration import make as make
     from repos.errors import InfrastructureError as InfrastructureError
     from repos.errors import RepoGymError as RepoGymError
@@ -49,7 +49,7 @@ _HOMES = {
     "TaskSpec": "repos.records",
     "ToolCall": "envs.episode",
     "ToolContext": "tools.context",
-    "fork": "envs.fork",
+    "fork": "envs.forking",
     "load_suite": "repos.suite",
     "make": "envs.registration",
     "make_agent": "agents.registry",

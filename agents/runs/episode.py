@@ -108,10 +108,12 @@ def _play(
     events = read_journal(journal.path)
     model = _model(spec, journal, events)
     env = environment_of(spec)
-    episode: RecordedEpisode | None = None
-    try:
+    with contextlib.closing(env):
         episode = RecordedEpisode(env, journal, seed=spec.seed, progress=progress)
-        problem = _act(spec, env, episode, model, journal)
+        try:
+            problem = _act(spec, env, episode, model, journal)
+        finally:
+            episode.close_forks()
         info = episode.info
         if info.get("infra_error"):
             raise InfrastructureError(str(info["infra_error"]))
@@ -120,10 +122,6 @@ def _play(
             raise InfrastructureError("the environment ended the episode without a score")
         diff: bytes = env.unwrapped.diff()  # type: ignore[attr-defined]
         log: str = env.unwrapped.scoring_log  # type: ignore[attr-defined]
-    finally:
-        if episode is not None:
-            episode.close_forks()
-        env.close()
     record = _record(spec, episode, model, score, diff, problem, begun)
     _write_results(spec, journal.path, episode, record, score, diff, log)
     return record
