@@ -11,7 +11,7 @@ LINK_TARGET = re.compile(r"\s*(\.\. _[^:]+:|\[[^\]]+\]:)\s*\S+.*")
 TEST_CODE = re.compile(r"^\s*(def test_|class Test|assert\b|self\.assert|import pytest|@pytest)")
 MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 DATE_LINE = re.compile(
-    rf"[\W_]*(released?\W+(on\W+)?)?((\d{{1,2}}\W+)?{MONTH}\W+(\d{{1,2}}\W+)?\d{{4}}|\d{{4}}-\d\d-\d\d)\W*",
+    rf"[\W_]*(released?\W+(on\W+)?)?((\d{{1,2}}\W+)?{MONTH}\W+(\d{{1,2}}\W+)?\d{{4}}|\d{{4}}-\d\d-\d\d)[\W_]*",
     re.IGNORECASE,
 )
 NOISE = re.compile(

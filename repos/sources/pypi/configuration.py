@@ -38,6 +38,9 @@ class IndexConfiguration:
         arguments: list[str] = []
         for place, address in enumerate(self.indexes):
             arguments += ["--index-url" if place == 0 else "--extra-index-url", address]
+        if len(self.indexes) > 1:
+            # As pip does: the best version of all indexes, not of the first that has any.
+            arguments += ["--index-strategy", "unsafe-best-match"]
         for folder in self.folders:
             arguments += ["--find-links", str(folder)]
         return arguments

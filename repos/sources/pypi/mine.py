@@ -45,6 +45,8 @@ class Rule:
         seconds: Wall time that the expected tests may take.
         whole_seconds: Up to this time all test files decide, beyond it the changed ones.
         ids: Expected tests at most for all test files to decide.
+        silent_lines: Changed lines at most where the release has no changelog entry.
+        silent_tests: Failing tests at most in that case.
     """
 
     newest_releases: int = 14
@@ -54,6 +56,8 @@ class Rule:
     seconds: float = 20.0
     whole_seconds: float = 5.0
     ids: int = 2000
+    silent_lines: int = 60
+    silent_tests: int = 20
 
 
 @dataclass(frozen=True)
@@ -139,6 +143,7 @@ def mine(
         RecordError: A package or a release is not on the index.
     """
     index, rule, found = index or PackageIndex(), rule or Rule(), Mined()
+    slow: set[str] = set()
     for item in wanted:
         if isinstance(item, str):
             pool, most = candidates(item, index, rule), rule.per_package
@@ -150,7 +155,7 @@ def mine(
                 break
             started = time.monotonic()
             try:
-                spec = mine_pair(candidate, trial, python, archives, index, rule)
+                spec = mine_pair(candidate, trial, python, archives, index, rule, slow)
             except InfrastructureError:
                 raise
             except RepoGymError as error:
@@ -186,8 +191,18 @@ def mine_pair(
     archives: Path,
     index: PackageIndex,
     rule: Rule,
+    slow: set[str],
 ) -> TaskSpec:
     """Make a task of one pair.
+
+    Args:
+        candidate: The pair.
+        trial: Runs test files in a sandbox.
+        python: Minor version on which `trial` runs.
+        archives: Content-addressed store of archives.
+        index: Where releases are listed.
+        rule: What a task must be like.
+        slow: Packages whose whole test suite is known to take too long; added to.
 
     Raises:
         NoTaskError: It follows the rule in some point not; the message says in which.
@@ -212,7 +227,9 @@ def mine_pair(
         licence=_licence(pair),
         labels={"source_files": str(files), "changed_lines": str(lines)},
     )
-    return measure(spec, pair, trial, python, candidate.new.uploaded, index, rule, changed, every)
+    return measure(
+        spec, pair, trial, python, candidate.new.uploaded, index, rule, changed, every, slow
+    )
 
 
 def _check_form(pair: Pair, rule: Rule) -> tuple[int, int]:
@@ -225,6 +242,8 @@ def _check_form(pair: Pair, rule: Rule) -> tuple[int, int]:
     files, lines = changed_lines(pair)
     if files > rule.source_files or lines > rule.changed_lines:
         raise NoTaskError(f"too big: {files} source files, {lines} lines")
+    if not pair.entry and lines > rule.silent_lines:
+        raise NoTaskError(f"no changelog entry, and {lines} lines change")
     return files, lines
 
 
@@ -234,7 +253,7 @@ def test_files(pair: Pair) -> tuple[list[str], list[str]]:
         names = ("pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
         write_tree({n: pair.old[n] for n in names if n in pair.old}, Path(name))
         chosen = project_options(Path(name)).get("python_files", "test*.py *_test.py *tests.py")
-    patterns = chosen.split() if isinstance(chosen, str) else [str(item) for item in chosen or ()]
+    patterns = chosen if isinstance(chosen, list) else str(chosen).split()
 
     def collected(path: str) -> bool:
         base = path.rsplit("/", 1)[-1]
@@ -296,6 +315,7 @@ def measure(
     rule: Rule,
     changed: Sequence[str],
     every: Sequence[str],
+    slow: set[str],
 ) -> TaskSpec:
     """Find environment and expected tests on one minor version and return the fuller record.
 
@@ -310,11 +330,12 @@ def measure(
     if not expected.fail_to_pass:
         raise NoTaskError(_why_nothing(first, before))
     chosen, fixed, base, seconds = list(changed), [first], [before], _seconds(first)
-    if seconds <= rule.whole_seconds and len(every) > len(changed):
-        started = time.monotonic()
+    more = len(every) > len(changed) and pair.package not in slow
+    if more and seconds <= rule.whole_seconds:
         whole = trial(_on(spec, python, every), True, SEEDS[0])
-        took = time.monotonic() - started
-        if whole.complete and took <= rule.whole_seconds and len(whole.outcomes) <= rule.ids:
+        if not whole.complete or _seconds(whole) > rule.whole_seconds:
+            slow.add(pair.package)
+        elif len(whole.outcomes) <= rule.ids:
             chosen, fixed, base = list(every), [whole], []
     seeds = SEEDS
     for seed in seeds[len(fixed) :]:
@@ -328,6 +349,8 @@ def measure(
     if took > rule.seconds:
         raise NoTaskError(f"the tests take {took:.0f} s")
     symptom = spec.symptom or describe_symptoms(failures, pair.layout.packages)
+    if not pair.entry and len(expected.fail_to_pass) > rule.silent_tests:
+        raise NoTaskError("no changelog entry, and many tests fail")
     telling = [line for line in symptom.splitlines() if line != "- a wrong result"]
     if not pair.entry and not telling:
         raise NoTaskError("neither the changelog nor the failure tells what is wrong")

@@ -144,6 +144,7 @@ def _frames(traceback: str, packages: tuple[str, ...]) -> list[str]:
 
 
 def _scrub(text: str) -> str:
-    """Take out what differs from run to run: addresses and temporary paths."""
+    """Take out addresses, temporary paths and the names of test functions."""
     text = re.sub(r"\b0x[0-9a-fA-F]{6,}\b", "0x…", text)
+    text = re.sub(r"\b\w*[Tt]est\w*(\.\w+)*\.<locals>\.", "", text)
     return re.sub(r"/tmp/[\w./-]+", "/tmp/…", text)
