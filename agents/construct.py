@@ -20,7 +20,7 @@ def load(path: str, kind: str) -> Any:
         kind: What it should be, for messages ("agent").
 
     Raises:
-        RepoGymError: The module cannot be imported.
+        RepoGymError: The module cannot be imported, or the name is no class or function.
         UnknownNameError: The module has no such name.
     """
     module_name, _, attribute = path.partition(":")
@@ -45,6 +45,13 @@ def load(path: str, kind: str) -> Any:
             names = [name for name in vars(value) if not name.startswith("_")]
             raise UnknownNameError(f"{kind} in {module_name}", attribute, names)
         value = getattr(value, part)
+    try:
+        inspect.signature(value)
+    except (TypeError, ValueError) as error:
+        raise RepoGymError(
+            f"{kind} {path!r}: {attribute} is not a class or function that can be called "
+            "with keyword arguments."
+        ) from error
     return value
 
 
