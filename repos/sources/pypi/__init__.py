@@ -1,5 +1,38 @@
 """Tasks from two consecutive releases of a package on a package index."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
 from repos.sources.pypi.pairs import build
 
-__all__ = ["build"]
+if TYPE_CHECKING:
+    from repos.records import TaskSpec
+
+__all__ = ["build", "mine"]
+
+
+def mine(
+    names: Sequence[str],
+    *,
+    pairs: int = 3,
+    report: Callable[[str], None] = lambda line: None,
+    sandbox: str = "auto",
+    allow_unsafe: bool = False,
+) -> list[TaskSpec]:
+    """Make tasks of release pairs through the gate; see `repos.sources.pypi.gated.mine`.
+
+    Args:
+        names: Package names, or pairs as `name:old:new`.
+        pairs: Newest pairs that are tried a package.
+        report: Told what became of each pair, one line.
+        sandbox: Name of the back end.
+        allow_unsafe: Whether a back end without isolation may be used.
+    """
+    # Late: preparing imports this package for `build`.
+    from repos.sources.pypi import gated
+    from repos.sources.pypi.selection import Rule
+
+    rule = Rule(newest_releases=pairs + 1, per_package=pairs)
+    return gated.mine(names, rule=rule, report=report, sandbox=sandbox, allow_unsafe=allow_unsafe)
