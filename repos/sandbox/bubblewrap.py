@@ -399,6 +399,10 @@ class BubblewrapSandbox(ServerClient):
 
     def changed_paths(self) -> list[str] | None:
         """Return paths below `/testbed` that differ from its layers; a superset."""
+        return sorted(self.changed_marks())
+
+    def changed_marks(self) -> dict[str, str]:
+        """Return what `changed_paths` does, each with a word that changes when the file does."""
         with self._lock:
             self._check()
             return self._keeper.call(

@@ -368,12 +368,10 @@ class Keeper:
         family.uppers.add(name)
         return result
 
-    def changed(self, body: dict[str, Any], fds: list[int]) -> list[str]:
+    def changed(self, body: dict[str, Any], fds: list[int]) -> dict[str, str]:
         """Return the paths in which upper folders differ from what lies below them."""
         family = self.families[body["family"]]
-        return self.inside(
-            family, lambda: sorted(layers.changed_paths(body["base"], body["uppers"]))
-        )
+        return self.inside(family, lambda: layers.changed_paths(body["base"], body["uppers"]))
 
     def inside(self, family: Family, work: Callable[[], Any]) -> Any:
         """Run a function in a family's mount namespace and return what it returned."""

@@ -66,35 +66,41 @@ def _below(layers: list[str], path: str) -> Iterator[str]:
             yield path
 
 
-def changed_paths(base: list[str], uppers: list[str]) -> set[str]:
+def changed_paths(base: list[str], uppers: list[str]) -> dict[str, str]:
     """Return the paths in which `uppers` may differ from `base` (both lowest first).
 
-    Folders as such are not listed, only what is in them.
+    Folders as such are not listed, only what is in them. Each path comes with a word that
+    changes whenever its file does (inode, size, times).
     """
-    found: set[str] = set()
+    found: dict[str, str] = {}
 
     def visit(layer: str, folder: str, lower: list[str]) -> None:
         for entry in os.scandir(os.path.join(layer, folder) if folder else layer):
             path = f"{folder}/{entry.name}" if folder else entry.name
             info = entry.stat(follow_symlinks=False)
             if not stat.S_ISDIR(info.st_mode):
-                found.add(path)
                 # A file, link or whiteout in the place of a folder deletes all that was in it.
-                found.update(_below(lower, path))
+                gone = is_whiteout(entry.path, info)
+                found.update(dict.fromkeys(_below(lower, path), "gone"))
+                found[path] = "gone" if gone else _word(info)
                 continue
             redirect = _mark(entry.path, "redirect")
             if hides_below(entry.path):
-                found.update(_below(lower, path))
+                found.update(dict.fromkeys(_below(lower, path), "gone"))
             if redirect is not None:
                 source = redirect.decode("utf-8", "surrogateescape")
                 origin = source[1:] if source.startswith("/") else os.path.join(folder, source)
                 for moved in _below(lower, origin):
-                    found.add(path + moved[len(origin) :])
+                    found[path + moved[len(origin) :]] = f"moved {_word(info)}"
             visit(layer, path, lower)
 
     for depth, layer in enumerate(uppers):
         visit(layer, "", base + uppers[:depth])
     return found
+
+
+def _word(info: os.stat_result) -> str:
+    return f"{info.st_ino}:{info.st_mode}:{info.st_size}:{info.st_mtime_ns}:{info.st_ctime_ns}"
 
 
 def merge(sources: list[str], target: str) -> None:

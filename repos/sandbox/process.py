@@ -113,6 +113,7 @@ class ProcessSandbox(ServerClient):
             [
                 (TESTBED, str(self._work)),
                 (rootview.HOME, str(self._root / "home")),
+                (f"{rootview.TOOLS}/python", running().executable),
                 (f"{rootview.TOOLS}/gitside.py", str(here.parent / "gitside.py")),
                 *((mount.target, str(mount.source)) for mount in self._layers.mounts),
             ],

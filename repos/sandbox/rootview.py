@@ -135,6 +135,7 @@ def build(
     for target, source in tools.items():
         out.bind(source, f"{TOOLS}/{target}")
     out.folders(f"{TOOLS}/bin")
+    out.items += ["--symlink", interpreter.executable, f"{TOOLS}/python"]
     out.folders(TESTBED)
     for layer in [*(str(path) for path in layers.testbed), *chain]:
         out.items += ["--overlay-src", layer]
