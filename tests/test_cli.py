@@ -177,7 +177,7 @@ def test_an_unknown_public_name_is_an_attribute_error():
 def test_a_foreign_package_of_a_rooms_name_is_named(tmp_path):
     (tmp_path / "tools").mkdir()
     (tmp_path / "tools" / "__init__.py").write_text("")
-    done = python("import repogym", path=[tmp_path])
+    done = python("import repogym", path=[tmp_path], cwd=tmp_path)
     assert done.returncode == 1
     assert f"'tools' is shadowed by the folder {tmp_path / 'tools'}" in done.stderr
 
@@ -190,5 +190,5 @@ def test_a_foreign_distribution_of_a_rooms_name_is_named(tmp_path):
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: environs-of-old\nVersion: 1.0\n")
     (info / "top_level.txt").write_text("envs\n")
     (info / "RECORD").write_text("envs/__init__.py,,\n")
-    done = python("import repogym", path=[tmp_path])
+    done = python("import repogym", path=[tmp_path], cwd=tmp_path)
     assert "'envs' is shadowed by the distribution environs-of-old" in done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -36,6 +37,9 @@ def play(request: Request, *, as_json: bool = False) -> int:
         RepoGymError: Bad usage; nothing was started.
     """
     console = Console(stderr=as_json)
+    if not console.is_terminal:
+        # Files and pipes have no width; 80 would break the names of tasks.
+        console.width = 120
     settings = settings_of(request)
     say = _speaker(console)
     if request.out is not None:
@@ -68,7 +72,7 @@ def play(request: Request, *, as_json: bool = False) -> int:
     return INFRASTRUCTURE
 
 
-def _speaker(console: Console):
+def _speaker(console: Console) -> Callable[[str], None]:
     def say(text: str) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 

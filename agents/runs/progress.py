@@ -64,7 +64,7 @@ class Counts:
 
 def name(spec: EpisodeSpec | EpisodeRecord) -> str:
     """Return the name of an episode: the task, and the sample where it isn't the first."""
-    return spec.task + (f" #{spec.sample}" if spec.sample else "")
+    return spec.task.rpartition("/")[2] + (f" #{spec.sample}" if spec.sample else "")
 
 
 class PlainDisplay:

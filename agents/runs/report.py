@@ -200,6 +200,11 @@ def title(settings: RunSettings) -> str:
     return f"{settings.suite} v{settings.version}{own} · {who} · assist: {settings.assist}"
 
 
+def short_name(suite: str, task: str) -> str:
+    """Return a task's id without its suite's prefix."""
+    return task.removeprefix(f"{suite}/")
+
+
 def verdict(record: EpisodeRecord) -> str:
     """Return an episode's outcome in a word or two."""
     if record.status != "done":
@@ -236,7 +241,7 @@ def show(
     colours = {"resolved": "green", "plausible": "yellow", "unresolved": "default"}
     for record in sorted(records, key=lambda r: (order[r.task], r.sample)):
         word = verdict(record)
-        cells = [escape(record.task)]
+        cells = [escape(short_name(settings.suite, record.task))]
         if settings.samples > 1:
             cells.append(str(record.sample))
         cells.append(f"[{colours.get(word, 'red')}]{word}[/]")
@@ -246,7 +251,7 @@ def show(
             cells.append(escape(record.agent_error or record.end))
         else:
             cells += ["", "", f"{record.seconds:.1f}", *([""] if paid else [])]
-            cells.append(escape(record.error))
+            cells.append(escape(record.error[:60]))
         table.add_row(*cells)
     console.print(table)
     for line in honest_lines(settings, summary):
@@ -277,7 +282,7 @@ def honest_lines(settings: RunSettings, summary: dict[str, Any]) -> list[str]:
             "independent, which those of one task are not"
         )
     if summary["not_available"]:
-        names = ", ".join(summary["not_available"])
+        names = ", ".join(short_name(settings.suite, t) for t in summary["not_available"])
         lines.append(
             f"not available here (not gated on Python {settings.python}): "
             f"{len(summary['not_available'])}: {names}"
