@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from tools.context import ToolContext
-from tools.paths import all_files, clean, missing, ripgrep
+from tools.paths import all_files, clean, missing, ripgrep, shown
 from tools.registry import tool
 from tools.result import ToolError
 from tools.text import plural
@@ -30,26 +30,25 @@ def list_files(
         max_results: How many paths to show.
     """
     place = clean(path)
-    arguments = ["--glob", pattern] if pattern else []
     if pattern:
         _check_glob(ctx, pattern)
-    files = all_files(ctx.workspace, *arguments, "--", place)
+    files = all_files(ctx.workspace, place, pattern)
     if not files:
         done = ctx.workspace.exec(["test", "-e", place], timeout_s=30)
         if done.exit_code:
             raise ToolError(missing(ctx.workspace, place))
-        return f"No files{f' matching {pattern}' if pattern else ''} in {place}."
-    shown = "\n".join(files[:max_results])
+        return f"No files{f' matching {pattern}' if pattern else ''} in {shown(place)}."
+    text = "\n".join(files[:max_results])
     more = len(files) - max_results
     if more > 0:
-        shown += f"\n[... {plural(more, 'more file')}: narrow it by path or pattern]"
-    return f"{plural(len(files), 'file')} in {place}\n{shown}"
+        text += f"\n[... {plural(more, 'more file')}: narrow it by path or pattern]"
+    return f"{plural(len(files), 'file')} in {shown(place)}\n{text}"
 
 
 def _check_glob(ctx: ToolContext, pattern: str) -> None:
     if "\0" in pattern:
         raise ToolError("A pattern can't hold a NUL character.")
-    done = ripgrep(ctx.workspace, ["--files", "-g", pattern, "/dev/null"], max_output=10_000)
+    done = ripgrep(ctx.workspace, ["--files"], ["/dev/null"], glob=pattern, max_output=10_000)
     if done.exit_code == 2 and b"glob" in done.stderr:
         said = done.stderr.decode("utf-8", "replace").strip()
         raise ToolError(f"The pattern is not a valid glob: {said}")

@@ -21,6 +21,9 @@ RIPGREP = "/opt/repogym/bin/rg"
 MAX_FILE = 8 << 20
 """Bytes of the largest file that is read whole."""
 
+HIDDEN = (".git", "__pycache__")
+"""Folders that listings and searches leave out."""
+
 _MAX_LISTING = 32 << 20
 _QUICK = 30.0
 
@@ -41,6 +44,11 @@ def clean(path: str) -> str:
     if absolute == TESTBED:
         return "."
     return absolute.removeprefix(f"{TESTBED}/")
+
+
+def shown(path: str) -> str:
+    """Return a cleaned path as a sentence names it."""
+    return "the repository" if path == "." else path
 
 
 def writable(workspace: Workspace, path: str) -> str:
@@ -157,34 +165,53 @@ def near_paths(path: str, files: Sequence[str], limit: int = 3) -> list[str]:
     folders = sorted({posixpath.dirname(file) for file in files if "/" in file})
     near += [
         f"{folder}/"
-        for folder in difflib.get_close_matches(path.rstrip("/"), folders, n=limit, cutoff=0.8)
+        for folder in difflib.get_close_matches(path.rstrip("/"), folders, n=limit, cutoff=0.7)
     ]
     return near[:limit]
 
 
-def all_files(workspace: Workspace, *arguments: str) -> list[str]:
+def all_files(workspace: Workspace, path: str = ".", glob: str = "") -> list[str]:
     """Return the files that git does not ignore, hidden ones too, relative and sorted.
 
     Args:
         workspace: Where.
-        arguments: Further arguments for `rg --files`: globs, or "--" and folders.
+        path: Folder to list.
+        glob: Pattern that paths must match; "" is any.
     """
-    done = ripgrep(workspace, ["--files", "--null", *arguments], max_output=_MAX_LISTING)
+    arguments = ["--files", "--null"]
+    done = ripgrep(workspace, arguments, [path], glob=glob, max_output=_MAX_LISTING)
     names = done.stdout.decode("utf-8", "replace").split("\0")
     return sorted(name.removeprefix("./") for name in names if name)
 
 
 def ripgrep(
-    workspace: Workspace, arguments: Sequence[str], *, max_output: int, timeout_s: float = _QUICK
+    workspace: Workspace,
+    arguments: Sequence[str],
+    paths: Sequence[str],
+    *,
+    glob: str = "",
+    max_output: int,
+    timeout_s: float = _QUICK,
 ) -> ExecResult:
-    """Run ripgrep over the repository: `.git` left out, configuration of users ignored.
+    """Run ripgrep as it is wanted here: `.git` left out, configuration of users ignored.
+
+    Args:
+        workspace: Where.
+        arguments: Options.
+        paths: Files and folders to search.
+        glob: Only paths that match; "" is any.
+        max_output: Bytes kept of its output.
+        timeout_s: Wall time.
 
     Raises:
         InfrastructureError: It is not there.
     """
     argv = [RIPGREP, "--no-config", "--hidden", "--no-ignore-global", "--no-ignore-parent"]
-    argv += ["--no-require-git", "--glob", "!.git", "--color", "never", *arguments]
-    return _plain(workspace, argv, max_output, timeout_s)
+    argv += ["--no-require-git", "--color", "never", *arguments]
+    # Of all globs that match, the last one decides.
+    for pattern in filter(None, [glob, *(f"!{name}" for name in HIDDEN)]):
+        argv += ["--glob", pattern]
+    return _plain(workspace, [*argv, "--", *paths], max_output, timeout_s)
 
 
 def _plain(

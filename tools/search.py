@@ -7,13 +7,14 @@ from typing import Annotated
 from pydantic import Field
 
 from tools.context import ToolContext
-from tools.paths import clean, missing, ripgrep
+from tools.paths import clean, missing, ripgrep, shown
 from tools.registry import tool
 from tools.result import ToolError
 from tools.text import clip_line, plural
 
 MAX_LINE = 400
 _SECONDS = 60.0
+_MAX_OUTPUT = 32 << 20
 
 
 @tool(read_only=True)
@@ -52,22 +53,24 @@ def search(
     options = ["--engine", "auto"]
     options += ["--fixed-strings"] if literal else []
     options += ["--ignore-case"] if ignore_case else []
-    options += ["--glob", glob] if glob else []
-    counts = _counts(ctx, [*options, "--regexp", pattern], place)
+    options += ["--regexp", pattern]
+    counts = _counts(ctx, options, place, glob)
     if not counts:
-        return f"No matches for {pattern!r} in {place}{f' ({glob})' if glob else ''}."
+        return f"No matches for {pattern!r} in {shown(place)}{f' ({glob})' if glob else ''}."
     total = sum(counts.values())
     head = f"{plural(total, 'matching line')} in {plural(len(counts), 'file')}"
-    lines, shown = _matches(ctx, options, pattern, counts, context, max_results)
-    if shown < total:
-        head += f", the first {shown:,} shown: narrow the pattern, path or glob to see others"
+    lines, count = _matches(ctx, options, counts, context, max_results)
+    if count < total:
+        head += f", the first {count:,} shown: narrow the pattern, path or glob to see others"
     return f"{head}\n{lines}"
 
 
-def _counts(ctx: ToolContext, options: list[str], place: str) -> dict[str, int]:
+def _counts(ctx: ToolContext, options: list[str], place: str, glob: str) -> dict[str, int]:
     """Return the number of matching lines by file, sorted by path."""
-    arguments = ["--count", "--null", "--with-filename", *options, "--", place]
-    done = ripgrep(ctx.workspace, arguments, max_output=32 << 20, timeout_s=_SECONDS)
+    arguments = ["--count", "--null", "--with-filename", *options]
+    done = ripgrep(
+        ctx.workspace, arguments, [place], glob=glob, max_output=_MAX_OUTPUT, timeout_s=_SECONDS
+    )
     if done.limit == "time":
         raise ToolError(f"The search took more than {_SECONDS:.0f} s: use a simpler pattern.")
     said = done.stderr.decode("utf-8", "replace").strip()
@@ -86,7 +89,6 @@ def _counts(ctx: ToolContext, options: list[str], place: str) -> dict[str, int]:
 def _matches(
     ctx: ToolContext,
     options: list[str],
-    pattern: str,
     counts: dict[str, int],
     context: int,
     max_results: int,
@@ -98,18 +100,13 @@ def _matches(
         expected += count
         if expected >= max_results:
             break
-    # The files are named one by one: their globs and ignore rules are settled already.
-    plain = [option for option in options if option]
-    if "--glob" in plain:
-        at = plain.index("--glob")
-        plain = plain[:at] + plain[at + 2 :]
+    # The files are named one by one: the glob is settled already.
     arguments = ["--sort", "path", "--line-number", "--with-filename", "--null", "--no-heading"]
     arguments += ["--max-count", str(max_results), "--max-columns", str(8 * MAX_LINE)]
-    arguments += ["--max-columns-preview", "--context", str(context), *plain]
-    arguments += ["--regexp", pattern, "--", *files]
-    done = ripgrep(ctx.workspace, arguments, max_output=32 << 20, timeout_s=_SECONDS)
+    arguments += ["--max-columns-preview", "--context", str(context), *options]
+    done = ripgrep(ctx.workspace, arguments, files, max_output=_MAX_OUTPUT, timeout_s=_SECONDS)
     out: list[str] = []
-    shown = 0
+    matches = 0
     room = ctx.limits.max_chars - 500
     for record in done.stdout.decode("utf-8", "replace").split("\n"):
         name, null, rest = record.partition("\0")
@@ -120,15 +117,15 @@ def _matches(
             mark, text = rest[digits : digits + 1], rest[digits + 1 :].rstrip("\r")
             name = name.removeprefix("./")
             line = f"{name}{mark}{rest[:digits]}{mark}{clip_line(text, MAX_LINE)}"
-            if mark == ":" and shown == max_results:
+            if mark == ":" and matches == max_results:
                 break
         if not line:
             continue
         room -= len(line) + 1
         if room < 0:
             break
-        shown += bool(null) and mark == ":"
+        matches += bool(null) and mark == ":"
         out.append(line)
     while out and out[-1] == "--":
         out.pop()
-    return "\n".join(out), shown
+    return "\n".join(out), matches

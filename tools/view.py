@@ -9,7 +9,7 @@ from pydantic import Field
 from repos.sandbox.protocol import Entry
 from tools.context import ToolContext
 from tools.files import BinaryFileError, decode
-from tools.paths import MAX_FILE, clean, missing, read_bytes, reason
+from tools.paths import HIDDEN, MAX_FILE, clean, missing, read_bytes, reason
 from tools.registry import tool
 from tools.result import ToolError
 from tools.text import clip_line, plural
@@ -89,7 +89,7 @@ def _entries(ctx: ToolContext, place: str) -> list[Entry] | None:
 
 
 def _folder(ctx: ToolContext, place: str, entries: list[Entry]) -> str:
-    shown = [entry for entry in entries if entry.path != ".git"]
+    shown = [entry for entry in entries if entry.path not in HIDDEN]
     lines = [f"{'.' if place == '.' else place.rstrip('/')}/: {_count(shown)}"]
     lines += [_entry(entry) for entry in shown[:MAX_ENTRIES]]
     if len(shown) > MAX_ENTRIES:
