@@ -111,7 +111,7 @@ class Conversation:
                     self.episode.stop(END_CONTEXT)
                     raise EpisodeOver from error
                 # The model's context is smaller than was thought: keep to that from now on.
-                self.context_chars = min(self.context_chars, 2 * limit)
+                self.context_chars = min(self.context_chars, int(1.8 * limit))
                 continue
             self.usage += reply.usage
             return reply

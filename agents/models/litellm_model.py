@@ -12,7 +12,7 @@ from typing import Any
 from agents.models.budget import Budget
 from agents.models.errors import ContextWindowError, ModelRequestError, ModelUnavailableError
 from agents.models.litellm_setup import litellm
-from agents.models.pricing import Price, given_price, listed_price
+from agents.models.pricing import Price, given_price, listed, listed_price
 from agents.models.protocol import Message, Reply, Usage
 from agents.models.wire import to_wire, tool_calls_from_wire
 from repos.errors import RepoGymError
@@ -86,6 +86,11 @@ class LiteLLMModel:
                 f"The price of {model} is unknown, so --budget cannot hold: give it with "
                 "--price IN,OUT (USD per million prompt and completion tokens)."
             )
+        if self._max_tokens is None:
+            most = listed(self._model).get("max_output_tokens")
+            # Of an unknown model the window is unknown too: only a budget needs the bound.
+            if most is not None or budget is not None:
+                self._max_tokens = min(DEFAULT_MAX_TOKENS, int(most or DEFAULT_MAX_TOKENS))
         # Tokens that the provider billed per token counted here: the most seen so far.
         self._ratio: float | None = None
         self._lock = threading.Lock()
@@ -110,7 +115,6 @@ class LiteLLMModel:
             **self._options,
             "model": self._model,
             "messages": to_wire(messages),
-            "max_tokens": max_tokens or self._default_max_tokens(),
             "timeout": self.timeout_s,
             "num_retries": 0,
             "max_retries": 0,
@@ -118,6 +122,9 @@ class LiteLLMModel:
             # for every call with tools; nothing here goes through that gateway.
             "_skip_mcp_handler": True,
         }
+        bound = max_tokens or self._max_tokens
+        if bound is not None:
+            request["max_tokens"] = bound
         if tools:
             request["tools"] = [dict(tool) for tool in tools]
         if temperature is not None:
@@ -185,14 +192,6 @@ class LiteLLMModel:
         prompt, completion = usage.prompt_tokens or 0, usage.completion_tokens or 0
         cost = self.price.cost_usd(prompt, completion, response) if self.price else 0.0
         return Usage(1, prompt, completion, cost)
-
-    def _default_max_tokens(self) -> int:
-        if self._max_tokens is not None:
-            return self._max_tokens
-        row = litellm().model_cost.get(self._model, {})
-        most = row.get("max_output_tokens") if isinstance(row, dict) else None
-        self._max_tokens = min(DEFAULT_MAX_TOKENS, most or DEFAULT_MAX_TOKENS)
-        return self._max_tokens
 
     def _count(self, request: Mapping[str, Any]) -> int:
         return int(

@@ -68,15 +68,20 @@ def given_price(per_million: tuple[float, float]) -> Price:
     return Price(prompt, completion, prompt, completion, prompt, completion, given=True)
 
 
-def listed_price(model: str) -> Price | None:
-    """Return the price of a model in LiteLLM's table, or None where it has none."""
+def listed(model: str) -> Mapping[str, Any]:
+    """Return what LiteLLM's table knows of a model; empty where it knows nothing."""
     module = litellm()
     try:
         key = module.get_model_info(model)["key"]
     except Exception:
         # LiteLLM raises a bare Exception, or a type of its own, for an unknown model.
-        return None
-    row: Mapping[str, Any] = module.model_cost.get(key, {})
+        return {}
+    return module.model_cost.get(key, {})
+
+
+def listed_price(model: str) -> Price | None:
+    """Return the price of a model in LiteLLM's table, or None where it has none."""
+    row = listed(model)
     prompt, completion = row.get("input_cost_per_token"), row.get("output_cost_per_token")
     if prompt is None or completion is None:
         return None

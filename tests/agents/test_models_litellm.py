@@ -272,3 +272,20 @@ def test_text_format_goes_over_the_wire_without_tools(serve):
     assert [m["role"] for m in second["messages"]] == ["system", "user", "assistant", "user"]
     assert block in second["messages"][2]["content"]
     assert "1 x = 1" in second["messages"][3]["content"]
+
+
+def test_nothing_is_printed(serve, capfd):
+    faults = [{"status": 500}, {"body": "garbage"}, {"status": 404}]
+    with pytest.raises(ModelRequestError):
+        model_at(serve({"content": "x", "faults": faults})).complete(HELLO, [VIEW])
+    with pytest.raises(RepoGymError):
+        make_model("no-such-model")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_replies_of_unknown_models_are_bounded_only_where_a_budget_needs_it(serve, tmp_path):
+    server = serve("x")
+    model_at(server).complete(HELLO)
+    model_at(server, price=(1.0, 1.0), budget=Budget(tmp_path / "b", 1.0)).complete(HELLO)
+    assert "max_tokens" not in server.requests[0]
+    assert server.requests[1]["max_tokens"] == 16384
