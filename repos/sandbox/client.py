@@ -39,7 +39,10 @@ class RemoteProcess:
             while not self._buffer:
                 if self._code is not None:
                     return b""
-                self._handle(self._channel.take(self._ident, timeout_s))
+                try:
+                    self._handle(self._channel.take(self._ident, timeout_s))
+                except InfrastructureError:
+                    self._code = -9  # the sandbox was reset or has ended, and this with it
             data = bytes(self._buffer[:size])
             del self._buffer[:size]
         if self._code is None:
@@ -60,7 +63,7 @@ class RemoteProcess:
         Raises:
             BrokenPipeError: It has ended.
         """
-        if self._code is not None:
+        if self._code is not None or self._channel.dead is not None:
             raise BrokenPipeError(32, "the process has ended")
         if data:
             self._channel.send(self._ident, "stdin", {"job": self._ident, "data": bytes(data)})
@@ -73,7 +76,11 @@ class RemoteProcess:
         """Return the exit status, or None while it runs."""
         with self._lock:
             while self._code is None:
-                message = self._channel.poll(self._ident)
+                try:
+                    message = self._channel.poll(self._ident)
+                except InfrastructureError:
+                    self._code = -9
+                    break
                 if message is None:
                     return None
                 self._handle(message)

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+from repos.sandbox import seccomp
+from repos.sandbox.bubblewrap import own_layer
+from repos.sandbox.protocol import Layers, Mount, SandboxSpec
+
+PYTHON = ["/opt/repogym/python", "-I", "-S", "-c"]
+
+
+def sh(box, script, **more):
+    return box.exec(["sh", "-c", script], **more)
+
+
+def test_it_runs_as_nobody_in_particular(create):
+    box = create()
+    status = box.exec(["cat", "/proc/self/status"]).text
+    facts = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    assert "60923\t60923\t60923\t60923" in facts["Uid"]
+    assert int(facts["CapEff"], 16) == int(facts["CapPrm"], 16) == 0
+    assert facts["NoNewPrivs"] == "1"
+    assert facts["Seccomp"] == "2"
+    if os.geteuid() == 0:
+        assert int(facts["CapBnd"], 16) == 0
+    assert box.exec(["id", "-un"]).stdout == b"agent\n"
+
+
+def test_the_server_can_not_be_looked_into(create):
+    box = create()
+    for path in ("/proc/1/mem", "/proc/1/environ", "/proc/1/maps", "/proc/1/fd/10"):
+        assert sh(box, f"head -c 1 {path}").exit_code != 0, path
+        with pytest.raises(OSError):
+            box.read(path)
+    assert sh(box, "ls /proc/1/fd").exit_code != 0
+    assert sh(box, "echo x > /proc/1/fd/10").exit_code != 0
+    with pytest.raises(OSError):
+        box.write("/proc/self/mem", b"x")
+    assert sh(box, "echo ok").stdout == b"ok\n"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/proc/sys/kernel/core_pattern", "/proc/sys/vm/drop_caches", "/proc/sysrq-trigger",
+     "/proc/sys/kernel/hostname", "/sys/kernel/mm/ksm/run", "/usr/x", "/etc/x", "/x", "/dev/x",
+     "/opt/repogym/x", "/opt/repogym/gitside.py"],
+)  # fmt: skip
+def test_what_may_not_be_written(create, path):
+    assert sh(create(), f"echo x > {path}").exit_code != 0
+
+
+def test_proc_sys_is_mounted_read_only(create):
+    mounts = create().exec(["cat", "/proc/mounts"]).text.splitlines()
+    line = next(line for line in mounts if line.split()[1] == "/proc/sys")
+    assert "ro" in line.split()[3].split(",")
+
+
+def test_the_host_is_invisible(create, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("s")
+    box = create()
+    for path in (secret, Path.home(), Path(__file__), "/sys/class", "/boot", "/var/lib", "/mnt"):
+        hidden = sh(box, f"ls -A {path}").stdout
+        assert hidden in (b"", b".pyenv\n"), path
+    assert sh(box, "ls /home").stdout == b"agent\n"
+    accounts = sh(box, "cut -d: -f1 /etc/passwd").stdout.split()
+    assert accounts == [b"root", b"agent", b"nobody"]
+    assert int(sh(box, "ls -d /proc/[0-9]* | wc -l").stdout) <= 6
+    assert box.exec(["hostname"]).stdout in (b"sandbox\n", b"")
+
+
+def test_installed_packages_are_hidden(create):
+    box = create()
+    found = sh(box, "find / -xdev -name '*-packages' -not -path '/proc/*' 2>/dev/null").stdout
+    search = "find $(find /usr /opt -name site-packages -o -name dist-packages) -mindepth 1"
+    assert sh(box, f"{search} | head -3").stdout == b"", found
+    code = "import sys; print([p for p in sys.path if 'packages' in p])"
+    assert box.exec(["/opt/repogym/python", "-c", code]).exit_code == 0
+    assert box.exec(["/opt/repogym/python", "-c", "import pytest"]).exit_code != 0
+
+
+def test_there_is_no_network_but_the_loopback(create):
+    box = create()
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    code = f"import socket; socket.create_connection(('127.0.0.1', {port}), 2)"
+    assert b"refused" in box.exec([*PYTHON, code]).stderr
+    code = "import socket; socket.create_connection(('192.0.2.1', 80), 2)"
+    assert b"unreachable" in box.exec([*PYTHON, code]).stderr
+    code = (
+        "import socket; s = socket.create_server(('127.0.0.1', 0)); "
+        "socket.create_connection(s.getsockname(), 2); print('ok')"
+    )
+    assert box.exec([*PYTHON, code]).stdout == b"ok\n"
+    listener.close()
+
+
+def test_preparing_may_use_the_network(create):
+    box = create(SandboxSpec(network=True))
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    code = f"import socket; socket.create_connection(('127.0.0.1', {port}), 5); print('ok')"
+    assert box.exec([*PYTHON, code]).stdout == b"ok\n"
+    listener.close()
+
+
+@pytest.mark.parametrize(
+    ("number", "args", "refusal"),
+    [
+        (272, "0x10000000", 1),  # unshare(CLONE_NEWUSER)
+        (101, "0, 0, 0, 0", 1),  # ptrace(TRACEME)
+        (435, "0, 0", 38),  # clone3
+        (425, "1, 0", 1),  # io_uring_setup
+        (321, "0, 0, 0", 1),  # bpf
+        (250, "0, 0, 0", 1),  # keyctl
+        (41, "40, 1, 0", 97),  # socket(AF_VSOCK)
+        (41, "38, 5, 0", 97),  # socket(AF_ALG)
+        (56, "0x10000011, 0, 0, 0, 0", 1),  # clone(CLONE_NEWUSER | SIGCHLD)
+        (165, "0, 0, 0, 0, 0", 1),  # mount
+    ],
+)
+def test_system_calls_that_are_refused(create, number, args, refusal):
+    if os.uname().machine != "x86_64":
+        pytest.skip("the numbers are those of x86_64")
+    code = (
+        "import ctypes; libc = ctypes.CDLL(None, use_errno=True); "
+        f"print(libc.syscall({number}, {args}), ctypes.get_errno())"
+    )
+    assert create().exec([*PYTHON, code]).stdout == b"-1 %d\n" % refusal
+
+
+def test_the_filter_is_built_for_both_architectures():
+    for machine in ("x86_64", "aarch64"):
+        program = seccomp.program("default", machine)
+        assert program is not None
+        assert len(program) % 8 == 0
+        count = len(program) // 8
+        for at in range(count):  # every jump stays inside the program
+            code = int.from_bytes(program[8 * at : 8 * at + 2], "little")
+            if code & 7 == 5:
+                assert at + 1 + max(program[8 * at + 2], program[8 * at + 3]) < count
+    assert seccomp.program("default", "riscv64") is None
+    assert seccomp.program("none") is None
+    with pytest.raises(ValueError, match="unknown seccomp profile"):
+        seccomp.program("nonsense")
+
+
+def test_layers_stay_as_they_are(create, layer):
+    before = {p: p.read_bytes() for p in layer.rglob("*") if p.is_file()}
+    box = create()
+    sh(box, "for f in $(find . -type f); do echo x >> $f; done; rm -rf pkg; chmod 777 a.txt")
+    box.fork().close()
+    assert {p: p.read_bytes() for p in layer.rglob("*") if p.is_file()} == before
+
+
+def test_layers_lie_above_each_other_and_mounts_are_read_only(backend, layer, tmp_path):
+    upper, tool, other = tmp_path / "upper", tmp_path / "tool", tmp_path / "other"
+    for folder in (upper, tool, other):
+        folder.mkdir()
+    (upper / "a.txt").write_text("upper\n")
+    (tool / "prog").write_text("#!/bin/sh\necho prog\n")
+    (tool / "prog").chmod(0o755)
+    for folder in (upper, tool, other):
+        own_layer(folder)
+    layers = Layers(
+        (layer, upper),
+        (Mount(tool, "/env/bin"), Mount(other, "/build", writable=True)),
+        path=("/env/bin",),
+    )
+    box = backend.create(layers, SandboxSpec())
+    try:
+        assert box.read("/testbed/a.txt") == b"upper\n"
+        assert box.read("/testbed/pkg/m.py") == b"print('m')\n"
+        assert box.exec(["prog"]).stdout == b"prog\n"
+        assert sh(box, "echo x > /env/bin/prog").exit_code != 0
+        box.write("/build/out", b"made")
+        assert (other / "out").read_bytes() == b"made"
+    finally:
+        box.close()
+
+
+def test_links_are_followed_inside_only(create, tmp_path):
+    (tmp_path / "host").write_text("host")
+    box = create()
+    sh(box, f"ln -s {tmp_path} out; ln -s /etc/passwd pw")
+    with pytest.raises(OSError):
+        box.read("/testbed/out/host")
+    assert b"agent" in box.read("/testbed/pw")
+    with pytest.raises(OSError):
+        box.write("/testbed/pw", b"x")
+    with pytest.raises(OSError):
+        box.write("/testbed/out/new", b"x")
+    assert not (tmp_path / "new").exists()
+
+
+def test_ripgrep_and_the_interpreter_are_there(create):
+    box = create()
+    assert box.exec([*PYTHON, "print(6*7)"]).stdout == b"42\n"
+    if sh(box, "test -e /opt/repogym/bin/rg").exit_code == 0:
+        assert box.exec(["rg", "-l", "print"]).stdout == b"pkg/m.py\n"

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from repos.sandbox.bubblewrap import BubblewrapBackend
+from repos.sandbox.protocol import Layers, SandboxSpec
+
+PARENT = """
+import sys, time
+from pathlib import Path
+from repos.sandbox.bubblewrap import BubblewrapBackend
+from repos.sandbox.protocol import Layers, SandboxSpec
+backend = BubblewrapBackend()
+box = backend.create(Layers((Path(sys.argv[1]),)), SandboxSpec())
+box.write("/testbed/x", b"x")
+child = box.fork()
+process = child.spawn(["sh", "-c", "exec sleep 10811081"])
+import threading
+threading.Thread(target=lambda: box.exec(["sh", "-c", "sleep 10811081 & sleep 10811081"])).start()
+time.sleep(0.5)
+print("keeper", backend.keeper.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def running(word: str) -> list[str]:
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                words = (folder / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if word.encode() in words:
+                found.append(folder.name)
+    return found
+
+
+def groups(mark: str) -> list[Path]:
+    return [
+        path
+        for line in Path("/proc/self/mountinfo").read_text().splitlines()
+        if " - cgroup" in line
+        for path in Path(line.split()[4]).rglob(f"repogym-{mark}-*")
+    ]
+
+
+def wait_until(condition, seconds: float = 15.0) -> bool:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return condition()
+
+
+def test_closing_leaves_nothing(layer):
+    mounts = Path("/proc/self/mountinfo").read_text()
+    descriptors = len(os.listdir("/proc/self/fd"))
+    backend = BubblewrapBackend()
+    boxes = [backend.create(Layers((layer,)), SandboxSpec()) for _ in range(3)]
+    boxes.append(boxes[0].fork())
+    boxes[0].reset()
+    boxes[1].spawn(["sleep", "10821082"])
+    keeper = backend.keeper.pid
+    inside = Path(f"/proc/{keeper}/mountinfo").read_text
+    children = Path(f"/proc/{keeper}/task/{keeper}/children")
+    before = len(inside().splitlines())
+    for box in boxes:
+        box.close()
+    assert wait_until(lambda: children.read_text() == "")
+    assert not running("10821082")
+    # Uppers are mounted in namespaces of their families, which are gone.
+    assert len(inside().splitlines()) <= before
+    backend.close()
+    assert not Path(f"/proc/{keeper}").exists()
+    assert not groups(str(os.getpid()) + f"-{keeper}")
+    assert Path("/proc/self/mountinfo").read_text() == mounts
+    assert len(os.listdir("/proc/self/fd")) == descriptors
+
+
+@pytest.mark.parametrize("victim", ["parent", "keeper"])
+def test_a_kill_leaves_nothing(layer, victim):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(layer)], stdout=subprocess.PIPE, env=environment
+    )
+    assert parent.stdout is not None
+    keeper = int(parent.stdout.readline().split()[1])
+    assert len(running("10811081")) == 3
+    os.kill(parent.pid if victim == "parent" else keeper, signal.SIGKILL)
+    assert wait_until(lambda: not running("10811081"))
+    if victim == "keeper":
+        parent.kill()
+        parent.wait()
+        # Its control groups go at the next start.
+        BubblewrapBackend().probe()
+    parent.wait()
+    parent.stdout.close()
+    assert wait_until(lambda: not Path(f"/proc/{keeper}").exists())
+    assert wait_until(lambda: not groups(str(parent.pid)))
+
+
+def test_a_sandbox_that_is_forgotten_is_closed(layer):
+    backend = BubblewrapBackend()
+    box = backend.create(Layers((layer,)), SandboxSpec())
+    box.spawn(["sleep", "10831083"])
+    assert running("10831083")
+    del box
+    assert wait_until(lambda: not running("10831083"))
+    backend.close()
+
+
+def test_a_forked_parent_starts_a_keeper_of_its_own(backend, layer):
+    backend.create(Layers((layer,)), SandboxSpec()).close()
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            box = backend.create(Layers((layer,)), SandboxSpec())
+            status = 0 if box.exec(["true"]).exit_code == 0 else 2
+            box.close()
+            backend.close()
+        finally:
+            os._exit(status)
+    assert os.waitpid(pid, 0)[1] == 0
+    box = backend.create(Layers((layer,)), SandboxSpec())
+    assert box.exec(["true"]).exit_code == 0
+    box.close()
