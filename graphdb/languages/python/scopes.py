@@ -1,0 +1,60 @@
+"""The records that Python's extractor leaves for its resolver, and the short form of expressions.
+
+An expression is kept as a string: a head and trailers, the arguments dropped.
+
+* heads: ``name``; ``@module`` and ``@module:name`` (imports, leading dots when relative);
+  ``#dotted`` (a definition in the same file); ``%self`` and ``%cls`` (first parameter of a
+  method); ``"`` (a text literal); ``%L`` followed by an expression (an iterable of such);
+  ``?`` (unknown)
+* trailers: ``.name``, ``()``, ``[]``
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+MODULE_SCOPE, CLASS_SCOPE, FUNCTION_SCOPE = "m", "c", "f"
+
+#: More possible values of one name than this are not followed.
+MAX_VALUES = 5
+
+
+class Scope(NamedTuple):
+    """Names bound in a module, class or function.
+
+    Attributes:
+        kind: ``m``, ``c`` or ``f``.
+        parent: `dotted` of the scope around it.
+        bindings: For each name, the expressions it may stand for.
+        decorators: Expressions, outermost first.
+        bases: Expressions of a class's bases.
+        returns: Expressions a function returns (``%L...`` for what it yields).
+        annotated: Expressions of the return annotation; they win over `returns`.
+        attributes: For a class, what methods assign to ``self.name``: (method, expression).
+        stars: Modules whose names ``from module import *`` brings in.
+        first: Name of a function's first parameter.
+    """
+
+    kind: str
+    parent: str
+    bindings: dict[str, list[str]]
+    decorators: list[str]
+    bases: list[str]
+    returns: list[str]
+    annotated: list[str]
+    attributes: dict[str, list[tuple[str, str]]]
+    stars: list[str]
+    first: str
+
+
+def new_scope(kind: str, parent: str) -> Scope:
+    """An empty scope."""
+    return Scope(kind, parent, {}, [], [], [], [], {}, [], "")
+
+
+def bind(bindings: dict[str, list[str]], name: str, values: list[str]) -> None:
+    """Add possible values of a name, without repeats."""
+    known = bindings.setdefault(name, [])
+    for value in values:
+        if value not in known and len(known) <= MAX_VALUES:
+            known.append(value)

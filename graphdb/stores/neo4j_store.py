@@ -1,0 +1,353 @@
+"""The graph in a Neo4j server, or another that speaks Bolt, through the ``neo4j`` driver.
+
+A server holds base graphs only, one a database: a graph that follows an edited workspace is
+answered by an embedded store (:class:`graphdb.graph.CodeGraph` sees to that). A node labelled
+``GRAPH`` in the database names what it holds, so that two tasks never mix.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from graphdb import cypher as language
+from graphdb.delta import Delta
+from graphdb.errors import QueryError, QueryLimitError, StoreError
+from graphdb.schema import EDGE_PROPERTIES_OF, EDGE_TYPES, LABELS, NODE_PROPERTIES, Edge, Node
+from graphdb.stores import statements
+from graphdb.stores.base import (
+    DEFAULT_LIMITS,
+    Limits,
+    Link,
+    QueryResult,
+    by_edge,
+    by_relevance,
+)
+
+_BATCH = 2_000
+_LOAD_SECONDS = 600.0
+_META = "GRAPH"
+
+
+class Neo4jStore:
+    """A database of a server; see :class:`graphdb.stores.base.Store`.
+
+    Args:
+        driver: A connected ``neo4j.Driver``.
+        database: Its name; None for the server's default.
+        dataset: What the graph is of.
+        address: As shown in messages, without a password.
+    """
+
+    name = "neo4j"
+    speaks_cypher = True
+
+    def __init__(self, driver: Any, database: str | None, dataset: str, address: str) -> None:
+        self._driver = driver
+        self._database = database
+        self._dataset = dataset
+        self._address = address
+
+    @classmethod
+    def connect(cls, address: str, dataset: str = "") -> Neo4jStore:
+        """Open ``neo4j://[user:password@]host:port[/database]``.
+
+        User and password may also come from NEO4J_USER and NEO4J_PASSWORD, the database from
+        NEO4J_DATABASE.
+
+        Raises:
+            StoreError: The driver is missing, the server does not answer or refuses, or its
+                database holds the graph of something else.
+        """
+        try:
+            import neo4j
+        except ImportError:
+            raise StoreError(
+                "the store 'neo4j' needs the driver: install the extra 'neo4j' of this package"
+            ) from None
+        parts = urlsplit(address)
+        bare = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], "", "", ""))
+        user = unquote(parts.username or "") or os.environ.get("NEO4J_USER", "neo4j")
+        password = unquote(parts.password or "") or os.environ.get("NEO4J_PASSWORD", "")
+        database = parts.path.strip("/") or os.environ.get("NEO4J_DATABASE") or None
+        try:
+            driver = neo4j.GraphDatabase.driver(
+                bare,
+                auth=(user, password) if password else None,
+                connection_timeout=10,
+                max_transaction_retry_time=5,
+                notifications_min_severity="OFF",
+            )
+        except (neo4j.exceptions.Neo4jError, neo4j.exceptions.DriverError, ValueError) as error:
+            raise StoreError(f"the address {bare!r} is no server's: {error}") from None
+        store = cls(driver, database, dataset, bare)
+        try:
+            with store._trouble():
+                driver.verify_connectivity()
+                store._check_dataset()
+        except StoreError:
+            driver.close()
+            raise
+        return store
+
+    @contextmanager
+    def _trouble(self) -> Iterator[None]:
+        """Turns the driver's errors about the server, not the query, into one sentence."""
+        import neo4j.exceptions as wrong
+
+        try:
+            yield
+        except (wrong.ServiceUnavailable, wrong.SessionExpired, wrong.ReadServiceUnavailable):
+            raise StoreError(
+                f"the graph server at {self._address} does not answer; start it, or use the "
+                "store 'kglite'"
+            ) from None
+        except wrong.AuthError:
+            raise StoreError(
+                f"the graph server at {self._address} refuses the login; "
+                "set NEO4J_USER and NEO4J_PASSWORD"
+            ) from None
+        except OSError as error:
+            raise StoreError(
+                f"the graph server at {self._address} can't be reached: {error}"
+            ) from None
+
+    def _run(self, statement: str, /, **parameters: Any) -> list[dict[str, Any]]:
+        import neo4j
+
+        with self._trouble(), self._driver.session(database=self._database) as session:
+            query = neo4j.Query(statement, timeout=_LOAD_SECONDS)  # type: ignore[arg-type]
+            return [dict(record) for record in session.run(query, parameters)]
+
+    def _meta(self) -> dict[str, Any]:
+        rows = self._run(f"MATCH (g:{_META}) RETURN g.dataset AS dataset, g.stamp AS stamp")
+        return rows[0] if rows else {}
+
+    def _check_dataset(self) -> None:
+        held = self._meta().get("dataset")
+        if held is not None and self._dataset and held != self._dataset:
+            where = f"database {self._database!r}" if self._database else "default database"
+            raise StoreError(
+                f"the {where} of {self._address} holds the graph of {held!r}, not of "
+                f"{self._dataset!r}; a database holds one: name another database after the "
+                "address, or use the store 'kglite'"
+            )
+
+    def stamp(self) -> str:
+        """What :meth:`set_stamp` was given; empty where the load was never finished."""
+        return self._meta().get("stamp") or ""
+
+    def set_stamp(self, stamp: str) -> None:
+        """Mark the loaded graph as whole."""
+        self._run(f"MATCH (g:{_META}) SET g.stamp = $stamp", stamp=stamp)
+
+    def load(self, nodes: Iterable[Node], edges: Iterable[Edge]) -> None:
+        """Replace everything in the database."""
+        for label in (*LABELS, _META):
+            while self._run(
+                f"MATCH (n:{label}) WITH n LIMIT 5000 DETACH DELETE n RETURN count(*) AS c"
+            )[0]["c"]:
+                pass
+        self._run(f"CREATE (g:{_META} {{dataset: $dataset, stamp: ''}})", dataset=self._dataset)
+        self._indexes()
+        labels: dict[str, str] = {}
+        groups: dict[str, list[Node]] = {}
+        for node in nodes:
+            labels[node.id] = node.label
+            groups.setdefault(node.label, []).append(node)
+        for label, found in groups.items():
+            for rows in _batches([statements.node_row(node) for node in found]):
+                self._run(statements.create_nodes(label), rows=rows)
+        for group, found in statements.group_edges(edges, labels).items():
+            for rows in _batches([statements.edge_row(edge) for edge in found]):
+                self._run(statements.create_edges(*group), rows=rows)
+
+    def _indexes(self) -> None:
+        for label in LABELS:
+            for name in ("id", "name"):
+                self._run(
+                    f"CREATE INDEX {label.lower()}_{name} IF NOT EXISTS "
+                    f"FOR (n:{label}) ON (n.{name})"
+                )
+
+    def apply(self, delta: Delta) -> None:
+        """A server's graph is not changed in place.
+
+        Raises:
+            StoreError: Always.
+        """
+        raise StoreError("a server holds base graphs only; load the changed graph instead")
+
+    def fork(self) -> Neo4jStore:
+        """A server's graph can't be forked.
+
+        Raises:
+            StoreError: Always.
+        """
+        raise StoreError("a server holds base graphs only; fork an embedded store instead")
+
+    def nodes(self, ids: Sequence[str]) -> list[Node]:
+        """The nodes with these ids."""
+        found: dict[str, Node] = {}
+        for label, wanted in statements.ids_by_label(ids).items():
+            for row in self._run(statements.nodes_by_id(label), ids=wanted):
+                found[row["id"]] = statements.node_of(row, label)
+        return [found[key] for key in ids if key in found]
+
+    def named(self, name: str, labels: Sequence[str]) -> list[Node]:
+        """Nodes with exactly this name."""
+        found = [
+            statements.node_of(row, label)
+            for label in labels
+            for row in self._run(statements.nodes_by_name(label), name=name)
+        ]
+        return sorted(found, key=lambda node: node.id)
+
+    def search(self, text: str, labels: Sequence[str], limit: int) -> list[Node]:
+        """Nodes whose name holds `text`."""
+        found = [
+            statements.node_of(row, label)
+            for label in labels
+            for row in self._run(statements.nodes_by_text(label), text=text.lower())
+        ]
+        return sorted(found, key=by_relevance)[:limit]
+
+    def links(self, nodes: Sequence[Node], types: Sequence[str], direction: str) -> list[Link]:
+        """Edges at these nodes."""
+        found: list[Link] = []
+        for label, ids in statements.by_label(nodes).items():
+            for kind in types:
+                rows = self._run(statements.links(label, kind, direction, False), ids=ids)
+                found += [statements.link_of(row, kind, direction) for row in rows]
+        return sorted(found, key=by_edge)
+
+    def counts(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Nodes of each label, edges of each type."""
+        labels = {
+            label: self._run(f"MATCH (n:{label}) RETURN count(n) AS c")[0]["c"] for label in LABELS
+        }
+        types = {
+            kind: self._run(f"MATCH ()-[r:{kind}]->() RETURN count(r) AS c")[0]["c"]
+            for kind in EDGE_TYPES
+        }
+        return labels, types
+
+    def ids(self, labels: Sequence[str]) -> list[str]:
+        """Ids of all nodes of these labels."""
+        return sorted(row["id"] for label in labels for row in self._run(statements.all_ids(label)))
+
+    def weights(self, types: Sequence[str]) -> list[tuple[str, str, float]]:
+        """Source, target and weight of all edges of these types."""
+        return sorted(
+            (row["s"], row["t"], float(row["w"]))
+            for kind in types
+            for row in self._run(statements.all_edges(kind))
+        )
+
+    def query(
+        self,
+        cypher: str,
+        parameters: Mapping[str, Any] | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> QueryResult:
+        """Answer a read-only Cypher query; rows beyond the limit are never fetched."""
+        import neo4j
+
+        checked = language.check(cypher)
+        rows: list[list[Any]] = []
+        deadline = _Deadline(limits.seconds)
+        try:
+            with (
+                self._trouble(),
+                self._driver.session(
+                    database=self._database,
+                    default_access_mode=neo4j.READ_ACCESS,
+                    fetch_size=limits.rows + 1,
+                ) as session,
+                deadline.closing(session),
+            ):
+                query = neo4j.Query(cypher, timeout=limits.seconds)  # type: ignore[arg-type]
+                result = session.run(query, dict(parameters or {}))
+                columns = list(result.keys())
+                for record in result:
+                    rows.append([_plain(value) for value in record.values()])
+                    if len(rows) > limits.rows:
+                        break
+        except StoreError:
+            if deadline.passed:
+                raise QueryLimitError(language.timeout_text(limits)) from None
+            raise
+        except neo4j.exceptions.Neo4jError as error:
+            raise _explained(error, cypher, limits) from None
+        except neo4j.exceptions.DriverError as error:
+            if deadline.passed:
+                raise QueryLimitError(language.timeout_text(limits)) from None
+            raise QueryError(language.explain(str(error), cypher)) from None
+        return QueryResult(
+            columns, rows[: limits.rows], len(rows) > limits.rows, tuple(checked.notes)
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._driver.close()
+
+
+class _Deadline:
+    """Ends a session that outlives its time, for servers that ignore a transaction's time-out."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.passed = False
+
+    @contextmanager
+    def closing(self, session: Any) -> Iterator[None]:
+        import threading
+
+        def end() -> None:
+            self.passed = True
+            session.cancel()
+
+        timer = threading.Timer(self.seconds + 0.5, end)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+
+def _explained(error: Any, cypher: str, limits: Limits) -> QueryError:
+    code, text = error.code or "", error.message or str(error)
+    if "Timeout" in code or "TimedOut" in code or "Terminated" in code:
+        return QueryLimitError(language.timeout_text(limits))
+    at = language.position_in(text)
+    return QueryError(language.explain(text, cypher, at), at)
+
+
+def _batches(rows: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    for start in range(0, len(rows), _BATCH):
+        yield rows[start : start + _BATCH]
+
+
+def _plain(value: Any) -> Any:
+    """A value as the embedded Cypher store returns it."""
+    import neo4j.graph
+
+    if isinstance(value, neo4j.graph.Node):
+        held = {key: value.get(key) for key in NODE_PROPERTIES}
+        return {"labels": sorted(value.labels), **held}
+    if isinstance(value, neo4j.graph.Relationship):
+        kind = value.type
+        return {
+            "type": kind, **{key: value.get(key) for key in EDGE_PROPERTIES_OF.get(kind, ())}
+        }  # fmt: skip
+    if isinstance(value, neo4j.graph.Path):
+        return [_plain(item) for item in value.nodes]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
