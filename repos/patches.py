@@ -44,7 +44,7 @@ def sections(diff: bytes) -> list[tuple[tuple[str, ...], bytes]]:
         diff: Output of `git diff`; text before the first header is dropped.
     """
     starts = [m.start() for m in _HEADER.finditer(diff)]
-    parts = [diff[a:b] for a, b in zip(starts, [*starts[1:], len(diff)], strict=True)]
+    parts = [diff[a:b] for a, b in zip(starts, [*starts[1:], len(diff)], strict=False)]
     return [(_paths(part), part) for part in parts]
 
 

@@ -43,7 +43,7 @@ def bundled_spec(folder: Path) -> TaskSpec:
         id=facts["id"],
         source=BundledSource(folder=folder.relative_to(BUNDLED).as_posix()),
         title=facts["title"],
-        source_dirs=tuple(facts["source_dirs"]),
+        source_dirs=_import_folders(folder / "base", facts["source_dirs"]),
         test_paths=tuple(facts["test_dirs"]),
         environments={minor: Environment() for minor in PYTHONS},
         expected=dict.fromkeys(PYTHONS, expected),
@@ -52,6 +52,15 @@ def bundled_spec(folder: Path) -> TaskSpec:
         licence=facts["licence"],
         labels={"bug_class": facts["bug_class"]},
     )
+
+
+def _import_folders(base: Path, sources: list[str]) -> tuple[str, ...]:
+    """Return what belongs on the import path: a package's parent, any other folder itself."""
+    folders = (
+        Path(name).parent if (base / name / "__init__.py").exists() else Path(name)
+        for name in sources
+    )
+    return tuple(dict.fromkeys(folder.as_posix() for folder in folders))
 
 
 def build_bundled(source: BundledSource, dest: Path) -> BuiltFiles:

@@ -103,6 +103,12 @@ def test_sections_find_each_path_that_git_writes(files, tmp_path_factory):
     )
 
 
+@pytest.mark.parametrize("diff", [b"", b"\n", b"no diff at all\n"])
+def test_no_diff_has_no_sections(diff):
+    assert sections(diff) == []
+    assert without_protected(diff, ("tests",)) == b""
+
+
 def test_flags_name_what_looks_odd_and_nothing_else():
     assert flagged(patch("src/a.py", "+import os; os._exit(0)\n")) == ("calls os._exit",)
     assert flagged(patch("src/a.py", "-os._exit(0)\n+return 1\n")) == ()

@@ -92,6 +92,7 @@ def supervise(config):
         os.dup2(2, 1)
         try:
             tested(config, key, writing)
+            sys.stdout.flush()
         finally:
             os._exit(0)
     os.close(writing)
