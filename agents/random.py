@@ -6,7 +6,10 @@ from envs.episode import Episode, ToolCall
 
 
 class Random:
-    """Takes seeded samples of the action space until the episode ends."""
+    """Takes seeded samples of the action space until the episode ends.
+
+    Samples that would submit are drawn again: otherwise it would rarely get far.
+    """
 
     requires_model = False
 
@@ -26,9 +29,10 @@ class Random:
         space.seed(self.seed)
         taken = 0
         while not episode.done:
-            if self.steps is not None and taken >= self.steps:
+            if taken == self.steps:
                 episode.step(ToolCall("submit"))
                 break
             action = space.sample()
-            episode.step(ToolCall(action["name"], action["arguments"]))
-            taken += 1
+            if action["name"] != "submit":
+                episode.step(ToolCall(action["name"], action["arguments"]))
+                taken += 1

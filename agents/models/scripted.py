@@ -36,7 +36,7 @@ class ScriptedServer:
         """Start serving."""
         self.script = script
         self.requests: list[dict[str, Any]] = []
-        self._attempts: Counter[str] = Counter()
+        self._attempts: Counter[tuple[str, int]] = Counter()
         self._lock = threading.Lock()
         server = self
 
@@ -93,16 +93,15 @@ class ScriptedServer:
             return
         with self._lock:
             self.requests.append(request)
-            key = hashlib.sha256(json.dumps(messages).encode()).hexdigest()
-            attempt = self._attempts[key]
-            self._attempts[key] += 1
+            attempt = self._attempts[first, turn]
+            self._attempts[first, turn] += 1
         reply = self.script.reply(first, turn)
         if reply is None:
             _send_error(http, 400, f"the script has no reply for turn {turn} of this conversation")
             return
         if attempt < len(reply.faults) and self._fail(http, reply.faults[attempt]):
             return
-        _send(http, 200, json.dumps(_completion(request, reply, key, turn)))
+        _send(http, 200, json.dumps(_completion(request, reply, turn)))
 
     def _fail(self, http: BaseHTTPRequestHandler, fault: Fault) -> bool:
         """Send the fault; returns whether that was the answer."""
@@ -168,9 +167,8 @@ def _text(message: Mapping[str, Any]) -> str:
     return "\n".join(part.get("text", "") for part in content)
 
 
-def _completion(
-    request: Mapping[str, Any], reply: ScriptedReply, key: str, turn: int
-) -> dict[str, Any]:
+def _completion(request: Mapping[str, Any], reply: ScriptedReply, turn: int) -> dict[str, Any]:
+    messages = json.dumps(request["messages"], ensure_ascii=False)
     message: dict[str, Any] = {"role": "assistant", "content": reply.content}
     if reply.reasoning is not None:
         message["reasoning_content"] = reply.reasoning
@@ -186,12 +184,12 @@ def _completion(
     usage = reply.usage
     prompt = usage.prompt_tokens
     if prompt is None:
-        prompt = len(json.dumps(request["messages"], ensure_ascii=False)) // 4
+        prompt = len(messages) // 4
     completion = usage.completion_tokens
     if completion is None:
         completion = len(json.dumps(message, ensure_ascii=False)) // 4
     return {
-        "id": f"chatcmpl-{key[:12]}",
+        "id": f"chatcmpl-{hashlib.sha256(messages.encode()).hexdigest()[:12]}",
         "object": "chat.completion",
         "created": 0,
         "model": request.get("model", "scripted"),
