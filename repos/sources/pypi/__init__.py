@@ -16,7 +16,8 @@ __all__ = ["build", "mine"]
 def mine(
     names: Sequence[str],
     *,
-    pairs: int = 3,
+    pairs: int = 9,
+    keep: int | None = None,
     report: Callable[[str], None] = lambda line: None,
     sandbox: str = "auto",
     allow_unsafe: bool = False,
@@ -26,6 +27,7 @@ def mine(
     Args:
         names: Package names, or pairs as `name:old:new`.
         pairs: Newest pairs that are tried a package.
+        keep: Tasks of one package at most, newest first; None keeps all.
         report: Told what became of each pair, one line.
         sandbox: Name of the back end.
         allow_unsafe: Whether a back end without isolation may be used.
@@ -34,5 +36,5 @@ def mine(
     from repos.sources.pypi import gated
     from repos.sources.pypi.selection import Rule
 
-    rule = Rule(newest_releases=pairs + 1, per_package=pairs)
+    rule = Rule(newest_releases=pairs + 1, per_package=keep or pairs)
     return gated.mine(names, rule=rule, report=report, sandbox=sandbox, allow_unsafe=allow_unsafe)

@@ -89,18 +89,19 @@ def _trial(spec: TaskSpec, fixed: bool, seed: int, backend: Backend) -> GradedRu
 
 
 def admit(spec: TaskSpec, backend: Backend) -> TaskSpec:
-    """Put a task through the gate on the running minor version; return the record to keep.
+    """Put a mined task through the gate on the running minor version; return the record to keep.
 
-    Where the reference patch itself trips the equality canaries, the task is kept with
-    plain ones.
+    Mining has repeated the runs of both sides already, in the same sandbox and by the same
+    code, so the gate's own runs are not repeated. Where the reference patch itself trips the
+    equality canaries, the task is kept with plain ones.
 
     Raises:
         NoTaskError: The gate refuses it.
     """
-    verdict = validate(prepare(spec), backend=backend)
+    verdict = validate(prepare(spec), backend=backend, repetitions=1)
     if verdict.equality_trips and spec.canaries == "full":
         spec = spec.model_copy(update={"canaries": "plain"})
-        verdict = validate(prepare(spec), backend=backend)
+        verdict = validate(prepare(spec), backend=backend, repetitions=1)
     if not verdict.valid:
         raise NoTaskError("the gate refuses it: " + "; ".join(verdict.problems))
     return spec

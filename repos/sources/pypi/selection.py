@@ -19,7 +19,7 @@ from repos.sources.pypi.pairs import Pair, reference_patch
 
 @dataclass(frozen=True)
 class Rule:
-    """Which pairs become tasks.
+    """Which pairs become tasks; the defaults are the rule of the suite swe-lite.
 
     Attributes:
         newest_releases: How many final releases of a package are looked at.
@@ -33,13 +33,13 @@ class Rule:
         silent_tests: Failing tests at most in that case.
     """
 
-    newest_releases: int = 14
-    per_package: int = 3
+    newest_releases: int = 10
+    per_package: int = 2
     source_files: int = 5
     changed_lines: int = 200
-    seconds: float = 20.0
-    whole_seconds: float = 5.0
-    ids: int = 2000
+    seconds: float = 10.0
+    whole_seconds: float = 4.0
+    ids: int = 1500
     silent_lines: int = 60
     silent_tests: int = 20
 
