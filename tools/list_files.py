@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from tools.context import ToolContext
-from tools.paths import all_files, clean, missing, ripgrep, shown
+from tools.paths import all_files, check_pattern, clean, missing, ripgrep, shown
 from tools.registry import tool
 from tools.result import ToolError
 from tools.text import plural
@@ -46,8 +46,7 @@ def list_files(
 
 
 def _check_glob(ctx: ToolContext, pattern: str) -> None:
-    if "\0" in pattern:
-        raise ToolError("A pattern can't hold a NUL character.")
+    check_pattern(pattern, "pattern")
     done = ripgrep(ctx.workspace, ["--files"], ["/dev/null"], glob=pattern, max_output=10_000)
     if done.exit_code == 2 and b"glob" in done.stderr:
         said = done.stderr.decode("utf-8", "replace").strip()

@@ -21,10 +21,12 @@ RIPGREP = "/opt/repogym/bin/rg"
 MAX_FILE = 8 << 20
 """Bytes of the largest file that is read whole."""
 
+MAX_PATTERN = 10_000
 HIDDEN = (".git", "__pycache__")
 """Folders that listings and searches leave out."""
 
 _MAX_LISTING = 32 << 20
+_MAX_ALIKE = 200
 _QUICK = 30.0
 
 
@@ -49,6 +51,18 @@ def clean(path: str) -> str:
 def shown(path: str) -> str:
     """Return a cleaned path as a sentence names it."""
     return "the repository" if path == "." else path
+
+
+def check_pattern(pattern: str, name: str) -> None:
+    """Refuse what ripgrep can't take on its command line.
+
+    Raises:
+        ToolError: The pattern is too long, or holds a NUL character.
+    """
+    if "\0" in pattern:
+        raise ToolError(f"`{name}` can't hold a NUL character.")
+    if len(pattern) > MAX_PATTERN:
+        raise ToolError(f"`{name}` is longer than {MAX_PATTERN:,} characters.")
 
 
 def writable(workspace: Workspace, path: str) -> str:
@@ -148,20 +162,20 @@ def near_paths(path: str, files: Sequence[str], limit: int = 3) -> list[str]:
         files: Files that exist, sorted.
         limit: How many to return.
     """
-    wanted = posixpath.basename(path)
+    wanted = posixpath.basename(path.rstrip("/"))
     by_name: dict[str, list[str]] = {}
     for file in files:
         by_name.setdefault(posixpath.basename(file), []).append(file)
-    near: list[str] = []
-    stem = wanted.lower()
-    names = [name for name in by_name if name.lower() == stem]
-    names += difflib.get_close_matches(wanted, list(by_name), n=limit * 2, cutoff=0.75)
-    for name in names:
-        ranked = sorted(
-            by_name[name],
-            key=lambda file: (-difflib.SequenceMatcher(None, path, file).ratio(), file),
-        )
-        near += [file for file in ranked[:limit] if file not in near]
+    names = {name for name in by_name if name.lower() == wanted.lower()}
+    names.update(difflib.get_close_matches(wanted, list(by_name), n=limit * 2, cutoff=0.75))
+    alike = [file for name in sorted(names) for file in by_name[name][:_MAX_ALIKE]]
+
+    def likeness(file: str) -> float:
+        # The same name in another folder is likelier than another name in the same one.
+        same_name = posixpath.basename(file).lower() == wanted.lower()
+        return difflib.SequenceMatcher(None, path, file).ratio() + 0.25 * same_name
+
+    near = sorted(alike, key=lambda file: (-likeness(file), file))[:limit]
     folders = sorted({posixpath.dirname(file) for file in files if "/" in file})
     near += [
         f"{folder}/"

@@ -213,7 +213,9 @@ class ToolSet:
         if isinstance(result, str):
             result = ToolResult(result)
         bound = chosen.max_chars or ctx.limits.max_chars
-        return ToolResult(clip(result.text, bound), result.ok)
+        # Names of files may hold bytes that are no text; an observation is always text.
+        text = result.text.encode("utf-8", "replace").decode()
+        return ToolResult(clip(text, bound), result.ok)
 
 
 def _parse(arguments: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from tools.context import ToolContext
-from tools.paths import clean, missing, ripgrep, shown
+from tools.paths import check_pattern, clean, missing, ripgrep, shown
 from tools.registry import tool
 from tools.result import ToolError
 from tools.text import clip_line, plural
@@ -45,8 +45,10 @@ def search(
         context: Lines to show before and after each match.
         max_results: How many matching lines to show.
     """
-    if not pattern or "\0" in pattern + glob:
-        raise ToolError("`pattern` must not be empty, and holds no NUL character.")
+    if not pattern:
+        raise ToolError("`pattern` is empty.")
+    check_pattern(pattern, "pattern")
+    check_pattern(glob, "glob")
     if "\n" in pattern:
         raise ToolError("`pattern` must be one line: a search goes line by line.")
     place = clean(path)
