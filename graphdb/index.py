@@ -169,6 +169,10 @@ class Index:
             return Delta([], [], [], [], [])
         appeared = [p for p, new in changed.items() if new is not None and p not in self.entries]
         vanished = [path for path, new in changed.items() if new is None]
+        for path in vanished:
+            old = self.entries[path]
+            for name in old.symbols:
+                keys.update((f"{path}\0{name}", f"{old.language}\0{name}"))
         if vanished:  # what they were called is known only while they are there
             keys |= self._presence(vanished)
         first = not self.entries
@@ -186,7 +190,8 @@ class Index:
                 digest, facts.language, "", b"", b"", b"", frozenset(), facts.symbols,
                 facts.broken_line,
             )  # fmt: skip
-            keys.update(f"{path}\0{name}" for name in _differing(old, facts.symbols))
+            for name in _differing(old, facts.symbols):
+                keys.update((f"{path}\0{name}", f"{facts.language}\0{name}"))
         self.entries = entries
         resolvers = _Resolvers(entries, fresh)
         if appeared and len(fresh) < len(entries):

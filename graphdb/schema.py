@@ -160,4 +160,6 @@ def external_id(dotted: str) -> str:
 
 def external_node(dotted: str) -> Node:
     """The EXTERNAL node of something defined outside of the repository."""
-    return Node(external_id(dotted), EXTERNAL, dotted.rpartition(".")[2], dotted)
+    # a header is known by its file name, anything else by its last part
+    name = dotted.rpartition("/")[2] if dotted.endswith(".h") else dotted.rpartition(".")[2]
+    return Node(external_id(dotted), EXTERNAL, name, dotted)

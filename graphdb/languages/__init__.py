@@ -22,7 +22,8 @@ class Resolved(NamedTuple):
         edges: Edges that start in this file, one for each (source, type, target), sorted.
         externals: The EXTERNAL nodes these edges end at.
         needs: Keys this result rests on: ``path\0symbol`` for a top-level name (present or
-            absent) of another file, ``?name`` for a module or header looked up by name.
+            absent) of another file, ``language\0name`` for a name of any file, ``?name`` for a
+            module or header looked up by name.
     """
 
     edges: list[Edge]

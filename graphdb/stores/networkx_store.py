@@ -123,7 +123,7 @@ class NetworkXStore:
         return sorted(found, key=by_edge)
 
     def _edges_at(self, node_id: str, kind: str, direction: str) -> list[Edge]:
-        graph = self._base.graphs[kind]
+        graph: Any = self._base.graphs[kind]
         near = graph._succ if direction == OUT else graph._pred  # the views cost ten times more
         found = [data["edge"] for data in near.get(node_id, {}).values()]
         changed = self._near.get((node_id, kind, direction))

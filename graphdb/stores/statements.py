@@ -106,8 +106,8 @@ def link_of(row: Mapping[str, Any], kind: str, direction: str) -> Link:
     """A link from a row of :func:`links`."""
     other = node_of(row, row["labels"][0])
     ends = (row["m_id"], other.id) if direction == OUT else (other.id, row["m_id"])
-    held = {name: row[f"r_{name}"] for name in EDGE_PROPERTIES_OF[kind]}
-    how = {} if "how" in held else {"how": _UNSAID.get(kind, "syntax")}
+    held: dict[str, Any] = {name: row[f"r_{name}"] for name in EDGE_PROPERTIES_OF[kind]}
+    how: dict[str, Any] = {} if "how" in held else {"how": _UNSAID.get(kind, "syntax")}
     return Link(Edge(ends[0], kind, ends[1], **held, **how), other)
 
 

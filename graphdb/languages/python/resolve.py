@@ -265,6 +265,8 @@ class PythonResolver:
         if head == "super":
             return "super"
         if trailers:
+            if value[0] == "B" and value[3][0] == "C" and "()" not in trailers:
+                return "scope" if value[1] == path else "import"
             first = self.inference.scopes(path)[scope].bindings.get(head)
             if len(trailers) == 1 and first in (["%self"], ["%cls"]):
                 return "self"

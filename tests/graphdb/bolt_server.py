@@ -1,0 +1,41 @@
+"""Runs ArcadeDB with its Bolt port until killed or its input ends; prints ``BOLT address``.
+
+Usage: python bolt_server.py FOLDER
+"""
+
+import socket
+import sys
+
+
+def free_port() -> int:
+    """A port nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def main() -> None:
+    """Start the server, make two databases, wait."""
+    import arcadedb_embedded
+
+    bolt, http = free_port(), free_port()
+    password = "only-for-tests-1"
+    server = arcadedb_embedded.create_server(
+        root_path=sys.argv[1],
+        root_password=password,
+        config={
+            "server_plugins": "Bolt:com.arcadedb.bolt.BoltProtocolPlugin",
+            "bolt_port": bolt,
+            "http_port": http,
+            "host": "127.0.0.1",
+        },
+    )
+    server.start()
+    for name in ("conformance", "second", "third"):
+        server.create_database(name)
+    print(f"BOLT bolt://root:{password}@127.0.0.1:{bolt}", flush=True)
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()
