@@ -76,6 +76,7 @@ def tested(config, key, pipe):
             return (yield)
 
     status = pytest.main(config["args"], plugins=[recorder.Recorder(emit), Guard()])
+    sys.stdout.flush()  # the supervisor ends this process at the next record
     emit({"kind": "end", "status": int(status)})
 
 
@@ -92,7 +93,6 @@ def supervise(config):
         os.dup2(2, 1)
         try:
             tested(config, key, writing)
-            sys.stdout.flush()
         finally:
             os._exit(0)
     os.close(writing)
