@@ -24,7 +24,7 @@ from repos.sources.pypi.selection import (
     test_files,
     test_paths,
 )
-from repos.sources.pypi.statement import describe_symptoms
+from repos.sources.pypi.statement import describe_symptoms, tells
 from repos.sources.pypi.verdicts import seconds, verdicts, why_nothing
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ class Miner:
             return
         if len(expected.fail_to_pass) > self.rule.silent_tests:
             raise NoTaskError("no changelog entry, and many tests fail")
-        if not any(line and line != "- a wrong result" for line in symptom.splitlines()):
+        if not tells(symptom):
             raise NoTaskError("neither the changelog nor the failure tells what is wrong")
 
     def _on(self, spec: TaskSpec, files: Iterable[str]) -> TaskSpec:
@@ -250,11 +250,14 @@ class Miner:
 
     def _resolve(self, wanted: list[str], package: str, uploaded: str) -> tuple[str, ...]:
         try:
-            return resolve(wanted, package, self.python, uploaded, self.index.configuration)
+            pins = resolve(wanted, package, self.python, uploaded, self.index.configuration)
         except InfrastructureError:
             raise
         except RepoGymError as error:
             raise NoTaskError(str(error)) from error
+        if len(pins) > self.rule.pins:
+            raise NoTaskError(f"the tests need {len(pins)} packages")
+        return pins
 
 
 def _files_of(spec: TaskSpec) -> list[str]:

@@ -26,6 +26,7 @@ class Rule:
         per_package: How many tasks of one package at most, newest first.
         source_files: Source files that the reference patch may change.
         changed_lines: Lines that it may add and remove in them.
+        pins: Packages that the tests may need, all together.
         seconds: Wall time that the expected tests may take.
         whole_seconds: Up to this time all test files decide, beyond it the changed ones.
         ids: Expected tests at most for all test files to decide.
@@ -37,6 +38,7 @@ class Rule:
     per_package: int = 2
     source_files: int = 5
     changed_lines: int = 200
+    pins: int = 30
     seconds: float = 10.0
     whole_seconds: float = 4.0
     ids: int = 1500

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 MAX_SYMPTOMS = 6
 MAX_MESSAGE = 200
+WRONG_RESULT = "a wrong result"
+NOT_RAISED = "an exception that should be raised is not"
 FRAME = re.compile(
     r"""^\s*(?:File\ "(?P<file>[^"]+)",\ line\ (?P<line>\d+)(?:,\ in\ (?P<where>\S+))?"""
     r"""|(?P<file2>[^\s:]+\.py):(?P<line2>\d+):?(?:\s+in\s+(?P<where2>\S+))?.*)""",
@@ -80,6 +82,15 @@ def describe_symptoms(
     return "\n".join(f"- {line}" for line in shown)
 
 
+def tells(symptom: str) -> bool:
+    """Whether a symptom alone says something of what is wrong."""
+    lines = [line.removeprefix("- ") for line in symptom.splitlines()]
+    return any(
+        line and line != WRONG_RESULT and not line.startswith((NOT_RAISED, "and "))
+        for line in lines
+    )
+
+
 def _message(message: str) -> str:
     text = _scrub(message.strip().splitlines()[0] if message.strip() else "")
     kind, _, rest = text.partition(":")
@@ -87,16 +98,13 @@ def _message(message: str) -> str:
     if not kind:
         return ""
     if text.startswith("assert ") or kind.rsplit(".", 1)[-1] == "AssertionError":
-        compared = text.removeprefix("AssertionError:").strip().removeprefix("assert ")
-        values = _plain_comparison(compared)
-        return f"a wrong result: {values} does not hold" if values else "a wrong result"
+        values = _plain_comparison(text.removeprefix("AssertionError:").strip())
+        return f"a wrong result: {values}" if values else WRONG_RESULT
     if kind.startswith("Failed") or not re.fullmatch(r"[A-Za-z_][\w.]*", kind):
         missing = re.search(r"DID NOT RAISE (?:any of )?(.*)", text)
         if missing:
             names = re.findall(r"'([\w.]+)'", missing.group(1)) or [missing.group(1)]
-            return "an exception that should be raised is not: " + ", ".join(
-                f"`{name.rsplit('.', 1)[-1]}`" for name in names
-            )
+            return f"{NOT_RAISED}: " + ", ".join(f"`{name.rsplit('.', 1)[-1]}`" for name in names)
         return ""
     rest = rest.strip()
     if len(rest) > MAX_MESSAGE:
@@ -106,7 +114,16 @@ def _message(message: str) -> str:
 
 
 def _plain_comparison(text: str) -> str:
-    """Return `a == b` where both sides are plain values, else ""."""
+    """Return a failed comparison of two plain values as a phrase, else "".
+
+    pytest says what was asserted (`assert 1 == 2`), unittest what is the case (`1 != 2`).
+    Values that name tests or hold addresses are not told, nor are two that look alike
+    because they were cut.
+    """
+    asserted = text.startswith("assert ")
+    text = text.removeprefix("assert ")
+    if len(text) > MAX_MESSAGE or re.search(r"`|test_|tests?/|Test[A-Z]|[0-9a-f]{10}|0x", text):
+        return ""
     try:
         tree = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -118,9 +135,9 @@ def _plain_comparison(text: str) -> str:
             ast.literal_eval(side)
         except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
             return ""
-    if len(text) > MAX_MESSAGE or "`" in text:
+    if ast.dump(tree.left) == ast.dump(tree.comparators[0]):
         return ""
-    return f"`{text}`"
+    return f"`{text}` does not hold" if asserted else f"`{text}`"
 
 
 def _frames(traceback: str, packages: tuple[str, ...]) -> list[str]:

@@ -1,5 +1,5 @@
 from repos.runners.protocol import TestOutcome
-from repos.sources.pypi.statement import compose, describe_symptoms
+from repos.sources.pypi.statement import compose, describe_symptoms, tells
 
 BACKTRACE = """tests/test_core.py:12: assert demo.run("") == []
 /testbed/src/demo/core.py:88: return table[key]
@@ -35,11 +35,17 @@ def test_assertions_tell_plain_values_and_no_test_code():
             a="AssertionError: assert '1.0 Bytes' == '1.0 Byte'",
             b="assert run(secret_input) == 3",
             c="AssertionError: helper said so",
+            d="AssertionError: 'a' != 'b'",
+            e="assert 'in test_secret' == ''",
+            f="assert 'cut...' == 'cut...'",
         ),
         ["demo"],
     )
     assert "`'1.0 Bytes' == '1.0 Byte'` does not hold" in text
     assert "secret_input" not in text
+    assert "test_secret" not in text
+    assert "`'a' != 'b'`\n" in text + "\n"
+    assert "cut" not in text
     assert "helper said so" not in text
     assert text.splitlines().count("- a wrong result") == 1
 
@@ -70,3 +76,10 @@ def test_statement_with_and_without_entry():
     assert "> - Fix a.\n>\n> - Fix b." in with_entry
     assert "release 1.0" in with_entry
     assert ">" not in compose("demo", "1.0", "")
+
+
+def test_which_symptoms_tell_something():
+    assert not tells("- a wrong result\n- an exception that should be raised is not: `KeyError`")
+    assert not tells("")
+    assert tells("- a wrong result\n- a wrong result: `1 == 2` does not hold")
+    assert tells("- `KeyError: 1`")
