@@ -1,0 +1,111 @@
+"""What a conversation holds: the statement, the calls with their observations, the phase."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agents.models.protocol import Message
+
+_PROBLEM = re.compile(r"<problem>\n(.*?)\n</problem>", re.DOTALL)
+_PHASE = re.compile(r"\APhase: (\w+)\s*$", re.MULTILINE)
+_LISTED = re.compile(r"^\s*[-*] (?P<id>[^\s:]+\.py(?:::.*\S)?)\s*$", re.MULTILINE)
+_ANNOUNCED = re.compile(r"^These tests fail\b.*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One tool call and its observation.
+
+    Attributes:
+        id: The call's id.
+        name: The tool.
+        arguments: Its arguments, {} where they were no JSON object.
+        text: What the tool answered.
+    """
+
+    id: str
+    name: str
+    arguments: dict[str, Any]
+    text: str
+
+
+@dataclass(frozen=True)
+class History:
+    """A conversation, read.
+
+    Attributes:
+        statement: The task's statement.
+        failing: Ids of the visible failing tests that the statement lists.
+        exchanges: All calls that were answered, in order.
+        phase: Name of the planner's current phase; None without phases.
+        in_phase: How many of `exchanges` belong to the current phase.
+        rounds: How many phases of the current name have begun.
+    """
+
+    statement: str
+    failing: tuple[str, ...]
+    exchanges: tuple[Exchange, ...]
+    phase: str | None = None
+    in_phase: int = 0
+    rounds: int = 0
+
+    def of(self, *names: str) -> list[Exchange]:
+        """Return the exchanges of these tools."""
+        return [exchange for exchange in self.exchanges if exchange.name in names]
+
+
+def read_history(messages: Sequence[Message]) -> History:
+    """Read a conversation.
+
+    Args:
+        messages: System, user, assistant and tool messages, in order.
+    """
+    users = [message.content for message in messages if message.role == "user"]
+    opening = next((text for text in users if _PROBLEM.search(text)), users[0] if users else "")
+    inside = _PROBLEM.search(opening)
+    statement = inside[1] if inside else opening
+    answers = {m.tool_call_id: m.content for m in messages if m.role == "tool"}
+    exchanges: list[Exchange] = []
+    phase: str | None = None
+    begun = rounds = 0
+    names: list[str] = []
+    for message in messages:
+        if message.role == "user":
+            named = _PHASE.match(message.content)
+            if named:
+                phase, begun = named[1], len(exchanges)
+                names.append(phase)
+                rounds = names.count(phase)
+        for call in message.tool_calls:
+            if call.id in answers:
+                arguments = _object(call.arguments)
+                exchanges.append(Exchange(call.id, call.name, arguments, answers[call.id]))
+    return History(
+        statement,
+        listed_tests(statement),
+        tuple(exchanges),
+        phase,
+        len(exchanges) - begun,
+        rounds,
+    )
+
+
+def listed_tests(statement: str) -> tuple[str, ...]:
+    """Return the test ids that a statement lists after "These tests fail"."""
+    announced = _ANNOUNCED.search(statement)
+    if announced is None:
+        return ()
+    found = [match["id"] for match in _LISTED.finditer(statement, announced.end())]
+    return tuple(dict.fromkeys(found))
+
+
+def _object(arguments: str) -> dict[str, Any]:
+    try:
+        value = json.loads(arguments or "{}")
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

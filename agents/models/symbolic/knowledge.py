@@ -1,0 +1,315 @@
+"""What follows from a conversation: test results, file texts, suspicion, tried candidates.
+
+Everything is a function of the messages, so that a replayed or forked conversation goes on
+in the same way.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from agents.models.symbolic.candidates import key_of
+from agents.models.symbolic.facts import Facts, function_source, gather
+from agents.models.symbolic.formats import (
+    Failure,
+    Frame,
+    TestRun,
+    Trial,
+    View,
+    read_run,
+    read_trials,
+    read_view,
+)
+from agents.models.symbolic.history import Exchange, History
+from agents.models.symbolic.project import Project
+from agents.models.symbolic.source import Module, Snippet
+from agents.models.symbolic.spectrum import Words, base_scores, boosted, words_of
+
+MAX_FILES = 5
+"""Source files that are viewed at most."""
+
+MAX_LINES = 4_000
+"""Lines of source that are viewed at most, over all files."""
+
+MAX_SEARCH_TESTS = 5
+"""Failing tests that candidates are tried on at most; survivors face all."""
+
+_TEST_FOLDERS = frozenset({"test", "tests"})
+
+
+def is_test_file(path: str) -> bool:
+    """Whether a file belongs to the tests rather than to the source."""
+    parts = path.split("/")
+    name = parts[-1]
+    return (
+        bool(_TEST_FOLDERS & set(parts[:-1]))
+        or name.startswith("test_")
+        or name.endswith("_test.py")
+        or name in ("conftest.py", "setup.py", "noxfile.py")
+    )
+
+
+def file_of(test: str) -> str:
+    """Return the file of a test id."""
+    return test.partition("::")[0]
+
+
+def function_of(test: str) -> str:
+    """Return a test id without its parameters."""
+    head, _, tail = test.partition("::")
+    return f"{head}::{tail.partition('[')[0]}"
+
+
+@dataclass(frozen=True, eq=False)
+class Knowledge:
+    """What is known after a conversation.
+
+    Attributes:
+        history: The conversation.
+    """
+
+    history: History
+
+    # -- tests -----------------------------------------------------------------------------
+
+    @cached_property
+    def runs(self) -> list[tuple[Exchange, TestRun]]:
+        """All test runs before the first edit, in order."""
+        found = []
+        for exchange in self.history.exchanges:
+            if exchange.name == "edit":
+                break
+            if exchange.name == "run_tests":
+                found.append((exchange, read_run(exchange.text)))
+        return found
+
+    @cached_property
+    def spectrum_run(self) -> TestRun | None:
+        """The run that coverage comes from: the last complete one that saw a failing test."""
+        usable = [run for _, run in self.runs if run.covered and run.spectrum]
+        return next((run for run in reversed(usable) if run.complete), None)
+
+    @cached_property
+    def scope(self) -> list[str]:
+        """The tests of the run that candidates must not make worse; [] is the whole suite."""
+        for exchange, run in reversed(self.runs):
+            if run is self.spectrum_run:
+                return list(exchange.arguments.get("tests", []))
+        return []
+
+    @cached_property
+    def failures(self) -> list[Failure]:
+        """The failing tests to repair: those that were named, else all that fail."""
+        run = self.spectrum_run
+        if run is None:
+            return []
+        named = set(self.history.failing)
+        if not named:
+            return run.failures
+        whole = {name for name in named if "::" not in name}
+        return [f for f in run.failures if f.id in named or file_of(f.id) in whole]
+
+    @cached_property
+    def search_tests(self) -> list[str]:
+        """A few failing tests on which candidates are tried: different functions and errors."""
+        chosen: dict[str, Failure] = {}
+        for failure in self.failures:
+            chosen.setdefault(function_of(failure.id), failure)
+        first = list(chosen.values())
+        kinds: dict[str, Failure] = {}
+        for failure in first:
+            kinds.setdefault(failure.message[:40], failure)
+        order = [*kinds.values(), *(f for f in first if f not in kinds.values())]
+        order += [f for f in self.failures if f not in order]
+        return [failure.id for failure in order[:MAX_SEARCH_TESTS]]
+
+    @property
+    def baseline(self) -> dict[str, str]:
+        """The message of each failing test before any change."""
+        return {failure.id: failure.message for failure in self.failures}
+
+    # -- files -----------------------------------------------------------------------------
+
+    @cached_property
+    def covered_files(self) -> list[str]:
+        """Source files that failing tests ran, the most suspicious first."""
+        run = self.spectrum_run
+        if run is None:
+            return []
+        best: dict[str, list[float]] = {}
+        for (path, _), score in self._base.items():
+            if not is_test_file(path):
+                best.setdefault(path, []).append(score)
+        traced = {frame.path for frame in self.frames}
+        code = self.words.code
+
+        def weight(path: str) -> tuple[float, str]:
+            top = sorted(best[path], reverse=True)[:10]
+            stem = posixpath.basename(path).removesuffix(".py")
+            factor = (1.5 if path in traced else 1.0) * (1.2 if stem in code else 1.0)
+            return (-factor * (top[0] + 0.02 * sum(top)), path)
+
+        return sorted(best, key=weight)
+
+    @cached_property
+    def frames(self) -> list[Frame]:
+        """All frames of the failures."""
+        return [frame for failure in self.failures for frame in failure.frames]
+
+    @cached_property
+    def views(self) -> dict[str, View]:
+        """What was viewed of each file before the first edit, parts joined."""
+        found: dict[str, View] = {}
+        for exchange in self.history.exchanges:
+            if exchange.name == "edit":
+                break
+            view = read_view(exchange.text) if exchange.name == "view" else None
+            if view is None:
+                continue
+            old = found.get(view.path)
+            lines = {**(old.lines if old else {}), **view.lines}
+            last = max(view.last, old.last if old else 0)
+            found[view.path] = View(view.path, lines, view.count, last, view.final_newline)
+        return found
+
+    @cached_property
+    def modules(self) -> dict[str, Module]:
+        """Source files that were seen whole and parse."""
+        found = {}
+        for path, view in self.views.items():
+            if is_test_file(path) or len(view.lines) != view.count:
+                continue
+            text = "\n".join(view.lines[number] for number in range(1, view.count + 1))
+            module = Module.parse(path, text + ("\n" if view.final_newline else ""))
+            if module is not None:
+                found[path] = module
+        return found
+
+    @cached_property
+    def project(self) -> Project:
+        """The viewed source files together."""
+        return Project(self.modules)
+
+    # -- suspicion -------------------------------------------------------------------------
+
+    @cached_property
+    def words(self) -> Words:
+        """Identifiers of the statement and of the names of the failing tests."""
+        prose = self.history.statement
+        names = [f.id.rpartition("::")[2].removeprefix("test_") for f in self.failures]
+        return words_of(prose.partition("\nThese tests fail")[0], names)
+
+    @cached_property
+    def _base(self) -> dict[tuple[str, int], float]:
+        run = self.spectrum_run
+        if run is None:
+            return {}
+        failing = [failure.id for failure in self.failures]
+        return base_scores(run.covers, failing, run.spectrum)
+
+    @cached_property
+    def suspicion(self) -> dict[tuple[str, int], float]:
+        """Suspiciousness by file and line."""
+        tracebacks = [failure.frames for failure in self.failures]
+        return boosted(self._base, self.modules, tracebacks, self.words)
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What the failing tests tell."""
+        sources = []
+        for failure in self.failures[:8]:
+            path, _, name = function_of(failure.id).partition("::")
+            near = next((f.line for f in failure.frames if f.path == path), 0)
+            view = self.views.get(path)
+            source = function_source(view.lines, name.rpartition("::")[2], near) if view else None
+            if source:
+                sources.append(source)
+        return gather(sources, self.failures, self.words, self.history.statement)
+
+    # -- candidates ------------------------------------------------------------------------
+
+    @cached_property
+    def trials(self) -> dict[str, Trial]:
+        """What became of each candidate on the search tests, by its key."""
+        return self._tried(searching=True)
+
+    @cached_property
+    def validations(self) -> dict[str, Trial]:
+        """What became of candidates on all visible tests, by their key."""
+        return self._tried(searching=False)
+
+    def _tried(self, *, searching: bool) -> dict[str, Trial]:
+        found: dict[str, Trial] = {}
+        for exchange in self.history.of("try_edits"):
+            if (exchange.arguments.get("tests") == self.search_tests) != searching:
+                continue
+            trials = read_trials(exchange.text)
+            for number, edits in enumerate(exchange.arguments.get("candidates", ()), 1):
+                found[key_of(_snippets(edits))] = trials.get(number, Trial("UNKNOWN"))
+        return found
+
+    @property
+    def batches(self) -> int:
+        """How many batches of candidates were tried on the search tests."""
+        return sum(e.arguments.get("tests") == self.search_tests for e in self._try_calls)
+
+    @property
+    def _try_calls(self) -> list[Exchange]:
+        return self.history.of("try_edits")
+
+    @cached_property
+    def all_tests(self) -> list[str]:
+        """What survivors have to pass, as `try_edits` takes it: files or folders."""
+        if self.scope:
+            return self.scope
+        run = self.spectrum_run
+        names = [*(run.covers if run else ()), *self.history.failing]
+        files = {file_of(name) for name in names if name != "(collection)"}
+        folders = {posixpath.dirname(path) for path in files}
+        tops = sorted(
+            {
+                _top(folder) if folder else path
+                for path in files
+                for folder in [posixpath.dirname(path)]
+            }
+        )
+        return tops if folders else sorted(self.history.failing)
+
+    @cached_property
+    def applied(self) -> list[Exchange]:
+        """Edits that stand: done and not undone."""
+        standing: list[Exchange] = []
+        for exchange in self.history.of("edit", "undo"):
+            if exchange.name == "edit" and ": changed at line" in exchange.text.split("\n")[0]:
+                standing.append(exchange)
+            elif exchange.name == "undo" and standing:
+                standing.pop()
+        return standing
+
+    @cached_property
+    def run_after(self) -> TestRun | None:
+        """The last test run after the last edit."""
+        result: TestRun | None = None
+        for exchange in self.history.exchanges:
+            if exchange.name in ("edit", "undo"):
+                result = None
+            elif exchange.name == "run_tests":
+                result = read_run(exchange.text)
+        return result if self.applied else None
+
+
+def _top(folder: str) -> str:
+    """Return the outermost test folder of a path, or the path itself."""
+    parts = folder.split("/")
+    for index, part in enumerate(parts):
+        if part in _TEST_FOLDERS:
+            return "/".join(parts[: index + 1])
+    return folder
+
+
+def _snippets(edits: Sequence[dict[str, Any]]) -> list[Snippet]:
+    return [Snippet(str(e.get("path")), str(e.get("old")), str(e.get("new"))) for e in edits]

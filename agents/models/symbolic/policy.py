@@ -1,0 +1,311 @@
+"""What to do next: one decision a turn, from what is known.
+
+The order is the one of generate-and-validate repair: run the tests with coverage, read the
+suspicious files, try candidates on the failing tests, try survivors on all tests, make the
+best one's edit, run the tests again, submit. Under the planner each step waits for its phase.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agents.models.symbolic import prose
+from agents.models.symbolic.candidates import Candidate, key_of
+from agents.models.symbolic.knowledge import (
+    MAX_FILES,
+    MAX_LINES,
+    Knowledge,
+    file_of,
+)
+from agents.models.symbolic.search import Pool, Search
+from agents.models.symbolic.source import Snippet
+
+NEEDED = ("run_tests", "view", "try_edits", "edit", "submit")
+"""Tools without which it can't work."""
+
+SUITE_SECONDS = 60.0
+FILES_SECONDS = 180.0
+CANDIDATE_SECONDS = 20.0
+VALIDATION_SECONDS = 120.0
+
+MAX_RUNS = 3
+VIEW_LINES = 500
+MAX_TEST_VIEWS = 3
+STOP_AFTER = 5
+"""Passing candidates after which a batch ends: enough to choose among."""
+
+HOPELESS_SHARE = 4
+"""Where the failure says that something does not exist yet, this part of the budget is spent."""
+
+_ORDER = ("understand", "plan", "localise", "edit", "test", "reflect")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to say and which tools to call; no calls end a phase."""
+
+    text: str
+    calls: tuple[tuple[str, dict[str, Any]], ...] = ()
+
+
+class Policy:
+    """Decides one turn."""
+
+    def __init__(
+        self,
+        knowledge: Knowledge,
+        pool: Callable[[], Pool],
+        tools: Sequence[str],
+        *,
+        candidates: int,
+        batch: int,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            knowledge: What the conversation tells.
+            pool: Makes the candidates when they are first needed.
+            tools: Names of the tools on offer.
+            candidates: Candidates that may be tried.
+            batch: Candidates in one call.
+        """
+        self.know = knowledge
+        self.tools = tools
+        self.phase = knowledge.history.phase
+        self._pool = pool
+        self._batch = batch
+        self._candidates = candidates
+        self._search: Search | None = None
+
+    @property
+    def search(self) -> Search:
+        """The search as it stands."""
+        if self._search is None:
+            budget = self._candidates
+            if prose.hopeless(self.know.facts.messages):
+                budget = max(1, budget // HOPELESS_SHARE)
+            self._search = Search(self._pool(), self.know, budget)
+        return self._search
+
+    def decide(self) -> Decision:
+        """Return the decision."""
+        missing = [name for name in NEEDED if name not in self.tools]
+        if missing:
+            return self._stop(f"I can't work without the tool(s) {', '.join(missing)}.")
+        if self.phase == "plan":
+            return Decision(prose.plan(self.know))
+        if self.phase == "reflect":
+            return self._reflect()
+        steps = (
+            ("understand", self._understand),
+            ("localise", self._localise),
+            ("edit", self._edit),
+            ("test", self._test),
+        )
+        for phase, step in steps:
+            if not self._reached(phase):
+                break
+            decision = step()
+            if decision is not None:
+                return decision
+        return self._conclusion()
+
+    def _reached(self, phase: str) -> bool:
+        """Whether work of a phase may be done now; without phases, always."""
+        if self.phase is None or self.phase not in _ORDER:
+            return True
+        return _ORDER.index(phase) <= _ORDER.index(self.phase)
+
+    def _conclusion(self) -> Decision:
+        know = self.know
+        if self.phase == "understand":
+            return Decision(prose.understood(know))
+        if self.phase == "localise":
+            return Decision(prose.located(know))
+        if self.phase == "edit":
+            return Decision(prose.edited(know, len(self.search.tried)))
+        return self._stop("Nothing is left to be done.")
+
+    def _stop(self, why: str) -> Decision:
+        """End honestly: in a phase by text, else by submitting what there is."""
+        if self.phase == "test":
+            return Decision(f"{why}\nVerdict: fail")
+        if self.phase is not None:
+            return Decision(why)
+        return Decision(why, (("submit", {}),))
+
+    # -- understand ------------------------------------------------------------------------
+
+    def _understand(self) -> Decision | None:
+        know = self.know
+        named = know.history.failing
+        seen = {failure.id for failure in know.failures}
+        done = len(know.runs)
+        if know.spectrum_run is not None and seen and (not named or seen >= set(named)):
+            return None
+        files = sorted({file_of(name) for name in named})
+        if done == 0:
+            arguments = {"tests": [], "coverage": True, "timeout_s": SUITE_SECONDS}
+            return Decision(prose.first_run(named), (("run_tests", arguments),))
+        if done < MAX_RUNS and named:
+            wanted = files if done == 1 else list(named)
+            if done > 1 and know.spectrum_run is not None and seen:
+                return None
+            arguments = {"tests": wanted, "coverage": True, "timeout_s": FILES_SECONDS}
+            return Decision(prose.second_run(done), (("run_tests", arguments),))
+        if know.spectrum_run is not None and seen:
+            return None
+        if self.phase is not None and self.phase != "understand":
+            return self._stop(prose.NO_FAILURE)
+        return Decision(prose.NO_FAILURE, () if self.phase else (("submit", {}),))
+
+    # -- localise --------------------------------------------------------------------------
+
+    def _localise(self) -> Decision | None:
+        know = self.know
+        calls: list[tuple[str, dict[str, Any]]] = []
+        asked = {
+            (str(e.arguments.get("path")), int(e.arguments.get("start") or 1))
+            for e in know.history.of("view")
+        }
+        if not asked:
+            calls += self._test_views()
+        room = MAX_LINES
+        for path in know.covered_files[:MAX_FILES]:
+            view = know.views.get(path)
+            if view is not None and len(view.lines) == view.count:
+                room -= view.count
+                continue
+            if view is None:
+                last = max((line for p, line in know._base if p == path), default=1)
+                starts = list(range(1, last + 1, VIEW_LINES))
+            else:
+                starts = [view.last + 1] if view.last < view.count else []
+                last = view.count
+            if room - last < 0 and calls:
+                break
+            room -= last
+            for start in starts:
+                if (path, start) not in asked:
+                    calls.append(("view", {"path": path, "start": start}))
+        if not calls:
+            return None
+        return Decision(prose.views(know), tuple(calls))
+
+    def _test_views(self) -> list[tuple[str, dict[str, Any]]]:
+        calls = []
+        for failure in self.know.failures[:MAX_TEST_VIEWS]:
+            path = file_of(failure.id)
+            near = next((f.line for f in failure.frames if f.path == path), 0)
+            if near:
+                start = max(1, near - 40)
+                calls.append(("view", {"path": path, "start": start, "end": near + 15}))
+        return calls
+
+    # -- edit ------------------------------------------------------------------------------
+
+    def _edit(self) -> Decision | None:
+        if self.know.applied:
+            return None
+        waiting = self.search.to_validate()
+        if waiting:
+            return self._try(prose.validating(waiting), waiting, self.know.all_tests)
+        chosen = self._choose()
+        if chosen is not None and not self._look_further(chosen):
+            return self._apply(chosen)
+        size = self._batch if self.know.batches else max(1, self._batch // 2)
+        batch = self.search.batch(size)
+        if batch:
+            text = prose.trying(self.know, batch, self.search)
+            return self._try(text, batch, self.know.search_tests)
+        if chosen is not None:
+            return self._apply(chosen)
+        return self._partial() or self._none_left()
+
+    def _try(self, text: str, batch: list[Candidate], tests: list[str]) -> Decision:
+        searching = tests == self.know.search_tests
+        arguments: dict[str, Any] = {
+            "candidates": [candidate.arguments for candidate in batch],
+            "tests": tests,
+            "timeout_s": CANDIDATE_SECONDS if searching else VALIDATION_SECONDS,
+        }
+        if searching:
+            arguments["stop_after"] = STOP_AFTER
+        return Decision(text, (("try_edits", arguments),))
+
+    def _rejected(self, candidate: Candidate) -> bool:
+        """Whether its edit was made before: it failed, or the tests spoke against it."""
+        made = {
+            key_of([Snippet(*(str(e.arguments.get(k)) for k in ("path", "old", "new")))])
+            for e in self.know.history.of("edit")
+        }
+        return key_of(candidate.snippets[:1]) in made
+
+    def _choose(self) -> Candidate | None:
+        return next((c for c in self.search.valid() if not self._rejected(c)), None)
+
+    def _look_further(self, chosen: Candidate) -> bool:
+        """Whether one more batch is worth it: the survivor is of a doubtful kind."""
+        doubtful = chosen.proposal.destructive or chosen.proposal.literal
+        found_in = self._batch_of(chosen)
+        return doubtful and self.search.left > 0 and self.know.batches <= found_in
+
+    def _batch_of(self, candidate: Candidate) -> int:
+        calls = [
+            e
+            for e in self.know.history.of("try_edits")
+            if e.arguments.get("tests") == self.know.search_tests
+        ]
+        for number, exchange in enumerate(calls, 1):
+            if candidate.arguments in exchange.arguments.get("candidates", ()):
+                return number
+        return 0
+
+    def _apply(self, chosen: Candidate) -> Decision:
+        calls = tuple(("edit", arguments) for arguments in chosen.arguments)
+        return Decision(prose.applying(chosen, self.search.valid()), calls)
+
+    def _partial(self) -> Decision | None:
+        partial = [c for c in self.search.partial() if not self._rejected(c)][:3]
+        waiting = [c for c in partial if c.key not in self.know.validations]
+        if waiting:
+            return self._try(prose.PARTIAL, waiting, self.know.all_tests)
+        best = self.search.valid_partial()
+        if best is None or self._rejected(best):
+            return None
+        return Decision(prose.apply_partial(best), tuple(("edit", a) for a in best.arguments))
+
+    def _none_left(self) -> Decision | None:
+        if self.phase == "edit":
+            return None
+        return self._stop(prose.gave_up(len(self.search.tried)))
+
+    # -- test and reflect ------------------------------------------------------------------
+
+    def _test(self) -> Decision | None:
+        know = self.know
+        if not know.applied:
+            return None
+        run = know.run_after
+        if run is None:
+            arguments = {"tests": know.scope, "timeout_s": FILES_SECONDS}
+            return Decision(prose.CHECKING, (("run_tests", arguments),))
+        if self._good(run):
+            return Decision(prose.submitting(run.counts), (("submit", {}),))
+        if self.phase is not None:
+            return Decision(prose.failed(run.counts))
+        return Decision(prose.failed(run.counts), tuple(("undo", {}) for _ in know.applied))
+
+    def _good(self, run: Any) -> bool:
+        before = self.know.spectrum_run
+        return run.complete and run.good > 0 and (before is None or run.bad < before.bad)
+
+    def _reflect(self) -> Decision:
+        know = self.know
+        if know.applied:
+            return Decision(prose.UNDOING, tuple(("undo", {}) for _ in know.applied))
+        if know.history.of("edit") and (self._choose() or self.search.left > 0):
+            return Decision(prose.next_edit(know))
+        return Decision(prose.gave_up(len(self.search.tried)) + "\nVerdict: give up")

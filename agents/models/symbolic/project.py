@@ -1,0 +1,115 @@
+"""What the viewed files define together: signatures, attributes, classes."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from agents.models.symbolic.source import FunctionNode, Module
+
+
+@dataclass(frozen=True)
+class Signature:
+    """Parameters of a function, without a method's first one.
+
+    Attributes:
+        names: All parameters that can be given by name, in order.
+        optional: Those with a default.
+        keyword_only: Those that can be given by name only.
+    """
+
+    names: tuple[str, ...]
+    optional: frozenset[str]
+    keyword_only: frozenset[str]
+
+
+@dataclass(eq=False)
+class Project:
+    """The viewed files of the repository.
+
+    Attributes:
+        modules: Parsed files by path.
+    """
+
+    modules: Mapping[str, Module]
+
+    @cached_property
+    def signatures(self) -> dict[str, list[Signature]]:
+        """Signatures by bare name; a class has the one of its `__init__`."""
+        found: dict[str, list[Signature]] = {}
+        for module in self.modules.values():
+            for function in module.functions:
+                holder = module.parent(function)
+                method = isinstance(holder, ast.ClassDef) and not _static(function)
+                name = function.name
+                if name == "__init__" and isinstance(holder, ast.ClassDef):
+                    name = holder.name
+                found.setdefault(name, []).append(signature(function, method=method))
+        return found
+
+    @cached_property
+    def attributes(self) -> dict[str, frozenset[str]]:
+        """By class name, the attributes and methods that its own body sets or defines."""
+        found: dict[str, frozenset[str]] = {}
+        for module in self.modules.values():
+            for node in ast.walk(module.tree):
+                if isinstance(node, ast.ClassDef):
+                    found[node.name] = found.get(node.name, frozenset()) | class_names(node)
+        return found
+
+    @cached_property
+    def exceptions(self) -> frozenset[str]:
+        """Names of the exception classes that the files define."""
+        names: set[str] = {"Exception"}
+        grown = True
+        while grown:
+            before = len(names)
+            for module in self.modules.values():
+                for node in module.tree.body:
+                    if isinstance(node, ast.ClassDef):
+                        bases = {getattr(b, "id", getattr(b, "attr", "")) for b in node.bases}
+                        if any(b in names or b.endswith(("Error", "Exception")) for b in bases):
+                            names.add(node.name)
+            grown = len(names) > before
+        return frozenset(names - {"Exception"})
+
+
+def signature(function: FunctionNode, *, method: bool = False) -> Signature:
+    """Return the signature of a function; `method` leaves its first parameter out."""
+    positional = [a.arg for a in [*function.args.posonlyargs, *function.args.args]]
+    defaults = positional[len(positional) - len(function.args.defaults) :]
+    keyword_only = [a.arg for a in function.args.kwonlyargs]
+    optional = set(defaults) | {
+        name
+        for name, default in zip(keyword_only, function.args.kw_defaults, strict=True)
+        if default is not None
+    }
+    names = positional[1:] if method and positional else positional
+    return Signature((*names, *keyword_only), frozenset(optional), frozenset(keyword_only))
+
+
+def class_names(node: ast.ClassDef) -> frozenset[str]:
+    """Return the names that a class body sets: methods, class and instance attributes."""
+    names: set[str] = set()
+    for child in node.body:
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            names.add(child.name)
+        elif isinstance(child, ast.AnnAssign) and isinstance(child.target, ast.Name):
+            names.add(child.target.id)
+        elif isinstance(child, ast.Assign):
+            names.update(t.id for t in child.targets if isinstance(t, ast.Name))
+    for child in ast.walk(node):
+        if (
+            isinstance(child, ast.Attribute)
+            and isinstance(child.ctx, ast.Store)
+            and isinstance(child.value, ast.Name)
+            and child.value.id in ("self", "cls")
+        ):
+            names.add(child.attr)
+    return frozenset(names)
+
+
+def _static(function: FunctionNode) -> bool:
+    return any(getattr(d, "id", "") == "staticmethod" for d in function.decorator_list)

@@ -1,0 +1,297 @@
+"""The search over candidate changes: what to try next, and which survivor to keep."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from agents.models.symbolic.candidates import (
+    Candidate,
+    Proposal,
+    pair,
+    ranked,
+    value,
+    written,
+)
+from agents.models.symbolic.formats import Trial
+from agents.models.symbolic.knowledge import Knowledge
+from agents.models.symbolic.source import Edit
+
+DESTRUCTIVE_FACTOR = 0.35
+"""Factor, when choosing, of survivors that remove behaviour."""
+
+PROBE_FACTOR = 3.0
+"""Factor of changes of a condition that a probe showed to decide the failure."""
+
+INFLUENCE_FACTOR = 1.3
+"""Factor of lines where a change gave another assertion failure than before."""
+
+DEAD_FACTOR = 0.5
+"""Factor of lines where several changes made no difference at all."""
+
+DEAD_AFTER = 4
+MAX_TWINS = 4
+MAX_PARTIALS = 4
+PAIR_WITH = 60
+MAX_SURVIVORS = 6
+
+
+@dataclass
+class Pool:
+    """All proposals for one state of the source, ranked; shared by the turns of an episode."""
+
+    knowledge: Knowledge
+    ordered: list[tuple[float, Proposal]]
+    by_key: dict[str, Candidate] = field(default_factory=dict)
+    _written: dict[int, Candidate | None] = field(default_factory=dict)
+
+    def write(self, score: float, proposal: Proposal) -> Candidate | None:
+        """Write a proposal of the pool; None where the result is no valid program."""
+        mark = id(proposal)
+        if mark not in self._written:
+            module = self.knowledge.modules[proposal.path]
+            made = written(module, proposal, score)
+            self._written[mark] = made
+            if made is not None:
+                self.by_key.setdefault(made.key, made)
+        return self._written[mark]
+
+    def join(self, first: Candidate, second: Candidate) -> Candidate | None:
+        """Join two candidates of the pool."""
+        made = pair(self.knowledge.modules, first, second)
+        if made is not None:
+            self.by_key.setdefault(made.key, made)
+        return made
+
+
+def make_pool(knowledge: Knowledge, seed: int) -> Pool:
+    """Propose and rank all candidates for what is known before the first trial."""
+    from agents.models.symbolic.templates import propose
+
+    proposals = list(propose(knowledge.project, knowledge.facts, knowledge.suspicion))
+    proposals += _twins(proposals, knowledge)
+    return Pool(knowledge, ranked(proposals, seed))
+
+
+def _twins(
+    proposals: list[tuple[Proposal, float]], knowledge: Knowledge
+) -> list[tuple[Proposal, float]]:
+    """Join equal replacements at several places of a file: bugs are often copied.
+
+    Such multi-place fixes of one kind are what Hercules (Saha et al., ICSE 2019) repairs.
+    """
+    groups: dict[tuple[str, str, str, str], list[tuple[Proposal, float]]] = {}
+    for proposal, suspicion in proposals:
+        if len(proposal.edits) != 1 or proposal.probe or proposal.destructive:
+            continue
+        edit = proposal.edits[0]
+        before = knowledge.modules[edit.path].text[edit.start : edit.end]
+        if len(before) > 3:
+            key = (proposal.path, proposal.template, before, edit.new)
+            groups.setdefault(key, []).append((proposal, suspicion))
+    found = []
+    for members in groups.values():
+        edits = {p.edits[0] for p, _ in members}
+        if 2 <= len(edits) <= MAX_TWINS:
+            best, suspicion = max(members, key=lambda pair: value(*pair))
+            ordered = tuple(sorted(edits, key=lambda e: e.start))
+            note = f"{best.note}, at {len(edits)} places"
+            found.append((replace(best, edits=ordered, note=note), 0.8 * suspicion))
+    return found
+
+
+@dataclass
+class Search:
+    """The search as it stands after some trials.
+
+    Attributes:
+        pool: The candidates.
+        knowledge: What is known now, trials included.
+        budget: Candidates that may be tried in all.
+    """
+
+    pool: Pool
+    knowledge: Knowledge
+    budget: int
+
+    @property
+    def tried(self) -> Mapping[str, Trial]:
+        """Trials on the search tests by key."""
+        return self.knowledge.trials
+
+    @property
+    def left(self) -> int:
+        """How many candidates may still be tried."""
+        return self.budget - len(self.tried)
+
+    def known(self, key: str) -> Candidate | None:
+        """Return the candidate of a key; writes the pool again where a replay needs it."""
+        if key not in self.pool.by_key:
+            for score, proposal in self.pool.ordered:
+                self.pool.write(score, proposal)
+                if key in self.pool.by_key:
+                    break
+        if key not in self.pool.by_key:
+            self._pairs(PAIR_WITH * MAX_PARTIALS)
+        return self.pool.by_key.get(key)
+
+    def batch(self, size: int) -> list[Candidate]:
+        """Return the candidates to try next, at most `size`, the most promising first."""
+        size = min(size, self.left)
+        if size <= 0:
+            return []
+        chosen: dict[str, Candidate] = {}
+        for candidate in self._pairs(size // 3):
+            chosen[candidate.key] = candidate
+        factors = _Factors(self)
+        order = sorted(
+            ((score * factors.of(p), n) for n, (score, p) in enumerate(self.pool.ordered)),
+            key=lambda one: (-one[0], one[1]),
+        )
+        lines: Counter[tuple[str, int]] = Counter()
+        for _, index in order:
+            if len(chosen) >= size:
+                break
+            score, proposal = self.pool.ordered[index]
+            place = (proposal.path, proposal.line)
+            # One line must not take a whole batch: localisation is often off by a few lines.
+            if lines[place] >= max(4, size // 4):
+                continue
+            candidate = self.pool.write(score, proposal)
+            if candidate is None or candidate.key in self.tried or candidate.key in chosen:
+                continue
+            lines[place] += 1
+            chosen[candidate.key] = candidate
+        return list(chosen.values())
+
+    # -- partial successes -----------------------------------------------------------------
+
+    def _gain(self, trial: Trial) -> int:
+        if trial.verdict != "FAIL":
+            return 0
+        return (
+            trial.passed if trial.passed + trial.failed == len(self.knowledge.search_tests) else 0
+        )
+
+    def partial(self) -> list[Candidate]:
+        """Return candidates that repair some of the search tests, the best first."""
+        gains = [(self._gain(trial), key) for key, trial in self.tried.items()]
+        keys = [(gain, key) for gain, key in gains if gain > 0 and key in self.pool.by_key]
+        found = [(gain, self.pool.by_key[key]) for gain, key in keys]
+        found = [(gain, c) for gain, c in found if not c.proposal.probe]
+        found.sort(key=lambda one: (-one[0], -preference(one[1])))
+        return [candidate for _, candidate in found]
+
+    def _pairs(self, count: int) -> list[Candidate]:
+        """Join partial successes with each other and with the best single candidates."""
+        partial = [c for c in self.partial() if not c.others][:MAX_PARTIALS]
+        made: dict[str, Candidate] = {}
+        for first in partial:
+            mates = [c for c in partial if c.key != first.key]
+            for score, proposal in self.pool.ordered[:PAIR_WITH]:
+                single = self.pool.write(score, proposal)
+                if single is not None:
+                    mates.append(single)
+            for mate in mates:
+                if len(made) >= count:
+                    return list(made.values())
+                joined = self.pool.join(first, mate) if mate.key != first.key else None
+                if joined is not None and joined.key not in self.tried:
+                    made.setdefault(joined.key, joined)
+        return list(made.values())
+
+    # -- survivors -------------------------------------------------------------------------
+
+    def survivors(self) -> list[Candidate]:
+        """Return candidates that pass all search tests, the preferred first; no probes."""
+        keys = [key for key, trial in self.tried.items() if trial.verdict == "PASS"]
+        found = [candidate for key in keys if (candidate := self.known(key)) is not None]
+        found = [candidate for candidate in found if not candidate.proposal.probe]
+        return sorted(found, key=lambda c: -preference(c))
+
+    def to_validate(self) -> list[Candidate]:
+        """Return survivors that have not faced all visible tests yet."""
+        waiting = [c for c in self.survivors() if c.key not in self.knowledge.validations]
+        return waiting[:MAX_SURVIVORS]
+
+    def allowed(self) -> int:
+        """How many visible tests may fail after a repair: those that it is not about."""
+        run = self.knowledge.spectrum_run
+        return max(0, (run.bad if run else 0) - len(self.knowledge.failures))
+
+    def valid(self) -> list[Candidate]:
+        """Return survivors that break no visible test, the preferred first."""
+        good = []
+        for candidate in self.survivors():
+            trial = self.knowledge.validations.get(candidate.key)
+            if trial is None or trial.verdict not in ("PASS", "FAIL"):
+                continue
+            if trial.verdict == "PASS" or trial.failed <= self.allowed():
+                good.append((trial.failed, candidate))
+        return [c for _, c in sorted(good, key=lambda one: (one[0], -preference(one[1])))]
+
+    def valid_partial(self) -> Candidate | None:
+        """Return the best validated candidate that repairs a part and breaks nothing."""
+        run = self.knowledge.spectrum_run
+        for candidate in self.partial():
+            trial = self.knowledge.validations.get(candidate.key)
+            if trial and trial.verdict == "FAIL" and run and trial.failed < run.bad:
+                return candidate
+        return None
+
+
+def preference(candidate: Candidate) -> float:
+    """Return how much a survivor is preferred: plausible place, likely and small change.
+
+    Among changes that satisfy the same tests, those that only remove behaviour or repeat a
+    literal of a test are the likeliest to be wrong elsewhere.
+    """
+    proposals = (candidate.proposal, *candidate.others)
+    factor = DESTRUCTIVE_FACTOR if any(p.destructive for p in proposals) else 1.0
+    return candidate.score * factor / math.sqrt(1.0 + len(candidate.others))
+
+
+class _Factors:
+    """How the results so far change the order of what was not tried yet."""
+
+    def __init__(self, search: Search) -> None:
+        self.decisive: list[Edit] = []
+        self.lines: dict[tuple[str, int], float] = {}
+        tries: Counter[tuple[str, int]] = Counter()
+        moved: set[tuple[str, int]] = set()
+        baseline = search.knowledge.baseline
+        for key, trial in search.tried.items():
+            candidate = search.pool.by_key.get(key)
+            if candidate is None:
+                continue
+            proposal = candidate.proposal
+            place = (proposal.path, proposal.line)
+            tries[place] += 1
+            if proposal.probe and trial.verdict == "PASS":
+                self.decisive.extend(proposal.edits)
+            if search._gain(trial) or any(
+                message != baseline.get(test, message) and _asserts(message)
+                for test, message in trial.errors
+            ):
+                moved.add(place)
+        for place, count in tries.items():
+            if place in moved:
+                self.lines[place] = INFLUENCE_FACTOR
+            elif count >= DEAD_AFTER:
+                self.lines[place] = DEAD_FACTOR
+
+    def of(self, proposal: Proposal) -> float:
+        factor = self.lines.get((proposal.path, proposal.line), 1.0)
+        for edit in self.decisive:
+            if any(
+                e.path == edit.path and e.start <= edit.end and edit.start <= e.end
+                for e in proposal.edits
+            ):
+                return PROBE_FACTOR * max(1.0, factor)
+        return factor
+
+
+def _asserts(message: str) -> bool:
+    return message.startswith(("assert", "AssertionError", "Failed"))
