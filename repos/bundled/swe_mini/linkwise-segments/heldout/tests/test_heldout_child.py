@@ -48,3 +48,7 @@ def test_parent_of_an_encoded_child():
     url = Url("http://x/a") / "b/c d"
     assert str(url.parent) == "http://x/a/"
     assert str(url.parent / "e?") == "http://x/a/e%3F"
+
+
+def test_the_text_of_the_path_so_far_is_kept():
+    assert str(Url("http://x/%7Eann//b%2fc:d") / "e f") == "http://x/%7Eann//b%2fc:d/e%20f"
