@@ -201,7 +201,7 @@ def _assist_layer(spec: TaskSpec, files: BuiltFiles, shown: dict[str, bytes], ke
                 target.unlink(missing_ok=True)
                 target.write_bytes(data)
         make_base_git(whole, folder / "base.git")
-        make_base_git(whole, folder / "tree" / ".git")
+        make_base_git(whole, folder / "tree" / ".git", worktree=True)
         remove_tree(whole)
         _own(folder / "tree")
 
@@ -214,7 +214,7 @@ def _finish_tree(folder: Path, tree: Path) -> None:
     for nested in (tree / ".git", tree / ".hg"):
         remove_tree(nested)
     make_base_git(tree, folder / "base.git")
-    make_base_git(tree, tree / ".git")
+    make_base_git(tree, tree / ".git", worktree=True)
     compile_layer(tree, "/testbed")
     _own(tree)
 

@@ -338,6 +338,9 @@ class Keeper:
             `layer` (None where nothing was written) and the `used` bytes of it.
         """
         box = self.boxes[body["box"]]
+        family = self.families[box.family]
+        if self.inside(family, lambda: not os.listdir(f"{box.upper}/u")):
+            return {"layer": None, "used": 0}  # the sandbox goes on as it is
         self.kill(box)
 
         def look() -> dict[str, Any]:
@@ -348,7 +351,7 @@ class Keeper:
                 "used": 0 if empty else (usage.f_blocks - usage.f_bfree) * usage.f_frsize,
             }
 
-        return self.inside(self.families[box.family], look)
+        return self.inside(family, look)
 
     def merge(self, body: dict[str, Any], fds: list[int]) -> dict[str, Any]:
         """Merge frozen layers (lowest first) into a new one."""
