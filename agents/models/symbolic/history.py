@@ -77,7 +77,7 @@ def read_history(messages: Sequence[Message]) -> History:
         if message.role == "user":
             named = _PHASE.match(message.content)
             if named:
-                phase, begun = named[1], len(exchanges)
+                phase, begun = str(named[1]), len(exchanges)
                 names.append(phase)
                 rounds = names.count(phase)
         for call in message.tool_calls:

@@ -217,11 +217,13 @@ def snippet(module: Module, edits: tuple[Edit, ...]) -> Snippet | None:
     first = module.line_of(min(e.start for e in edits))
     # An insertion in front of a line begins there and touches no line before it.
     last = max(module.line_of(max(e.start, e.end - 1)) for e in edits)
+    # Removing a whole line takes its line end along.
+    beyond = max(e.end for e in edits)
     count = len(module.lines)
     grown = len(after) - len(module.text)
     while True:
         start = module.line_start(first)
-        end = module.line_start(last) + len(module.lines[last - 1])
+        end = max(module.line_start(last) + len(module.lines[last - 1]), beyond)
         old = module.text[start:end]
         if old.strip() and _once(module.text, old):
             return Snippet(module.path, old, after[start : end + grown])

@@ -1,0 +1,92 @@
+"""Repair templates: each looks at one kind of node and proposes changes of it.
+
+The families are those of the literature: mutation operators and fix patterns of GenProg
+(Le Goues et al., TSE 2012), PAR (Kim et al., ICSE 2013), SPR (Long and Rinard, FSE 2015),
+SimFix (Jiang et al., ISSTA 2018), TBar (Liu et al., ISSTA 2019) and, for Python's own
+errors, PyTER (Oh and Oh, FSE 2022).
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+
+from agents.models.symbolic.candidates import Proposal
+from agents.models.symbolic.facts import Facts
+from agents.models.symbolic.project import Project
+from agents.models.symbolic.source import Module
+from agents.models.symbolic.spectrum import statement_score
+
+__all__ = ["propose"]
+
+MAX_STATEMENTS = 150
+"""Statements that candidates are made for, the most suspicious ones."""
+
+
+def propose(
+    project: Project, facts: Facts, suspicion: Mapping[tuple[str, int], float]
+) -> Iterator[tuple[Proposal, float]]:
+    """Yield proposals for all suspicious places, with the suspiciousness of each.
+
+    Args:
+        project: The viewed files.
+        facts: What the failing tests tell.
+        suspicion: Scores by file and line.
+    """
+    from agents.models.symbolic.templates import (  # noqa: F401 - they register themselves
+        arguments,
+        arithmetic,
+        calls,
+        conditions,
+        constants,
+        exceptions,
+        guards,
+        names,
+        patterns,
+        reuse,
+        statements,
+        strings,
+        wrapping,
+    )
+    from agents.models.symbolic.templates.site import TEMPLATES, Site, usable
+
+    scores = _statement_scores(project, suspicion)
+    for path in sorted(project.modules):
+        module = project.modules[path]
+        site = Site(project, module, facts, suspicion)
+        for node in ast.walk(module.tree):
+            statement = module.statement(node)
+            score = scores.get(statement, 0.0) if statement is not None else 0.0
+            if score <= 0.0 or not usable(module, node) or _in_annotation(module, node):
+                continue
+            for template in TEMPLATES.get(type(node), ()):
+                for proposal in template(site, node):
+                    yield proposal, score
+
+
+def _statement_scores(
+    project: Project, suspicion: Mapping[tuple[str, int], float]
+) -> dict[ast.stmt, float]:
+    """Return the scores of the most suspicious statements of all files."""
+    scored: list[tuple[float, str, int, ast.stmt]] = []
+    for path, module in sorted(project.modules.items()):
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.stmt):
+                score = statement_score(module, node, suspicion)
+                if score > 0.0:
+                    scored.append((-score, path, node.lineno, node))
+    scored.sort(key=lambda one: one[:3])
+    return {node: -score for score, _, _, node in scored[:MAX_STATEMENTS]}
+
+
+def _in_annotation(module: Module, node: ast.AST) -> bool:
+    here = node
+    for above in module.ancestors(node):
+        if isinstance(above, ast.arg) or here is getattr(above, "annotation", None):
+            return True
+        if here is getattr(above, "returns", None):
+            return True
+        if isinstance(above, ast.stmt):
+            return False
+        here = above
+    return False

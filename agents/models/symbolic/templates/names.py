@@ -1,0 +1,110 @@
+"""Wrong names: another variable in reach, another attribute, a field instead of a local."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+from collections.abc import Iterator
+
+from agents.models.symbolic.candidates import Proposal
+from agents.models.symbolic.templates.site import Site, on
+
+MAX_NAMES = 5
+MAX_ATTRIBUTES = 4
+
+
+def alike(one: str, two: str) -> float:
+    """Return how similar two names are, 0 to 1."""
+    return difflib.SequenceMatcher(None, one, two).ratio()
+
+
+@on(ast.Name)
+def variable(site: Site, node: ast.AST) -> Iterator[Proposal]:
+    """Another local name; one that the function never reads is the likeliest."""
+    assert isinstance(node, ast.Name)
+    function = site.function(node)
+    if function is None or not isinstance(node.ctx, ast.Load) or node.id in ("self", "cls"):
+        return
+    local = site.names(node)
+    above = site.parent(node)
+    if isinstance(above, ast.Call) and above.func is node and node.id not in local:
+        return
+    read = {
+        n.id for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
+    }
+    rated = []
+    for name in local:
+        if name in (node.id, "self", "cls", "_"):
+            continue
+        prior = 0.22 + 0.2 * alike(name, node.id)
+        if name not in read:
+            prior += 0.35
+        if node.id not in local:
+            prior *= 0.5
+        rated.append((prior, name))
+    rated.sort(key=lambda pair: (-pair[0], pair[1]))
+    for prior, name in rated[:MAX_NAMES]:
+        yield from site.swap(node, name, "variable", prior)
+    fields = site.fields(node)
+    for form in (node.id, f"_{node.id}"):
+        if form in fields:
+            yield from site.swap(node, f"self.{form}", "field", 0.4)
+
+
+@on(ast.Attribute)
+def attribute(site: Site, node: ast.AST) -> Iterator[Proposal]:
+    """Another attribute of the same object; the local of the same name."""
+    assert isinstance(node, ast.Attribute)
+    if not isinstance(node.value, ast.Name | ast.Attribute):
+        return
+    end = site.module.span(node)[1]
+    start = end - len(node.attr)
+    base = site.text(node.value)
+    above = site.parent(node)
+    called = isinstance(above, ast.Call) and above.func is node
+    if base == "self" and not called:
+        others = site.fields(node)
+        local = [n for n in (node.attr, node.attr.lstrip("_")) if n in site.names(node)]
+        if isinstance(node.ctx, ast.Load):
+            for name in local:
+                yield from site.swap(node, name, "local", 0.45)
+    else:
+        others = sorted(
+            {
+                n.attr
+                for n in ast.walk(site.module.tree)
+                if isinstance(n, ast.Attribute)
+                and isinstance(n.value, ast.Name | ast.Attribute)
+                and ast.unparse(n.value) == base
+                and _called(site, n) == called
+            }
+        )
+    rated = sorted(((alike(name, node.attr), name) for name in others), reverse=True)
+    for ratio, name in [pair for pair in rated if pair[1] != node.attr][:MAX_ATTRIBUTES]:
+        prior = (0.2 if called else 0.25) + 0.15 * ratio
+        note = f"{base}.{node.attr} -> {base}.{name}"
+        edit = site.edit(start, end, name)
+        yield from site.proposal(node, "attribute", prior, note, edit)
+
+
+def _called(site: Site, node: ast.AST) -> bool:
+    above = site.parent(node)
+    return isinstance(above, ast.Call) and above.func is node
+
+
+@on(ast.Attribute)
+def owner(site: Site, node: ast.AST) -> Iterator[Proposal]:
+    """The same attribute of another object in reach."""
+    assert isinstance(node, ast.Attribute)
+    if not isinstance(node.value, ast.Name) or not isinstance(node.ctx, ast.Load):
+        return
+    holders = sorted(
+        {
+            n.value.id
+            for n in ast.walk(site.module.tree)
+            if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)
+        }
+        & set(site.names(node))
+    )
+    for name in [n for n in holders if n != node.value.id][:3]:
+        yield from site.swap(node.value, name, "owner", 0.22)
