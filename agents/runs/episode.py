@@ -308,7 +308,7 @@ def _write_results(
         tool_definitions=episode.tools,
         extra={"args": spec.agent_args, "assist": spec.assist, "privileged": spec.privileged},
     )
-    session = f"{spec.suite}/{spec.task}/{spec.sample}"
+    session = f"{spec.task}#{spec.sample}"
     trajectory = build_trajectory(read_journal(journal), agent, session)
     write_atomic(spec.folder / "trajectory.json", trajectory.to_json())
     write_atomic(spec.folder / "patch.diff", diff)
