@@ -100,7 +100,7 @@ def test_random_takes_the_same_actions_for_the_same_seed(env):
         seen = []
         step = episode.step
         episode.step = lambda call: seen.append(call) or step(call)
-        make_agent("random", seed=seed, args={"steps": 12}).run(episode)
+        make_agent("random", seed=seed, args={"steps": 8}).run(episode)
         return seen
 
     assert played(3) == played(3) != played(4)
