@@ -175,6 +175,8 @@ class Miner:
         if not changed:
             raise NoTaskError("no changed test file that pytest collects")
         spec, first = self._environment(spec, pair, uploaded, changed)
+        if seconds(first) > self.rule.seconds:
+            raise NoTaskError(f"the changed tests take {seconds(first):.0f} s")
         before = self.trial(self._on(spec, changed), False, SEEDS[0])
         versions = (pair.old_version, pair.new_version)
         if not verdicts([first], [before], versions)[0].fail_to_pass:

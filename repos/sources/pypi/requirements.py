@@ -63,6 +63,7 @@ NEEDED_BY_MODULE = {
     "werkzeug": "werkzeug",
     "yaml": "pyyaml",
     "cloudpickle": "cloudpickle",
+    "coverage": "coverage",
     "pydantic": "pydantic",
     "babel": "babel",
     "psutil": "psutil",

@@ -89,5 +89,5 @@ def why_nothing(fixed: GradedRun, base: GradedRun) -> str:
         error = next(iter(fixed.collection_errors.values())).strip().splitlines()
         return f"the tests cannot be collected: {error[-1] if error else ''}"
     if not fixed.outcomes:
-        return "no test ran"
+        return f"no test ran: {' '.join(fixed.log.split())[-200:]}"
     return "no test fails before and passes after"
