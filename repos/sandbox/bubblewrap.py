@@ -19,7 +19,7 @@ from repos.sandbox import cgroups, rootview, seccomp, server
 from repos.sandbox.channel import Channel, socket_pair
 from repos.sandbox.client import ServerClient
 from repos.sandbox.interpreter import Interpreter, running
-from repos.sandbox.keeper import SERVER_FD
+from repos.sandbox.keeper import LEASH_FD, SERVER_FD
 from repos.sandbox.keeping import KeeperClient, KeeperError
 from repos.sandbox.protocol import (
     TESTBED,
@@ -168,6 +168,7 @@ class BubblewrapBackend:
         options = {
             "env": rootview.environment(layers),
             "cwd": TESTBED,
+            "leash": LEASH_FD,
             "disks": [TESTBED, "/tmp", "/home/agent", "/dev/shm"],
             "uid": AGENT_UID if as_root else None,
             "gid": AGENT_UID,

@@ -36,6 +36,7 @@ from repos.sandbox import cgroups, layers, linux, server
 SERVER_FD = 10
 INFO_FD = 11
 SECCOMP_FD = 12
+LEASH_FD = 13
 MOUNT_POINT = "/sys/kernel"
 
 
@@ -69,6 +70,9 @@ class Keeper:
         self.families: dict[int, Family] = {}
         self.boxes: dict[int, Box] = {}
         self.counter = 0
+        # Servers end when the writing end, which only the keeper has, is closed: as root the
+        # kernel's parent-death signal is refused to them, whose user is another.
+        self.leash, self.leash_end = os.pipe()
         self.is_root = os.geteuid() == 0
         self.groups: cgroups.Parent | None = None
 
@@ -242,13 +246,14 @@ class Keeper:
                 os.lseek(seccomp, 0, os.SEEK_SET)
             null = os.open("/dev/null", os.O_RDWR)
             # Sources may have any number: move them out of the way of the targets first.
-            moved = [
-                _move(fd) for fd in (null, null, err_write, server_fd, info_write, seccomp, status)
-            ]
-            for fd, target in zip(moved, (0, 1, 2, SERVER_FD, INFO_FD, SECCOMP_FD), strict=False):
-                if fd >= 0:
-                    os.dup2(fd, target)
-            status = moved[-1]
+            targets = {
+                0: null, 1: null, 2: err_write, SERVER_FD: server_fd, INFO_FD: info_write,
+                SECCOMP_FD: seccomp, LEASH_FD: self.leash,
+            }  # fmt: skip
+            moved = {target: _move(fd) for target, fd in targets.items() if fd >= 0}
+            status = _move(status)
+            for target, fd in moved.items():
+                os.dup2(fd, target)
             for kind, soft, hard in body["rlimits"]:
                 _limit(kind, soft, hard)
             os.chdir("/")

@@ -29,7 +29,8 @@ FLOOD_FACTOR = 64
 FLOOD_FLOOR = 64 << 20
 WATCH_S = 0.1
 RTTIME_BASE = 900000000
-PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP = 1, 4, 24
+PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 36, 38
 
 
 # --------------------------------------------------------------------------- codec
@@ -368,8 +369,15 @@ class Server:
         self.resource = resource
 
     def path(self, path):
-        """Return an absolute path; relative ones start at the workspace."""
-        return os.path.join(self.options.get("cwd", "/testbed"), path)
+        """Return an absolute path; relative ones start at the workspace.
+
+        Raises:
+            PermissionError: It leads to what the kernel says about this server itself.
+        """
+        full = os.path.join(self.options.get("cwd", "/testbed"), path)
+        if self.adopts and (os.path.realpath(full) + "/").startswith("/proc/1/"):
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return full
 
     # ---- loop
     def watch(self, fd, events, handler):
@@ -390,6 +398,8 @@ class Server:
         os.set_blocking(self.fd, False)
         self.watch(self.fd, select.POLLIN, self.on_socket)
         self.watch(wake_read, select.POLLIN, self.on_child)
+        if self.options.get("leash") is not None:
+            self.watch(self.options["leash"], select.POLLIN, lambda fd, event: self.leave())
         self.send(0, "hello", {"pid": os.getpid(), "version": list(sys.version_info[:3])})
         while True:
             for fd, event in self.poll.poll(self.poll_timeout()):
@@ -834,10 +844,10 @@ class Server:
                     parent = table[pid][0]
                     if parent in (1, 0, me) or parent not in table:
                         slot = _slot_of(pid)
-                        if self.adopts:
-                            verdict = slot not in keep_slots
-                        else:  # other programs live here too: only what carries our mark
-                            verdict = slot == job.slot and parent == me
+                        # Without a namespace other programs live here too: those of ours that
+                        # lost their parent came to us.
+                        mine_at_all = self.adopts or parent == me
+                        verdict = mine_at_all and slot not in keep_slots
                     else:
                         pid = parent
             for item in chain:
@@ -851,6 +861,9 @@ class Server:
         memory_limit = self.options.get("memory", 0)
         process_limit = self.options.get("processes", 0)
         table = _process_table()
+        if not self.adopts:  # other programs live here too
+            roots = set(job.pid for job in self.jobs.values())
+            table = dict((p, row) for p, row in table.items() if _has_root(p, table, roots))
         page = 4096
         use = {}
         for pid in table:
@@ -884,6 +897,12 @@ class Server:
         job = self.jobs[max(totals, key=lambda ident: totals[ident])]
         job.limit = job.limit or limit
         self.end(job)
+
+
+def _has_root(pid, table, roots):
+    while pid in table and pid not in roots:
+        pid = table[pid][0]
+    return pid in roots
 
 
 def _proportional(pid, fallback):
@@ -1076,12 +1095,16 @@ def main(argv):
     """Run: `server.py FD OPTIONS`, the options being an encoded dict in hexadecimal."""
     fd = int(argv[1])
     options = decode(bytes.fromhex(argv[2]))
-    os.set_inheritable(fd, False)
+    for own in (fd, options.get("leash")):
+        if own is not None:
+            os.set_inheritable(own, False)
     try:
         options["oom_fd"] = os.open("/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)
     except OSError:
         options["oom_fd"] = None
     server = None
+    if not options.get("lock", True):
+        _prctl()(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # orphans of ours come to us
     if options.get("lock", True):
         lock_down(options.get("uid"), options.get("gid"))
         os.umask(0o022)

@@ -140,6 +140,7 @@ def test_interrupt_ends_running_commands_from_another_thread(box):
     timer.start()
     began = time.monotonic()
     assert box.exec(["sleep", "30"]).exit_code == -9
+    timer.join()
     assert time.monotonic() - began < 10
     assert box.exec(["true"]).exit_code == 0
 
@@ -176,7 +177,9 @@ def test_spawned_processes_talk_until_closed(box):
         process.write(data)
         got = b""
         while len(got) < size:
-            got += process.read(timeout_s=10)
+            piece = process.read(timeout_s=10)
+            assert piece
+            got += piece
         assert got == data
     with pytest.raises(TimeoutError):
         process.read(timeout_s=0.05)
@@ -208,7 +211,9 @@ def test_a_spawned_flood_is_held_back_and_nothing_is_lost(box):
     want = b"".join(b"%d\n" % n for n in range(1, 600001))
     got = b""
     while len(got) < len(want):
-        got += process.read(1 << 20, timeout_s=20)
+        piece = process.read(1 << 20, timeout_s=20)
+        assert piece
+        got += piece
     assert got == want
     process.close()
 

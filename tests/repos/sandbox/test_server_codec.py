@@ -7,12 +7,7 @@ from repos.sandbox import server
 
 text = st.text(st.characters(exclude_categories=["Cs"]))
 values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False)
-    | text
-    | st.binary(),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | text | st.binary(),
     lambda inner: st.lists(inner) | st.dictionaries(text | st.integers(), inner),
     max_leaves=25,
 )
