@@ -21,7 +21,6 @@ from agents.models.script import Script
 from agents.models.scripted import ScriptedServer
 from repos.errors import RepoGymError
 
-
 # The first calls of the two processes are made at the same time.
 LOCKSTEP = 4
 
@@ -88,7 +87,7 @@ def test_two_processes_share_one_budget_over_litellm(tmp_path):
         ready, queue = context.Barrier(2), context.Queue()
         child = context.Process(target=ask_in_child, args=(budget, server.api_base, ready, queue))
         child.start()
-        results = [ask_until_refused(budget, server.api_base, ready), queue.get(timeout=60)]
+        results = [ask_until_refused(budget, server.api_base, ready), queue.get(timeout=150)]
         child.join(30)
         served = len(server.requests)
     assert child.exitcode == 0

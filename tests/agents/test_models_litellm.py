@@ -121,10 +121,10 @@ def test_passing_faults_are_retried(serve, fault):
 
 
 def test_a_slow_answer_times_out_and_is_retried(serve):
-    server = serve({"content": "at last", "faults": [{"delay_s": 3.0}]})
+    server = serve({"content": "at last", "faults": [{"delay_s": 30.0}]})
     begin = time.monotonic()
-    assert model_at(server, args={"timeout": 0.4}).complete(HELLO).text == "at last"
-    assert time.monotonic() - begin < 2.5
+    assert model_at(server, args={"timeout": 1.5}).complete(HELLO).text == "at last"
+    assert time.monotonic() - begin < 20
     assert len(server.requests) == 2
 
 
@@ -184,14 +184,14 @@ def test_the_budget_books_what_may_have_been_billed(serve, tmp_path):
     def spent_after(name, *faults):
         server = serve({"content": "x", "faults": list(faults)})
         budget = Budget(tmp_path / name, 100.0)
-        args = {"retries": 0, "timeout": 0.4, "max_tokens": 1000}
+        args = {"retries": 0, "timeout": 2.0, "max_tokens": 1000}
         model = model_at(server, budget=budget, price=(0.0, 1000.0), args=args)
         with pytest.raises(ModelUnavailableError):
             model.complete(HELLO)
         return budget.spent()
 
     assert spent_after("refused", {"status": 503}) == 0.0
-    assert spent_after("slow", {"delay_s": 1.0}) == pytest.approx(1.0)
+    assert spent_after("slow", {"delay_s": 20.0}) == pytest.approx(1.0)
     assert spent_after("dropped", {"drop": True}) == pytest.approx(1.0)
     assert spent_after("garbage", {"body": "garbage"}) == pytest.approx(1.0)
 
