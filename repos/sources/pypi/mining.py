@@ -196,6 +196,8 @@ class Miner:
         took = max(seconds(run) for run in fixed)
         if not expected.fail_to_pass:
             raise NoTaskError("no test fails before and passes after in all three repetitions")
+        if not expected.pass_to_pass:
+            raise NoTaskError("no test passes before and after")
         if took > self.rule.seconds:
             raise NoTaskError(f"the tests take {took:.0f} s")
         symptom = spec.symptom or describe_symptoms(failures, pair.layout.packages)
