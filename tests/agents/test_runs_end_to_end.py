@@ -14,6 +14,7 @@ from agents.models.script import Script
 from agents.models.scripted import ScriptedServer
 from agents.runs.atif import Trajectory
 from agents.runs.journal import read_journal
+from agents.runs.trajectory import last_play
 from repos.suite import load_suite
 
 ROOT = Path(__file__).parents[2]
@@ -148,7 +149,7 @@ def traces(out):
     for place in episodes(out):
         steps = [
             (e["name"], e["arguments"], e["observation"])
-            for e in read_journal(place / "episode.jsonl")
+            for e in last_play(read_journal(place / "episode.jsonl"))
             if e["kind"] == "step"
         ]
         score = json.loads((place / "score.json").read_text())
@@ -157,17 +158,17 @@ def traces(out):
 
 
 def test_workers_change_nothing(tmp_path):
-    arguments = ["--env", "swe-mini", "--agent", "random", "--max-steps", "12", "--limit", "3"]
+    arguments = ["--env", "swe-mini", "--agent", "random", "--max-steps", "8", "--limit", "2"]
     arguments += ["--samples", "2", "--seed", "7"]
     run(*arguments, "--workers", "1", "--out", "one", cwd=tmp_path)
-    run(*arguments, "--workers", "6", "--out", "six", cwd=tmp_path)
-    one, six = traces(tmp_path / "one"), traces(tmp_path / "six")
-    assert len(one) == 6
-    assert one == six
+    run(*arguments, "--workers", "4", "--out", "four", cwd=tmp_path)
+    one, four = traces(tmp_path / "one"), traces(tmp_path / "four")
+    assert len(one) == 4
+    assert one == four
     steps = {repr(steps) for steps, _, _ in one.values()}
-    assert len(steps) == 6, "each sample of each task plays its own episode"
+    assert len(steps) == 4, "each sample of each task plays its own episode"
     assert without_times(summary_of(tmp_path / "one")) == without_times(
-        summary_of(tmp_path / "six")
+        summary_of(tmp_path / "four")
     )
 
 
@@ -271,11 +272,11 @@ def wait_for(condition, seconds=90.0):
     raise AssertionError("it did not happen in time")
 
 
-def scripted(server, out):
+def scripted(server, out, workers="1"):
     return [
         *["--env", "swe-mini", "--agent", "react", "--model", "openai/scripted"],
         *["--api-base", server, "--model-arg", "api_key=x", "--price", "1000,1000"],
-        *["--budget", "100", "--workers", "2", "--limit", "3", "--out", str(out)],
+        *["--budget", "100", "--workers", workers, "--limit", "3", "--out", str(out)],
     ]
 
 
@@ -289,7 +290,7 @@ def test_kill_9_and_the_same_command_end_as_if_nothing_had_happened(tmp_path):
 
         out = tmp_path / "killed"
         process = subprocess.Popen(
-            command(*scripted(server.api_base, "killed")),
+            command(*scripted(server.api_base, "killed", workers="2")),
             cwd=tmp_path,
             env=environment(),
             stdout=subprocess.DEVNULL,
@@ -319,26 +320,43 @@ def test_kill_9_and_the_same_command_end_as_if_nothing_had_happened(tmp_path):
         Trajectory.model_validate_json((place / "trajectory.json").read_text())
 
 
+SLEEPER = """
+from envs.episode import ToolCall
+
+class Sleeper:
+    def run(self, episode):
+        for number in range(3):
+            episode.step(ToolCall("bash", '{"command": "sleep 0.5; echo x >> x.txt"}'))
+        episode.step(ToolCall("submit"))
+"""
+
+
 def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path):
-    with ScriptedServer(SCRIPT) as server:
-        process = subprocess.Popen(
-            command(*scripted(server.api_base, "run")),
-            cwd=tmp_path,
-            env=environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        wait_for(lambda: len(played(tmp_path / "run")) >= 2)
-        os.killpg(process.pid, signal.SIGINT)
-        text, _ = process.communicate(timeout=60)
-        assert process.returncode == 130, text
-        assert "the same command goes on" in text
-        assert "Traceback" not in text
-        assert summary_of(tmp_path / "run")["complete"] is False
-        run(*scripted(server.api_base, "run"), cwd=tmp_path)
-    assert summary_of(tmp_path / "run")["n"] == 3
+    (tmp_path / "mine.py").write_text(SLEEPER)
+    arguments = ["--env", "swe-mini", "--agent", "mine:Sleeper", "--limit", "2", "--workers", "1"]
+    process = subprocess.Popen(
+        command(*arguments),
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    out = tmp_path / "runs" / "swe-mini-mine-Sleeper-1"
+    wait_for(lambda: len(played(out)) >= 6)
+    os.killpg(process.pid, signal.SIGINT)
+    text, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, text
+    assert "the same command goes on" in text
+    assert "Traceback" not in text
+    summary = summary_of(out)
+    assert (summary["complete"], summary["n"], summary["not_played"]) == (False, 1, 1)
+    text = run(*arguments, cwd=tmp_path)
+    assert "Going on in runs/swe-mini-mine-Sleeper-1" in text
+    assert summary_of(out)["n"] == 2
+    for place in episodes(out):
+        assert (place / "patch.diff").read_text().count("+x") == 3
 
 
 def test_the_budget_ends_episodes_and_a_higher_one_goes_on(tmp_path):
