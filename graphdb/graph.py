@@ -85,6 +85,38 @@ class CodeGraph:
         graph._store = graph._fill(folder, saved, dataset)
         return graph
 
+    @classmethod
+    def load(
+        cls,
+        folder: Path,
+        source: Source,
+        token: str,
+        store: str = "kglite",
+        dataset: str = "",
+        max_file_bytes: int = MAX_FILE_BYTES,
+    ) -> CodeGraph | None:
+        """Read a finished graph that `build` kept, without reading any file of the source.
+
+        Args:
+            folder: What `build` wrote; it is only read.
+            source: Where the files come from now.
+            token: The state of the source that the graph in `folder` describes.
+            store: As for `build`.
+            dataset: As for `build`.
+            max_file_bytes: As for `build`.
+
+        Returns:
+            The graph as it was kept, or None where the folder holds none that can be used.
+        """
+        found = persist.read(folder, max_file_bytes)
+        if found is None:
+            return None
+        index, stamp = found
+        graph = cls(source, index, None, store)
+        graph._store = graph._fill(folder, stamp, dataset)
+        graph._token = token
+        return graph
+
     def _fill(self, folder: Path | None, stamp: str, dataset: str) -> Store:
         if self._kind == "kglite" and folder is not None:
             return persist.kglite_store(folder, stamp, self.index)

@@ -42,6 +42,13 @@ BUILTIN_TOOLS: dict[str, str] = {
     "try_edits": "tools.try_edits",
     "git_diff": "tools.git_diff",
     "git_log": "tools.git_log",
+    "find_symbol": "tools.symbols",
+    "callers": "tools.symbols",
+    "callees": "tools.symbols",
+    "references": "tools.symbols",
+    "hierarchy": "tools.symbols",
+    "repo_map": "tools.symbols",
+    "graph_query": "tools.graph_query",
     "submit": "tools.submit",
 }
 """The module of each tool that comes with RepoGym; imported when the tool is chosen."""
