@@ -44,7 +44,9 @@ def environment(home):
 def scratch():
     """Return a temporary folder where there is most room (an agent may have filled /tmp)."""
     best, room = None, -1
-    for folder in (tempfile.gettempdir(), "/tmp", "/dev/shm", os.environ.get("HOME", "/tmp")):
+    for folder in (os.environ.get("TMPDIR"), "/tmp", "/dev/shm", os.environ.get("HOME")):
+        if not folder:
+            continue
         try:
             usage = os.statvfs(folder)
             free = usage.f_bavail * usage.f_frsize

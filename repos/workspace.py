@@ -113,11 +113,11 @@ class Workspace:
         """Return each path that differs from the layers with a word for its present state."""
         marks = getattr(self.sandbox, "changed_marks", None)
         states = marks() if marks is not None else None
-        if states is not None:
-            return states
-        result = self._git("states", b"")
-        words = result.stdout.decode("utf-8", "surrogateescape").split("\0")
-        return dict(zip(words[::2], words[1::2], strict=False))
+        if states is None:
+            result = self._git("states", b"")
+            words = result.stdout.decode("utf-8", "surrogateescape").split("\0")
+            states = dict(zip(words[::2], words[1::2], strict=False))
+        return {path: word for path, word in states.items() if ".git" not in path.split("/")}
 
     def mark(self) -> Mark:
         """Return a mark of this moment."""
@@ -126,14 +126,11 @@ class Workspace:
     def changes(self, since: Mark | None = None) -> builtins.list[str]:
         """Return the paths that changed since a mark (or the start); may name a few more.
 
-        Deleted paths are named too, folders are not.
+        Deleted paths are named too; folders, and what lies in a `.git`, are not.
         """
         now = self._states()
         if since is None:
-            paths = self.sandbox.changed_paths()
-            if paths is not None:
-                return paths
-            since = Mark({})
+            return sorted(now)
         before = since.states
         return sorted(
             path for path in {*now, *before} if now.get(path, "") != before.get(path, "")
@@ -262,7 +259,8 @@ def make_base_git(tree: Path, dest: Path, *, worktree: bool = False) -> str:
             rules.write_bytes(data)
     if not worktree:
         (dest / gitside.IGNORE_FOLDER).mkdir(exist_ok=True)
-    _host_git(dest, ["fast-import", "--quiet", "--force"], b"".join(stream))
+    # No reflog: it would tell the agent what made the commit.
+    _host_git(dest, ["-c", "core.logAllRefUpdates=false", "fast-import", "--quiet", "--force"], b"".join(stream))
     commit = _host_git(dest, ["rev-parse", "refs/heads/main"], b"").decode().strip()
     if worktree:
         _host_git(dest, ["--work-tree", str(tree), "read-tree", "HEAD"], b"")
