@@ -285,7 +285,7 @@ def states(git):
 
 def paths_of(git, data):
     """Return the paths that a diff names, as git reads it."""
-    out = git.run(["apply", "--numstat", "-z", "-"], data=data, work_tree=git.root)
+    out = git.run(["apply", "--numstat", "-z", "-"], data=data)
     words = out.split(b"\0")
     paths = []
     at = 0
@@ -312,8 +312,35 @@ def named_in_headers(data):
     return found
 
 
+def store(git, branch, files):
+    """Make a commit that holds the given {path: (mode, content)}."""
+    stream = [b"commit refs/heads/" + branch + b"\n"]
+    stream.append(b"committer repogym <repogym@localhost> 0 +0000\ndata 0\n")
+    for path, (mode, data) in sorted(files.items()):
+        stream.append(b"M %s inline %s\ndata %d\n" % (mode, quoted(path), len(data)))
+        stream += [data, b"\n"]
+    git.run(["fast-import", "--quiet", "--force"], data=b"".join(stream))
+
+
+def contents(git, idents):
+    """Return {object id: content} of blobs."""
+    out = git.run(["cat-file", "--batch"], data=b"".join(ident + b"\n" for ident in idents))
+    found = {}
+    at = 0
+    for ident in idents:
+        end = out.index(b"\n", at)
+        size = int(out[at:end].split(b" ")[2])
+        found[ident] = out[end + 1 : end + 1 + size]
+        at = end + 1 + size + 1
+    return found
+
+
 def apply(git, data):
     """Apply a diff to the workspace, wholly or not at all.
+
+    git applies it to an index that holds the workspace's present content of the paths it
+    names; only then are the results written, by us: git on a work tree would follow links,
+    convert line ends and fail where a folder takes the place of a link.
 
     Raises:
         Refused: It names a path that no diff may name, or does not fit.
@@ -324,41 +351,122 @@ def apply(git, data):
         data += b"\n"
     try:
         paths = paths_of(git, data)
-        readable = True
     except Refused:
-        paths, readable = named_in_headers(data), False
+        paths = named_in_headers(data)
     for path in paths:
         if not safe(path):
             raise Refused("it names the path %r" % os.fsdecode(path))
+    present = {path: look(git.root, path) for path in set(paths)}
+    store(git, b"now", {path: state for path, state in present.items() if state is not None})
+    git.run(["read-tree", "refs/heads/now"])
     first = None
-    plain = ["apply", "--binary", "--whitespace=nowarn"]
-    for extra in ([], ["--recount"], ["--ignore-whitespace", "-C1"]) if readable else (["--recount"],):
+    for extra in ([], ["--recount"], ["--ignore-whitespace", "-C1"]):
         try:
-            git.run(plain + extra + ["-"], data=data, work_tree=git.root)
-            return
+            command = ["apply", "--cached", "--binary", "--whitespace=nowarn"]
+            git.run(command + extra + ["-"], data=data)
+            first = None
+            break
         except Refused as error:
             first = first or error
-            text = str(error)
-            if "beyond a symbolic link" in text or "invalid path" in text:
+            if "symbolic link" in str(error) or "invalid path" in str(error):
                 raise
-    if b"GIT binary patch" not in data and all(safe(path) for path in named_in_headers(data)):
-        command = ["patch", "--batch", "--forward", "-p1", "--fuzz=5", "--no-backup-if-mismatch"]
-        command += ["--reject-file=-", "--directory", os.fsdecode(git.root)]
-        for extra in (["--dry-run"], []):
-            try:
-                done = subprocess.run(
-                    command + extra,
-                    input=data,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    env=git.env,
-                )
-            except FileNotFoundError:
-                raise first
-            if done.returncode != 0:
-                raise first
+    if first is not None:
+        with_patch(git, data, first)
         return
-    raise first
+    tree = git.run(["write-tree"]).strip().decode()
+    command = ["diff-tree", "-r", "-z", "--no-renames", "--full-index", "refs/heads/now", tree]
+    words = git.run(command).split(b"\0")
+    deletions, writes = [], {}
+    for facts, path in zip(words[::2], words[1::2]):
+        _, mode, _, ident, kind = facts.split(b" ")
+        if mode == b"160000":
+            raise Refused("it makes %r a submodule" % os.fsdecode(path))
+        if kind == b"D":
+            deletions.append(path)
+        else:
+            writes[path] = (mode, ident)
+    check_places(git.root, set(deletions), writes)
+    blobs = contents(git, [ident for _, ident in writes.values()])
+    for path in deletions:
+        take_away(git.root, path)
+    for path, (mode, ident) in writes.items():
+        put(os.path.join(git.root, path), mode, blobs[ident])
+
+
+def check_places(root, deletions, writes):
+    """Refuse to write through a link, over a folder that stays, or below a file that stays."""
+    for path in writes:
+        parts = path.split(b"/")
+        for count in range(1, len(parts)):
+            above = b"/".join(parts[:count])
+            if above in deletions:
+                break
+            try:
+                mode = os.lstat(os.path.join(root, above)).st_mode
+            except OSError:
+                break
+            if stat.S_ISLNK(mode):
+                raise Refused("%r is beyond a symbolic link" % os.fsdecode(path))
+            if not stat.S_ISDIR(mode) and above not in deletions:
+                raise Refused("%r is not a folder" % os.fsdecode(above))
+        at = os.path.join(root, path)
+        if os.path.isdir(at) and not os.path.islink(at):
+            for name in everything(at):
+                if path + b"/" + name not in deletions:
+                    raise Refused("%r is a folder" % os.fsdecode(path))
+
+
+def take_away(root, path):
+    """Delete a file, and the folders that it leaves empty."""
+    at = os.path.join(root, path)
+    os.unlink(at)
+    above = os.path.dirname(at)
+    while above != root:
+        try:
+            os.rmdir(above)
+        except OSError:
+            return
+        above = os.path.dirname(above)
+
+
+def put(at, mode, data):
+    """Write a file or link in the place of what is there."""
+    os.makedirs(os.path.dirname(at), exist_ok=True)
+    if os.path.isdir(at) and not os.path.islink(at):
+        shutil.rmtree(at)  # only empty folders are left in it
+    temporary = at + b".repogym~"
+    if mode == b"120000":
+        os.symlink(data, temporary)
+    else:
+        with open(temporary, "wb") as f:
+            f.write(data)
+        os.chmod(temporary, 0o755 if mode == b"100755" else 0o644)
+    os.rename(temporary, at)
+
+
+def with_patch(git, data, why):
+    """Try the `patch` program, which is more tolerant, on a plain text diff.
+
+    Raises:
+        Refused: It does not work either; `why` is raised then.
+    """
+    if b"GIT binary patch" in data or not all(safe(path) for path in named_in_headers(data)):
+        raise why
+    command = ["patch", "--batch", "--forward", "-p1", "--fuzz=5", "--no-backup-if-mismatch"]
+    command += ["--reject-file=-", "--directory", os.fsdecode(git.root)]
+    for extra in (["--dry-run"], []):
+        try:
+            done = subprocess.run(
+                command + extra,
+                input=data,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=git.env,
+            )
+        except FileNotFoundError:
+            raise why
+        if done.returncode != 0:
+            raise why
 
 
 def main(argv):
