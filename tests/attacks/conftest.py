@@ -1,0 +1,34 @@
+"""The victim task, and every isolated back end that runs on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from repos.prepare import prepare
+from repos.records import Task
+from repos.sandbox.protocol import Backend
+from repos.sandbox.select import BACKENDS, get_backend
+
+from tests.attacks.victim import make_spec
+
+ISOLATED = [name for name, entry in BACKENDS.items() if entry.isolation == "isolated"]
+
+
+@pytest.fixture(scope="session", params=ISOLATED)
+def isolated(request: pytest.FixtureRequest) -> Iterator[Backend]:
+    """Each isolated back end; one that does not run here is skipped, with its reason."""
+    made = BACKENDS[request.param].make()
+    probe = made.probe()
+    made.close()
+    if not probe.works:
+        pytest.skip(f"{request.param} does not run here: {probe.detail}")
+    backend = get_backend(request.param)
+    yield backend
+    backend.close()
+
+
+@pytest.fixture(scope="session")
+def victim(tmp_path_factory: pytest.TempPathFactory, shared_cache: None) -> Task:
+    """The prepared task that all attacks are made on."""
+    return prepare(make_spec(tmp_path_factory.mktemp("measure")))
