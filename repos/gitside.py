@@ -176,6 +176,9 @@ def everything(root):
     for folder, names, files in os.walk(root):
         prefix = os.path.relpath(folder, root)
         for name in list(names):
+            at = os.path.join(folder, name)
+            if not os.path.islink(at) and not os.access(at, os.R_OK | os.X_OK):
+                open_up(root, os.path.relpath(at, root) + b"/.")
             if name.lower() == b".git":
                 names.remove(name)
             elif os.path.islink(os.path.join(folder, name)):

@@ -201,7 +201,9 @@ class BubblewrapBackend:
             if result.stdout == b"ok\ng\n":
                 return Probe(self.name, True, self.isolation, f"{self.bwrap} works")
             reason = result.text.strip()[-300:] or f"exit status {result.exit_code}"
-        except (SandboxUnavailableError, InfrastructureError, OSError) as error:
+        except SandboxUnavailableError as error:
+            return Probe(self.name, False, self.isolation, "it does not start", str(error))
+        except (InfrastructureError, OSError) as error:
             reason = str(error)
         return Probe(
             self.name, False, self.isolation, reason, bubblewrap_remedy(self.bwrap or "", reason)

@@ -161,14 +161,16 @@ class Keeper:
         info_read, info_write = os.pipe()
         err_read, err_write = os.pipe()
         status_read, status_write = os.pipe()
+        go_read, go_write = os.pipe()
         sys.stderr.flush()
         pid = os.fork()
         if pid == 0:
+            os.close(go_write)
             self.become(
                 body, argv, family, name, old_upper, box.group,
-                (server_fd, info_write, err_write, status_write),
+                (server_fd, info_write, err_write, status_write, go_read),
             )  # fmt: skip
-        for fd in (info_write, err_write, status_write, server_fd):
+        for fd in (info_write, err_write, status_write, server_fd, go_read):
             os.close(fd)
         box.pid = pid
         message = b""
@@ -178,8 +180,11 @@ class Keeper:
                 break
             message += piece
             if family is None and message.startswith(b"+"):
+                # It waits for us: were it to end first, its namespace would be gone.
                 family = Family(os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC))
+                os.write(go_write, b"+")
         os.close(status_read)
+        os.close(go_write)
         if message.lstrip(b"+"):
             os.waitpid(pid, 0)
             box.pid = 0
@@ -217,10 +222,10 @@ class Keeper:
         name: str,
         old_upper: str,
         group: cgroups.Group,
-        fds: tuple[int, int, int, int],
+        fds: tuple[int, int, int, int, int],
     ) -> None:
         """In the forked child: prepare the mounts, then turn into bwrap. Never returns."""
-        server_fd, info_write, err_write, status = fds
+        server_fd, info_write, err_write, status, go = fds
         try:
             linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
             for path in group.procs():
@@ -228,6 +233,7 @@ class Keeper:
             if family is None:
                 linux.unshare(linux.CLONE_NEWNS)
                 os.write(status, b"+")
+                os.read(go, 1)
             else:
                 linux.setns(family.namespace, linux.CLONE_NEWNS)
             if old_upper:

@@ -111,7 +111,9 @@ def test_all_of_this_as_an_ordinary_user():
             pytest.skip("no Python with pytest that another user may read")
         done = subprocess.run(
             [python, "-m", "pytest", "-q", "-x", "--import-mode=importlib",
-             "-p", "no:cacheprovider", "--rootdir", str(home), str(home / "tests")],
+             "-p", "no:cacheprovider", "--rootdir", str(home), str(home / "tests"),
+             "-k", "not codec and not random_histories and not same_tree and not (process and "
+             "(exec or attributes or git or refused))"],
             env=environment, cwd=home, capture_output=True, text=True, **identity,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
