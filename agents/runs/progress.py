@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from agents.runs.report import verdict
@@ -105,24 +107,23 @@ class LiveDisplay:
             Progress,
             TextColumn,
             TimeElapsedColumn,
-            TimeRemainingColumn,
         )
 
         self._playing: dict[str, int] = {}
+        self._begun = time.monotonic()
+        self._already = counts.done
         self._progress = Progress(
             TextColumn("episodes"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TextColumn("{task.fields[totals]}", markup=False),
             TimeElapsedColumn(),
-            TextColumn("ETA"),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[eta]}", markup=False),
             TextColumn("{task.fields[playing]}", markup=False),
             console=console,
-            speed_estimate_period=3600,
         )
         self._bar = self._progress.add_task(
-            "", total=counts.total, completed=counts.done, totals=counts.text(), playing=""
+            "", total=counts.total, completed=counts.done, totals=counts.text(), eta="", playing=""
         )
         self._lines = PlainDisplay(self._progress.console)
         self._progress.start()
@@ -140,7 +141,11 @@ class LiveDisplay:
         """Move the bar and print the episode above it."""
         self._playing.pop(name(record), None)
         self._lines.finished(record, counts)
-        self._draw(completed=counts.done, totals=counts.text())
+        # From this process's own pace: what an earlier one did cost no time now.
+        elapsed = time.monotonic() - self._begun
+        left = (counts.total - counts.done) * elapsed / max(1, counts.done - self._already)
+        eta = f"ETA {timedelta(seconds=round(left))}"
+        self._draw(completed=counts.done, totals=counts.text(), eta=eta)
 
     def retried(self, spec: EpisodeSpec, message: str) -> None:
         """Print why above the bar."""

@@ -359,6 +359,30 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path):
         assert (place / "patch.diff").read_text().count("+x") == 3
 
 
+def test_a_killed_worker_costs_one_try_and_not_the_run(tmp_path):
+    (tmp_path / "mine.py").write_text(SLEEPER)
+    process = subprocess.Popen(
+        command(
+            *["--env", "swe-mini", "--agent", "mine:Sleeper", "--limit", "1", "--workers", "1"],
+            *["--out", "run"],
+        ),
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    out = tmp_path / "run"
+    wait_for(lambda: len(played(out)) >= 1)
+    for pid in children(process.pid):
+        if b"resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes():
+            os.kill(pid, signal.SIGKILL)
+    text, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, text
+    assert "trying again: the worker process died (killed by SIGKILL)" in text
+    assert summary_of(out)["n"] == 1
+
+
 def test_the_budget_ends_episodes_and_a_higher_one_goes_on(tmp_path):
     with ScriptedServer(SCRIPT) as server:
         arguments = scripted(server.api_base, "run")
