@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -12,6 +12,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
+from envs.opening import opening
 from envs.rewards import Reward, get_reward
 from envs.spaces import ToolCalls, Unicode
 from repos.errors import InfrastructureError, RepoGymError
@@ -29,15 +30,6 @@ from tools.result import Submitted
 
 MAX_TEXT = 1 << 20
 MAX_STEPS = 10_000
-
-OPENING = """\
-You are working on the repository {repository} ({base}) at /testbed.
-
-{statement}
-{assist}
-Change the source so that the problem is solved. Hidden tests decide; changes to test files \
-do not count. Call the tool `submit` when you are done.
-"""
 
 
 @dataclass(frozen=True)
@@ -57,7 +49,7 @@ class EpisodeState:
     step: int
     ended: str | None
     last: dict[str, Any]
-    rng: dict[str, Any]
+    rng: Mapping[str, Any]
 
 
 class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
@@ -219,7 +211,12 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         )
         self._step, self._ended, self._stop_reason = 0, None, None
         self._started = time.monotonic()
-        self._last = {"tool": "", "arguments": "", "text": self._opening(), "error": 0}
+        self._last = {
+            "tool": "",
+            "arguments": "",
+            "text": opening(self._task.public)[:MAX_TEXT],
+            "error": 0,
+        }
         return self._observation(), self._info(None, None)
 
     def step(
@@ -315,7 +312,7 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         self._context = state.context.fork(workspace)
         self._step, self._ended, self._last = state.step, state.ended, dict(state.last)
         self._stop_reason = None
-        self.np_random.bit_generator.state = copy.deepcopy(state.rng)
+        self.np_random.bit_generator.state = dict(copy.deepcopy(state.rng))
 
     def fork(self) -> Self:
         """Return an environment that goes on from this state; `envs.fork` keeps wrappers too."""
@@ -371,22 +368,6 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         if self._workspace is not None:
             self._workspace.close()
             self._workspace = None
-
-    def _opening(self) -> str:
-        public = self._loaded().public
-        assist = ""
-        if public.assist == "files":
-            listed = "\n".join(f"- {path}" for path in public.hint_files)
-            assist = f"\nThe fix touches these files:\n{listed}\n"
-        elif public.assist == "tests":
-            listed = "\n".join(f"- {test}" for test in public.visible_tests)
-            assist = f"\nThese tests fail and should pass:\n{listed}\n"
-        return OPENING.format(
-            repository=public.repository,
-            base=public.base,
-            statement=public.statement.strip() + "\n",
-            assist=assist,
-        )[:MAX_TEXT]
 
     def _observation(self) -> dict[str, Any]:
         last = self._last

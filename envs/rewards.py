@@ -6,6 +6,7 @@ import importlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from repos.errors import RepoGymError, UnknownNameError
 from repos.score import Score
@@ -49,7 +50,7 @@ def get_reward(reward: str | Reward) -> Reward:
     if here not in sys.path:
         sys.path.append(here)
     try:
-        found = getattr(importlib.import_module(module), name)
+        found: Any = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise RepoGymError(f"The reward {reward!r} can't be imported: {error}.") from error
     if not callable(found):

@@ -124,7 +124,7 @@ def statement(spec: TaskSpec, files: BuiltFiles) -> str:
 
 def patched_files(patch: bytes) -> tuple[str, ...]:
     """Return the paths that a patch touches, sorted."""
-    from unidiff import PatchSet
+    from unidiff.patch import PatchSet
 
     return tuple(sorted(f.path for f in PatchSet(patch.decode("utf-8", "replace"))))
 

@@ -41,17 +41,21 @@ def main():
     class Contexts:
         """Tells coverage which test runs."""
 
+        def __init__(self, cover):
+            """`cover` is a started Coverage."""
+            self.cover = cover
+
         @pytest.hookimpl(wrapper=True, tryfirst=True)
         def pytest_runtest_protocol(self, item):
-            cover.switch_context(item.nodeid)
+            self.cover.switch_context(item.nodeid)
             try:
                 return (yield)
             finally:
-                cover.switch_context("")
+                self.cover.switch_context("")
 
-    plugins = [recorder.Recorder(emit)]
+    plugins: list = [recorder.Recorder(emit)]
     if cover is not None:
-        plugins.append(Contexts())
+        plugins.append(Contexts(cover))
         cover.start()
     status = int(pytest.main(config["args"], plugins=plugins))
     if cover is not None:

@@ -90,7 +90,7 @@ def named_candidate(package: str, old: str, new: str, index: PackageIndex) -> Ca
 
 def changed_lines(pair: Pair) -> tuple[int, int]:
     """Return how many source files the reference patch changes, and how many lines in them."""
-    from unidiff import PatchSet
+    from unidiff.patch import PatchSet
 
     patch = PatchSet(reference_patch(pair).decode("utf-8", "replace"))
     source = [item for item in patch if pair.kinds.get(item.path) == "source"]
