@@ -6,7 +6,7 @@ import importlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from repos.errors import RepoGymError, UnknownNameError
 from repos.score import Score
@@ -37,7 +37,7 @@ def get_reward(reward: str | Reward) -> Reward:
         UnknownNameError: No such name.
         RepoGymError: The dotted path leads nowhere.
     """
-    if callable(reward):
+    if not isinstance(reward, str):
         return reward
     if reward in REWARDS:
         return REWARDS[reward]
@@ -55,4 +55,4 @@ def get_reward(reward: str | Reward) -> Reward:
         raise RepoGymError(f"The reward {reward!r} can't be imported: {error}.") from error
     if not callable(found):
         raise RepoGymError(f"The reward {reward!r} is not a function.")
-    return found
+    return cast(Reward, found)
