@@ -181,10 +181,11 @@ class CodeGraph:
             token: Its state as :meth:`graphdb.source.Source.changes` names it, if known; without
                 one, the first refresh compares the content of all files that the source names.
         """
-        if self.store.name == "neo4j":
-            other = CodeGraph(source, self.index.fork(), self.store, self._kind)
-        else:
-            other = CodeGraph(source, self.index.fork(), self.store.fork(), self._kind)
+        store = self.store
+        # a fork of a server's graph reads the same database until its own files change
+        shared = getattr(store, "reconnected", None)
+        store = shared() if shared is not None else store.fork()
+        other = CodeGraph(source, self.index.fork(), store, self._kind)
         other._token = token
         other.notes = self.notes
         return other

@@ -143,10 +143,10 @@ def one_symbol(store: Store, name: str | Node, labels: Sequence[str] = _EVERY) -
     if isinstance(name, Node):
         return name
     found = _exact(store, name, labels)
-    if len(found) > 1:  # definitions count before files, modules and externals of the same name
+    if len(found) > 1:  # definitions count before modules, these before files and externals
         defined = [node for node in found if node.label in DEFINITIONS]
         first = [node for node in defined if "#" not in node.id] or defined
-        found = first or found
+        found = first or [node for node in found if node.label == MODULE] or found
     if len(found) == 1:
         return found[0]
     if not found:

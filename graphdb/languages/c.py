@@ -105,7 +105,14 @@ class _Extraction:
     def __init__(
         self, path: str, source: bytes, root: SyntaxNode, captures: dict[str, list[SyntaxNode]]
     ) -> None:
-        self.path, self.source, self.root, self.captures = path, source, root, captures
+        self.path, self.source, self.root = path, source, root
+        # a query gives captures in no fixed order
+        self.captures = {
+            name: sorted(nodes, key=lambda node: node.start_byte)
+            for name, nodes in captures.items()
+            if name not in ("identifier", "named", "callee")
+        }
+        self.names = captures
         self.definitions: dict[str, Definition] = {}
         self.extra = Extra([], [], [])
         self.references: dict[tuple[str, str, str], list[int]] = {}
@@ -166,7 +173,7 @@ class _Extraction:
         self.owners += [dotted, ""]
 
     def _functions(self) -> None:
-        for node in sorted(self.captures.get("function", ()), key=lambda n: n.start_byte):
+        for node in self.captures.get("function", ()):
             name = _declared_name(node.child_by_field_name("declarator"))
             body = node.child_by_field_name("body")
             if name is None or node.start_byte < self.starts[-1]:
@@ -234,7 +241,7 @@ class _Extraction:
                 self.skip.add(name.start_byte)
                 self.local[self._owner(node.start_byte)].add(self._text(name))
         self.local[""].clear()  # parameters of prototypes hide nothing
-        for node in sorted(self.captures.get("declaration", ()), key=lambda n: n.start_byte):
+        for node in self.captures.get("declaration", ()):
             owner = self._owner(node.start_byte)
             extern = any(
                 child.type == "storage_class_specifier" and self._text(child) == "extern"
@@ -261,9 +268,9 @@ class _Extraction:
                     self.owners[at:at] = [dotted, ""]
 
     def _refer(self) -> None:
-        callees = {node.start_byte for node in self.captures.get("callee", ())}
-        found = [("type", node) for node in self.captures.get("named", ())]
-        found += [("", node) for node in self.captures.get("identifier", ())]
+        callees = {node.start_byte for node in self.names.get("callee", ())}
+        found = [("type", node) for node in self.names.get("named", ())]
+        found += [("", node) for node in self.names.get("identifier", ())]
         for kind, node in found:
             start = node.start_byte
             if start in self.skip:
@@ -274,7 +281,9 @@ class _Extraction:
                 if name in self.local.get(owner, ()):
                     continue
                 kind = "call" if start in callees else "read"
-            known = self.references.setdefault((owner, kind, name), [node.start_point.row + 1, 0])
+            line = node.start_point.row + 1
+            known = self.references.setdefault((owner, kind, name), [line, 0])
+            known[0] = min(known[0], line)
             known[1] += 1
 
     def _symbols(self) -> dict[str, int]:
@@ -357,7 +366,8 @@ class CResolver:
         """All definitions outside of types, by name."""
         if self._names is None:
             self._names = {}
-            for path, facts in self.files.items():
+            for path in sorted(self.files):
+                facts = self.files[path]
                 internal = set(Extra(*facts.data).internal)
                 for item in facts.definitions:
                     if not item.owner:
@@ -470,11 +480,14 @@ def _first_of_each(places: list[_Place]) -> list[_Place]:
     return list(found.values())[: _MAX_TARGETS + 1]
 
 
-def _include_rank(path: str, tail: str, below: str) -> tuple[bool, bool, int]:
+def _include_rank(path: str, tail: str, below: str) -> tuple[bool, int, bool, int]:
     """Smaller for the likelier meaning of an include: an include folder, near by, short."""
     root = path[: len(path) - len(tail)].rstrip("/")
-    near = not (below + "/").startswith(root + "/") if root else False
-    return (not (root == "include" or root.endswith("/include") or not near), near, len(path))
+    is_include_folder = posixpath.basename(root) == "include"
+    # the folder that an include folder serves must hold the including file
+    served = posixpath.dirname(root) if is_include_folder else root
+    serves = not served or (below + "/").startswith(served + "/")
+    return (not serves, -len(served) if serves else 0, not is_include_folder, len(path))
 
 
 def _external(name: str, externals: dict[str, Node]) -> str:

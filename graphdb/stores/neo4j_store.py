@@ -7,10 +7,13 @@ answered by an embedded store (:class:`graphdb.graph.CodeGraph` sees to that). A
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from queue import Empty, Queue
+from threading import Thread
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from graphdb import cypher as language
@@ -28,15 +31,18 @@ from graphdb.stores.base import (
 )
 
 _BATCH = 2_000
-_LOAD_SECONDS = 600.0
+#: Seconds that one statement of the store's own may take.
+_OWN_SECONDS = 120.0
 _META = "GRAPH"
+
+T = TypeVar("T")
 
 
 class Neo4jStore:
     """A database of a server; see :class:`graphdb.stores.base.Store`.
 
     Args:
-        driver: A connected ``neo4j.Driver``.
+        connect: Makes a ``neo4j.Driver``.
         database: Its name; None for the server's default.
         dataset: What the graph is of.
         address: As shown in messages, without a password.
@@ -45,8 +51,11 @@ class Neo4jStore:
     name = "neo4j"
     speaks_cypher = True
 
-    def __init__(self, driver: Any, database: str | None, dataset: str, address: str) -> None:
-        self._driver = driver
+    def __init__(
+        self, connect: Callable[[], Any], database: str | None, dataset: str, address: str
+    ) -> None:
+        self._connect = connect
+        self._driver = connect()
         self._database = database
         self._dataset = dataset
         self._address = address
@@ -73,23 +82,29 @@ class Neo4jStore:
         user = unquote(parts.username or "") or os.environ.get("NEO4J_USER", "neo4j")
         password = unquote(parts.password or "") or os.environ.get("NEO4J_PASSWORD", "")
         database = parts.path.strip("/") or os.environ.get("NEO4J_DATABASE") or None
-        try:
-            driver = neo4j.GraphDatabase.driver(
+
+        # the driver logs lost connections; the error we raise says the same
+        logging.getLogger("neo4j").addHandler(logging.NullHandler())
+
+        def make() -> Any:
+            return neo4j.GraphDatabase.driver(
                 bare,
                 auth=(user, password) if password else None,
                 connection_timeout=10,
                 max_transaction_retry_time=5,
                 notifications_min_severity="OFF",
             )
-        except (neo4j.exceptions.Neo4jError, neo4j.exceptions.DriverError, ValueError) as error:
+
+        try:
+            store = cls(make, database, dataset, bare)
+        except (neo4j.exceptions.DriverError, ValueError) as error:
             raise StoreError(f"the address {bare!r} is no server's: {error}") from None
-        store = cls(driver, database, dataset, bare)
         try:
             with store._trouble():
-                driver.verify_connectivity()
+                store._driver.verify_connectivity()
                 store._check_dataset()
         except StoreError:
-            driver.close()
+            store.close()
             raise
         return store
 
@@ -100,6 +115,8 @@ class Neo4jStore:
 
         try:
             yield
+        except TimeoutError:
+            raise  # ours, from _bounded; it is an OSError too
         except (wrong.ServiceUnavailable, wrong.SessionExpired, wrong.ReadServiceUnavailable):
             raise StoreError(
                 f"the graph server at {self._address} does not answer; start it, or use the "
@@ -118,9 +135,46 @@ class Neo4jStore:
     def _run(self, statement: str, /, **parameters: Any) -> list[dict[str, Any]]:
         import neo4j
 
-        with self._trouble(), self._driver.session(database=self._database) as session:
-            query = neo4j.Query(statement, timeout=_LOAD_SECONDS)  # type: ignore[arg-type]
-            return [dict(record) for record in session.run(query, parameters)]
+        def work() -> list[dict[str, Any]]:
+            with self._driver.session(database=self._database) as session:
+                query = neo4j.Query(statement, timeout=_OWN_SECONDS)  # type: ignore[arg-type]
+                return [dict(record) for record in session.run(query, parameters)]
+
+        with self._trouble():
+            try:
+                return self._bounded(work, _OWN_SECONDS)
+            except TimeoutError:
+                raise StoreError(
+                    f"the graph server at {self._address} did not answer for {_OWN_SECONDS:g} s"
+                ) from None
+
+    def _bounded(self, work: Callable[[], T], seconds: float) -> T:
+        """Run `work` for at most some seconds.
+
+        Not every server minds a transaction's time-out, and the driver waits for an answer as long
+        as the connection lives. So the work runs in a thread of its own; when its time is over,
+        the thread and its driver are left alone and a new driver takes over.
+
+        Raises:
+            TimeoutError: The time is over.
+        """
+        answer: Queue[tuple[T | None, BaseException | None]] = Queue()
+
+        def run() -> None:
+            try:
+                answer.put((work(), None))
+            except BaseException as error:  # handed to the asker, whatever it is
+                answer.put((None, error))
+
+        Thread(target=run, daemon=True, name="graph query").start()
+        try:
+            result, error = answer.get(timeout=seconds)
+        except Empty:
+            self._driver = self._connect()
+            raise TimeoutError from None
+        if error is not None:
+            raise error
+        return result  # type: ignore[return-value]
 
     def _meta(self) -> dict[str, Any]:
         rows = self._run(f"MATCH (g:{_META}) RETURN g.dataset AS dataset, g.stamp AS stamp")
@@ -188,6 +242,10 @@ class Neo4jStore:
             StoreError: Always.
         """
         raise StoreError("a server holds base graphs only; fork an embedded store instead")
+
+    def reconnected(self) -> Neo4jStore:
+        """The same database over connections of its own, so that each can be closed alone."""
+        return Neo4jStore(self._connect, self._database, self._dataset, self._address)
 
     def nodes(self, ids: Sequence[str]) -> list[Node]:
         """The nodes with these ids."""
@@ -257,34 +315,30 @@ class Neo4jStore:
         import neo4j
 
         checked = language.check(cypher)
-        rows: list[list[Any]] = []
-        deadline = _Deadline(limits.seconds)
-        try:
-            with (
-                self._trouble(),
-                self._driver.session(
-                    database=self._database,
-                    default_access_mode=neo4j.READ_ACCESS,
-                    fetch_size=limits.rows + 1,
-                ) as session,
-                deadline.closing(session),
-            ):
+
+        def work() -> tuple[list[str], list[list[Any]]]:
+            with self._driver.session(
+                database=self._database,
+                default_access_mode=neo4j.READ_ACCESS,
+                fetch_size=limits.rows + 1,
+            ) as session:
                 query = neo4j.Query(cypher, timeout=limits.seconds)  # type: ignore[arg-type]
                 result = session.run(query, dict(parameters or {}))
-                columns = list(result.keys())
+                rows: list[list[Any]] = []
                 for record in result:
                     rows.append([_plain(value) for value in record.values()])
                     if len(rows) > limits.rows:
                         break
-        except StoreError:
-            if deadline.passed:
-                raise QueryLimitError(language.timeout_text(limits)) from None
-            raise
+                return list(result.keys()), rows
+
+        try:
+            with self._trouble():
+                columns, rows = self._bounded(work, limits.seconds + 1)
+        except TimeoutError:
+            raise QueryLimitError(language.timeout_text(limits)) from None
         except neo4j.exceptions.Neo4jError as error:
             raise _explained(error, cypher, limits) from None
         except neo4j.exceptions.DriverError as error:
-            if deadline.passed:
-                raise QueryLimitError(language.timeout_text(limits)) from None
             raise QueryError(language.explain(str(error), cypher)) from None
         return QueryResult(
             columns, rows[: limits.rows], len(rows) > limits.rows, tuple(checked.notes)
@@ -293,30 +347,6 @@ class Neo4jStore:
     def close(self) -> None:
         """Close the connections."""
         self._driver.close()
-
-
-class _Deadline:
-    """Ends a session that outlives its time, for servers that ignore a transaction's time-out."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self.passed = False
-
-    @contextmanager
-    def closing(self, session: Any) -> Iterator[None]:
-        import threading
-
-        def end() -> None:
-            self.passed = True
-            session.cancel()
-
-        timer = threading.Timer(self.seconds + 0.5, end)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
 
 
 def _explained(error: Any, cypher: str, limits: Limits) -> QueryError:

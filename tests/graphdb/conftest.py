@@ -213,7 +213,7 @@ def bolt_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         [python, str(Path(__file__).with_name("bolt_server.py")), str(folder)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=(folder / "log").open("w"),
+        stderr=(folder / "output.txt").open("w"),
         text=True,
     )
     try:

@@ -97,7 +97,7 @@ class _Extraction:
         self._define()
         self._imports()
         self._declared_globals()
-        for node in sorted(self.captures.get("binding", ()), key=lambda n: n.start_byte):
+        for node in self._in_order("binding"):
             self._bindings(node)
         self._returns()
         self._refer()
@@ -112,6 +112,10 @@ class _Extraction:
             self._symbols(),
             {name: tuple(scope) for name, scope in self.scopes.items()},
         )
+
+    def _in_order(self, name: str) -> list[Node]:
+        """Nodes of a capture by position; a query gives them in no fixed order."""
+        return sorted(self.captures.get(name, ()), key=lambda node: node.start_byte)
 
     def owner(self, position: int) -> str:
         """Dotted name of the innermost definition around a byte position."""
@@ -239,7 +243,7 @@ class _Extraction:
     # -- bindings ------------------------------------------------------------------------------
 
     def _imports(self) -> None:
-        for node in self.captures.get("import", ()):
+        for node in self._in_order("import"):
             scope = self.scopes[self.owner(node.start_byte)]
             if node.type == "import_statement":
                 for child in node.named_children:
@@ -381,7 +385,7 @@ class _Extraction:
             )
 
     def _returns(self) -> None:
-        for node in self.captures.get("return", ()):
+        for node in self._in_order("return"):
             scope = self.scopes[self.owner(node.start_byte)]
             if scope.kind != FUNCTION_SCOPE or scope.annotated:
                 continue

@@ -1,0 +1,83 @@
+"""What C names mean: includes and linkage."""
+
+from pathlib import Path
+
+from graphdb import CodeGraph, FolderSource
+from tests.graphdb.texts import build, calls, edges_of, uses
+
+
+def test_static_functions_stay_in_their_file(shop_once: Path) -> None:
+    graph = CodeGraph.build(FolderSource(shop_once), store="networkx")
+    found = {(e.source, e.target, e.how) for e in graph.index.edges() if e.type == "CALLS"}
+    native = {row for row in found if row[0].startswith("c:")}
+    assert native == {
+        ("c:native/list.c::list_push", "c:native/list.c::make", "scope"),
+        ("c:native/list.c::list_push", "c:native/list.h::SQUARE", "include"),
+        ("c:native/list.c::make", "external:malloc", "linkage"),
+        ("c:native/main.c::handler", "c:native/main.c::make", "scope"),
+        ("c:native/main.c::main", "c:native/list.c::list_push", "linkage"),
+        ("c:native/main.c::main", "c:native/list.h::list_empty", "include"),
+        ("c:native/main.c::main", "c:native/main.c::make", "scope"),
+    }
+
+
+def test_table_of_functions_uses_them() -> None:
+    text = (
+        "static int open_it(void) { return 0; }\n"
+        "struct ops { int (*open)(void); };\n"
+        "static const struct ops table = { .open = open_it };\n"
+    )
+    assert ("m.c::table", "m.c::open_it") in {
+        (e.source, e.target) for e in uses({"m.c": text}, "m.c")
+    }
+
+
+def test_pointer_and_member_calls_give_no_edge() -> None:
+    text = (
+        "int run(void) { return 1; }\n"
+        "int g(int (*run)(void)) { return run(); }\n"
+        "struct s { int (*run)(void); };\n"
+        "int h(struct s *s) { return s->run(); }\n"
+    )
+    assert calls({"m.c": text}, "m.c", "g") == set()
+    assert calls({"m.c": text}, "m.c", "h") == set()
+
+
+def test_include_means_the_nearest_header() -> None:
+    files = {
+        "include/linux/fs.h": "static inline int one(void) { return 1; }\n",
+        "tools/include/linux/fs.h": "static inline int one(void) { return 2; }\n",
+        "fs/a.c": "#include <linux/fs.h>\nint f(void) { return one(); }\n",
+        "tools/b.c": "#include <linux/fs.h>\nint f(void) { return one(); }\n",
+    }
+    assert calls(files, "fs/a.c", "f") == {"include/linux/fs.h::one"}
+    assert calls(files, "tools/b.c", "f") == {"tools/include/linux/fs.h::one"}
+
+
+def test_same_extern_name_in_many_files_is_no_guess() -> None:
+    files = {f"d{n}.c": "int probe(void) { return 0; }\n" for n in range(5)}
+    files["u.c"] = "int probe(void);\nint f(void) { return probe(); }\n"
+    assert not any(name.endswith("::probe") for name in calls(files, "u.c", "f"))
+
+
+def test_nodes() -> None:
+    text = (
+        "#ifndef GUARD\n#define GUARD\n#define N 3\n#define F(x) x\n"
+        "struct s { int a, *b; };\nenum e { X, Y };\ntypedef struct s s_t;\n"
+        "extern int other;\nint here;\nint proto(void);\nint *fn(void) { return 0; }\n#endif\n"
+    )
+    nodes = {node.id.partition("::")[2]: node for node in build({"m.h": text}).nodes()}
+    labels = {name: node.label for name, node in nodes.items() if name}
+    assert labels == {
+        "N": "GLOBAL_VARIABLE", "F": "FUNCTION", "s": "CLASS", "s.a": "FIELD", "s.b": "FIELD",
+        "e": "CLASS", "X": "GLOBAL_VARIABLE", "Y": "GLOBAL_VARIABLE", "s_t": "CLASS",
+        "here": "GLOBAL_VARIABLE", "fn": "FUNCTION",
+    }  # fmt: skip
+    assert nodes["fn"].signature == "int *fn(void)"
+    assert nodes["s.a"].cls == "s"
+
+
+def test_imports_edges_of_headers() -> None:
+    files = {"a.h": '#include "b.h"\n', "b.h": '#include "a.h"\n#include <stdio.h>\n'}
+    found = {(e.type, e.target) for e in edges_of(files, "b.h")}
+    assert found == {("IMPORTS", "c:a.h"), ("IMPORTS", "external:stdio.h")}
