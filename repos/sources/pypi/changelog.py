@@ -17,7 +17,8 @@ DATE_LINE = re.compile(
 NOISE = re.compile(
     r"^\W*(release[d]?( date)?\b[^a-z]*(\d|unreleased)|unreleased|thanks?\b|contributors?\b"
     r"|full changelog|compare\b|date:|codename"
-    r"|bump(ed)?\b.*version|(update|prepare|new)\b.{0,20}\b(version|release)\b|version bump"
+    r"|(\w+:\s*)?bump(ed|s)?\b.*version|version bump"
+    r"|(update|prepare|new)\b.{0,20}\b(version|release)\b"
     r"|v?\d+(\.\d+)+([-. (]|$)"
     r"|welcome\b|first contribution|.*made their first contribution)",
     re.IGNORECASE,
@@ -107,6 +108,8 @@ def clean_entry(text: str, package: str, versions: tuple[str, ...]) -> str:
             continue
         bare = _inline(line).rstrip()
         words = bare.strip(" -*#:.()[]")
+        if "://" in line and bare.endswith(":"):
+            continue  # it only announced the link
         names = (package.lower(), *versions, *(v.replace(".", "-") for v in versions))
         if NOISE.match(bare) or DATE_LINE.fullmatch(bare):
             continue
@@ -139,7 +142,8 @@ _LINKS = (
     (r"(?<!`)`([^`]+)`__?(?!\w)", r"\1"),
 )
 _CREDITS = (
-    (r"\b(by|thanks to)\s+@[\w-]+(\s*(,|and)\s*@[\w-]+)*", ""),
+    (r"\b(by|thanks to)\s+\[?@[\w-]+\]?(\s*(,|and)\s*\[?@[\w-]+\]?)*(\s+in\s*$)?", ""),
+    (r"^\W*reported by\b.*$", ""),
     (r"(?<=[.)`])\s*(many )?thanks?\b[^.]*?(@|:|\bto\b|\bfor the\b)[^.]*(\.|$)", ""),
     (r"\bGHSA(-\w{4}){3}\b|\b(issue|pr|bpo)\d+\b(\s+by\s+[\w-]+)?", ""),
     (
@@ -147,6 +151,7 @@ _CREDITS = (
         r"(\s*(,|and)\s*#\d+)*(\s+by\s+[A-Z]\w+( [A-Z][\w.]*)*)?",
         "",
     ),
+    (r"\(\s*,?\s*(patch\s+)?by\s+[\w .-]+\)", ""),
     (r"\(\s*([,;/&:]|and|see|via|in|by|fixes|closes|issue|issues|pr|\s)*\)", ""),
     (r"\[\s*[,;]*\s*\]", ""),
 )
