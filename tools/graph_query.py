@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
@@ -11,6 +11,9 @@ from tools.context import ToolContext
 from tools.graph import graph_of
 from tools.registry import tool
 from tools.text import plural
+
+if TYPE_CHECKING:
+    from graphdb import CodeGraph
 
 
 @tool(read_only=True)
@@ -42,7 +45,7 @@ def graph_query(
         max_rows: How many rows to show.
     """
 
-    def question(graph) -> str:
+    def question(graph: CodeGraph) -> str:
         from graphdb.stores.base import Limits
 
         result = graph.query(cypher, parameters or {}, Limits(rows=max_rows))

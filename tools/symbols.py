@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from tools.context import ToolContext
-from tools.graph import graph_of
+from tools.graph import answer
 from tools.registry import tool
 
 if TYPE_CHECKING:
-    from graphdb import Node
+    from graphdb import CodeGraph, Node
     from graphdb.queries import Related, Row
 
 Most = Annotated[int, Field(ge=1, le=500)]
@@ -31,13 +31,13 @@ def find_symbol(ctx: ToolContext, *, name: str, max_results: Most = 20) -> str:
         max_results: How many definitions to show.
     """
 
-    def question(graph) -> str:
+    def question(graph: CodeGraph) -> str:
         from graphdb import queries
 
         found = queries.find_symbol(graph.store, name, limit=max_results)
         return "\n".join(_line(node) for node in found) or f"No symbol is called {name!r}."
 
-    return graph_of(ctx).ask(question)
+    return answer(ctx, question)
 
 
 @tool(read_only=True)
@@ -87,7 +87,7 @@ def hierarchy(ctx: ToolContext, *, class_name: str) -> str:
         class_name: A class's name or qualified name.
     """
 
-    def question(graph) -> str:
+    def question(graph: CodeGraph) -> str:
         from graphdb import queries
 
         found = queries.hierarchy(graph.store, class_name)
@@ -99,7 +99,7 @@ def hierarchy(ctx: ToolContext, *, class_name: str) -> str:
             parts += ["members:", *(f"  {_line(row.node)}" for row in rows)]
         return "\n".join(parts)
 
-    return graph_of(ctx).ask(question)
+    return answer(ctx, question)
 
 
 @tool(read_only=True)
@@ -120,23 +120,23 @@ def repo_map(
         budget: How many tokens the outline may take.
     """
 
-    def question(graph) -> str:
+    def question(graph: CodeGraph) -> str:
         from graphdb.ranking import repo_map as outline
 
         made = outline(graph.store, budget, focus or ())
         return f"{made.text}\n({made.shown} of {made.total} definitions)"
 
-    return graph_of(ctx).ask(question)
+    return answer(ctx, question)
 
 
 def _related(ctx: ToolContext, kind: str, symbol: str, most: int, nothing: str) -> str:
-    def question(graph) -> str:
+    def question(graph: CodeGraph) -> str:
         from graphdb import queries
 
         rows: list[Row] = getattr(queries, kind)(graph.store, symbol, limit=most)
         return "\n".join(_row(row) for row in rows) or nothing
 
-    return graph_of(ctx).ask(question)
+    return answer(ctx, question)
 
 
 def _line(node: Node) -> str:

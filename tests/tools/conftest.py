@@ -160,4 +160,4 @@ def call(ctx) -> Callable:
     from tools.registry import ToolSet
 
     tools = ToolSet()
-    return lambda name, **arguments: tools.call(ctx, name, json.dumps(arguments))
+    return lambda name, /, **arguments: tools.call(ctx, name, json.dumps(arguments))

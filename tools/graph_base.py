@@ -1,0 +1,223 @@
+"""The graph of a task's base: built once for its content, cached, shared by all its episodes."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from repos.cache import locked, publish
+from repos.errors import InfrastructureError, RepoGymError
+from repos.gitside import environment
+from tools.graph_source import BASE, WorkspaceSource
+
+if TYPE_CHECKING:
+    from graphdb import CodeGraph
+    from repos.workspace import Workspace
+
+MAX_BASES = 4
+"""Base graphs that a process keeps in memory."""
+
+_BATCH_BYTES = 32 << 20
+_GIT_SECONDS = 120.0
+
+
+def fork_base(workspace: Workspace, dataset: str) -> CodeGraph:
+    """Return a graph of the base that follows the workspace from its start.
+
+    The store is the one that `REPOGYM_GRAPH_STORE` names ("kglite", "networkx" or a server's
+    address), else the server of `NEO4J_URI`, else kglite.
+
+    Args:
+        workspace: Whose graph it is to be.
+        dataset: What the base is called where a server keeps it.
+
+    Raises:
+        RepoGymError: The store is unknown or refuses: its database holds another task.
+        InfrastructureError: The base can't be read.
+    """
+    return _bases.fork(workspace, dataset, _store())
+
+
+def _store() -> str:
+    store = os.environ.get("REPOGYM_GRAPH_STORE") or os.environ.get("NEO4J_URI") or "kglite"
+    return os.environ.get("NEO4J_URI", "") or store if store == "neo4j" else store
+
+
+class _Bases:
+    """The base graphs of this process, the latest few."""
+
+    def __init__(self) -> None:
+        self._graphs: dict[tuple[str, str], CodeGraph] = {}
+        self._locks: dict[tuple[str, str], threading.Lock] = {}
+        self._guard = threading.Lock()
+
+    def fork(self, workspace: Workspace, dataset: str, store: str) -> CodeGraph:
+        commit = _base_commit(workspace)
+        key = (commit, store)
+        with self._guard:
+            lock = self._locks.setdefault(key, threading.Lock())
+        with lock:
+            graph = self._graphs.get(key)
+            if graph is None:
+                graph = _made(workspace, commit, f"{dataset} ({commit[:12]})", store)
+                with self._guard:
+                    # Forks keep what they need of a graph that goes.
+                    while len(self._graphs) >= MAX_BASES:
+                        self._graphs.pop(next(iter(self._graphs)))
+                    self._graphs[key] = graph
+            return graph.fork(WorkspaceSource(workspace), BASE)
+
+    def clear(self) -> None:
+        with self._guard:
+            self._graphs.clear()
+
+
+_bases = _Bases()
+
+
+def forget_bases() -> None:
+    """Let go of the base graphs in memory; those in the cache stay."""
+    _bases.clear()
+
+
+def _made(workspace: Workspace, commit: str, dataset: str, store: str) -> CodeGraph:
+    from graphdb import CodeGraph, GraphError
+    from graphdb.stores import open_store
+
+    source = BaseSource(workspace)
+    key = hashlib.sha256(f"{commit}|{_code_version()}".encode()).hexdigest()[:24]
+
+    def build(folder: Path) -> None:
+        CodeGraph.build(source, folder).close()
+
+    def load() -> CodeGraph:
+        folder = publish(f"graphs/{key}", build)
+        graph = CodeGraph.load(folder, _NOTHING, BASE, store, dataset)
+        if graph is None:  # the folder is damaged
+            graph = CodeGraph.build(source, None, store, dataset)
+            graph.source = _NOTHING
+        return graph
+
+    try:
+        open_store(store, dataset).close()  # a store that refuses is told before any work
+        if store in ("kglite", "networkx"):
+            return load()
+        # Two processes that fill one database at once would mix their graphs.
+        with locked(f"graph-server|{store}"):
+            return load()
+    except GraphError as error:
+        raise RepoGymError(
+            f"The code graph has no store: {error}. REPOGYM_GRAPH_STORE and NEO4J_URI choose it."
+        ) from error
+
+
+@functools.cache
+def _code_version() -> str:
+    """Name what a kept graph depends on beside the files, so that a change builds anew."""
+    import graphdb
+
+    digest = hashlib.sha256(str(sys.version_info[:2]).encode())
+    for path in sorted(Path(graphdb.__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+class _Nothing:
+    """The source of a base graph in memory, which never changes."""
+
+    def list(self) -> list[str]:
+        return []
+
+    def read(self, path: str) -> bytes:
+        raise FileNotFoundError(path)
+
+    def changes(self, since: str) -> tuple[list[str], str]:
+        return [], BASE
+
+
+_NOTHING = _Nothing()
+
+
+class BaseSource:
+    """The files of the base, out of the harness's git folder, which no agent can write.
+
+    Only files of a language that the graph knows are read.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._content: dict[str, bytes] = {}
+
+    @functools.cached_property
+    def _blobs(self) -> dict[str, tuple[str, int]]:
+        """Id and size of each regular file's content, by path, sorted."""
+        from graphdb.languages import language_of
+
+        found: dict[str, tuple[str, int]] = {}
+        raw = _git(self._workspace, "ls-tree", "-r", "-l", "-z", "--full-tree", "HEAD")
+        for record in raw.split(b"\0"):
+            facts, _, name = record.partition(b"\t")
+            path = os.fsdecode(name)
+            if facts.startswith(b"100") and language_of(path) is not None:
+                _, _, ident, size = facts.decode().split()
+                found[path] = (ident, int(size))
+        return dict(sorted(found.items()))
+
+    def list(self) -> list[str]:
+        """All regular files of a known language."""
+        return list(self._blobs)
+
+    def read(self, path: str) -> bytes:
+        """Content of one file; its neighbours are fetched with it."""
+        if path not in self._blobs:
+            raise FileNotFoundError(path)
+        if path not in self._content:
+            self._content = dict(self._fetch(path))
+        return self._content[path]
+
+    def changes(self, since: str) -> tuple[list[str], str]:
+        """Everything at first, nothing afterwards: a commit does not change."""
+        return ([] if since == BASE else self.list()), BASE
+
+    def _fetch(self, first: str) -> Iterator[tuple[str, bytes]]:
+        paths: list[str] = []
+        room = _BATCH_BYTES
+        names = self.list()
+        for path in names[names.index(first) :]:
+            room -= self._blobs[path][1]
+            if paths and room < 0:
+                break
+            paths.append(path)
+        asked = "".join(f"{self._blobs[path][0]}\n" for path in paths).encode()
+        raw, at = _git(self._workspace, "cat-file", "--batch", data=asked), 0
+        for path in paths:
+            begin = raw.index(b"\n", at) + 1
+            at = begin + self._blobs[path][1]
+            yield path, raw[begin:at]
+            at += 1  # the newline after each content
+
+
+def _base_commit(workspace: Workspace) -> str:
+    return _git(workspace, "rev-parse", "HEAD^{commit}").decode().strip()
+
+
+def _git(workspace: Workspace, *command: str, data: bytes = b"") -> bytes:
+    """Run git on the harness's folder, with nothing of the agent's in its way."""
+    done = workspace.exec(
+        ["git", f"--git-dir={workspace.base_git}", *command],
+        cwd="/",
+        env=environment("/nonexistent"),
+        stdin=data,
+        timeout_s=_GIT_SECONDS,
+        max_output=1 << 30,
+    )
+    if done.exit_code or done.limit or done.stdout_dropped:
+        why = done.limit or done.stderr.decode("utf-8", "replace").strip()[-300:]
+        raise InfrastructureError(f"The base of the task can't be read by git: {why}")
+    return done.stdout
