@@ -36,8 +36,22 @@ def _process() -> Backend:
     return ProcessBackend()
 
 
+def _docker() -> Backend:
+    from repos.sandbox.docker import DockerBackend
+
+    return DockerBackend("docker")
+
+
+def _podman() -> Backend:
+    from repos.sandbox.docker import DockerBackend
+
+    return DockerBackend("podman")
+
+
 BACKENDS: dict[str, Entry] = {
     "bubblewrap": Entry(_bubblewrap, "isolated", automatic=True),
+    "docker": Entry(_docker, "isolated", automatic=True),
+    "podman": Entry(_podman, "isolated", automatic=True),
     "process": Entry(_process, "none", automatic=False),
 }
 """All back ends; a further one is one entry here."""
