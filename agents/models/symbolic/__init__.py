@@ -35,7 +35,7 @@ class SymbolicModel:
 
     name = "symbolic"
 
-    def __init__(self, seed: int = 0, candidates: int = 160, batch: int = 40) -> None:
+    def __init__(self, seed: int = 0, candidates: int = 240, batch: int = 40) -> None:
         """Make it.
 
         Args:

@@ -12,7 +12,7 @@ from agents.models.symbolic.source import (
     Module,
     Snippet,
     overlapping,
-    snippet,
+    snippets,
     still_valid,
 )
 
@@ -40,6 +40,7 @@ class Proposal:
         destructive: Whether it removes behaviour: such changes often please only the tests
             at hand (Qi et al., ISSTA 2015), so survivors without it are preferred.
         probe: Whether it only shows if the place matters, and is never kept.
+        family: Names an operation that may be needed at several places of a function at once.
     """
 
     edits: tuple[Edit, ...]
@@ -50,6 +51,7 @@ class Proposal:
     literal: bool = False
     destructive: bool = False
     probe: bool = False
+    family: str = ""
 
     @property
     def path(self) -> str:
@@ -151,10 +153,8 @@ def written(
         return None
     if not still_valid(module, edits):
         return None
-    done = snippet(module, edits)
-    if done is None:
-        return None
-    return Candidate(proposal, score, (done,), tuple(others))
+    done = snippets(module, edits)
+    return Candidate(proposal, score, done, tuple(others)) if done else None
 
 
 def stream(

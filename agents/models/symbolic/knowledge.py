@@ -215,7 +215,8 @@ class Knowledge:
     def suspicion(self) -> dict[tuple[str, int], float]:
         """Suspiciousness by file and line."""
         tracebacks = [failure.frames for failure in self.failures]
-        return boosted(self._base, self.modules, tracebacks, self.words)
+        silent = any("DID NOT RAISE" in failure.message for failure in self.failures)
+        return boosted(self._base, self.modules, tracebacks, self.words, did_not_raise=silent)
 
     @cached_property
     def facts(self) -> Facts:

@@ -195,14 +195,16 @@ class Policy:
         return Decision(prose.views(know), tuple(calls))
 
     def _test_views(self) -> list[tuple[str, dict[str, Any]]]:
-        calls = []
+        places: dict[str, list[int]] = {}
         for failure in self.know.failures[:MAX_TEST_VIEWS]:
             path = file_of(failure.id)
             near = next((f.line for f in failure.frames if f.path == path), 0)
             if near:
-                start = max(1, near - 40)
-                calls.append(("view", {"path": path, "start": start, "end": near + 15}))
-        return calls
+                places.setdefault(path, []).append(near)
+        return [
+            ("view", {"path": path, "start": max(1, min(lines) - 40), "end": max(lines) + 15})
+            for path, lines in places.items()
+        ]
 
     # -- edit ------------------------------------------------------------------------------
 

@@ -50,6 +50,16 @@ class Project:
         return found
 
     @cached_property
+    def returns(self) -> dict[str, str]:
+        """The built-in type that module-level functions are annotated to return, by name."""
+        found: dict[str, str] = {}
+        for module in self.modules.values():
+            for node in module.tree.body:
+                if isinstance(node, ast.FunctionDef) and isinstance(node.returns, ast.Name):
+                    found[node.name] = node.returns.id
+        return {name: kind for name, kind in found.items() if kind.islower()}
+
+    @cached_property
     def attributes(self) -> dict[str, frozenset[str]]:
         """By class name, the attributes and methods that its own body sets or defines."""
         found: dict[str, frozenset[str]] = {}

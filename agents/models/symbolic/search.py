@@ -86,6 +86,8 @@ def _twins(
     for proposal, suspicion in proposals:
         if len(proposal.edits) != 1 or proposal.probe or proposal.destructive:
             continue
+        if proposal.family:
+            continue
         edit = proposal.edits[0]
         before = knowledge.modules[edit.path].text[edit.start : edit.end]
         if len(before) > 3:
@@ -99,6 +101,29 @@ def _twins(
             ordered = tuple(sorted(edits, key=lambda e: e.start))
             note = f"{best.note}, at {len(edits)} places"
             found.append((replace(best, edits=ordered, note=note), 0.8 * suspicion))
+    return found + _families(proposals, knowledge)
+
+
+def _families(
+    proposals: list[tuple[Proposal, float]], knowledge: Knowledge
+) -> list[tuple[Proposal, float]]:
+    """Join the same operation at all its places in a function."""
+    groups: dict[tuple[str, str, str], list[tuple[Proposal, float]]] = {}
+    for proposal, suspicion in proposals:
+        if proposal.family:
+            function = knowledge.modules[proposal.path].function_at(proposal.line)
+            name = function.name if function else ""
+            key = (proposal.path, f"{name}:{function.lineno if function else 0}", proposal.family)
+            groups.setdefault(key, []).append((proposal, suspicion))
+    found = []
+    for members in groups.values():
+        edits = dict.fromkeys(edit for proposal, _ in members for edit in proposal.edits)
+        if len(members) >= 2 and len(edits) <= 2 * MAX_TWINS:
+            best, suspicion = max(members, key=lambda pair: value(*pair))
+            note = f"{best.note}, at {len(members)} places of the function"
+            # One operation done everywhere is no larger a change than done once.
+            joined = replace(best, edits=tuple(edits), note=note, prior=1.3 * best.prior)
+            found.append((joined, suspicion))
     return found
 
 

@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+NEAR = 12
+"""Lines between two edits up to which they are written as one replacement."""
+
 SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Module)
 
 
@@ -234,6 +237,30 @@ def snippet(module: Module, edits: tuple[Edit, ...]) -> Snippet | None:
             first -= 1
         if last < count and (first == 1 or not _once(module.text, module.text[start:end])):
             last += 1
+
+
+def snippets(module: Module, edits: tuple[Edit, ...]) -> tuple[Snippet, ...]:
+    """Return exact replacements that do all `edits` of one file when done one after the other.
+
+    Edits that stand close together are one replacement; () where nothing would change.
+    """
+    groups: list[list[Edit]] = []
+    for edit in sorted(edits, key=lambda e: e.start):
+        near = groups and module.line_of(edit.start) - module.line_of(groups[-1][-1].end) <= NEAR
+        if near:
+            groups[-1].append(edit)
+        else:
+            groups.append([edit])
+    found = [snippet(module, tuple(group)) for group in groups]
+    text = module.text
+    for one in found:
+        if one is None or not _once(text, one.old):
+            break
+        text = text.replace(one.old, one.new)
+    else:
+        return tuple(one for one in found if one is not None)
+    whole = snippet(module, edits)
+    return (whole,) if whole is not None else ()
 
 
 def _once(text: str, part: str) -> bool:

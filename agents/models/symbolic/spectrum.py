@@ -24,6 +24,12 @@ RAISED = 2.0
 FRAME = 1.5
 """Factor of a line on the way to the failure."""
 
+SLICED = 1.6
+"""Factor of assignments of what the failing line, or its condition, reads."""
+
+REFUSAL = 1.8
+"""Factor of conditions that guard a raise, where a test expects an exception that did not come."""
+
 NAMED_FUNCTION = 1.6
 """Factor of the lines of a function (or class) that the statement or test names."""
 
@@ -123,6 +129,8 @@ def boosted(
     modules: Mapping[str, Module],
     tracebacks: Sequence[Sequence[Frame]],
     words: Words,
+    *,
+    did_not_raise: bool = False,
 ) -> dict[tuple[str, int], float]:
     """Return the scores of all lines that may be changed.
 
@@ -131,13 +139,20 @@ def boosted(
         modules: Parsed files by path.
         tracebacks: Frames of each failing test, outermost first.
         words: What the statement names.
+        did_not_raise: Whether a failing test waited in vain for an exception.
     """
     raised, passed_by = set(), set()
+    blamed: dict[tuple[str, int], float] = {}
     for frames in tracebacks:
         own = [frame for frame in frames if frame.path in modules]
         passed_by.update((frame.path, frame.line) for frame in own)
         if own:
-            raised.add((own[-1].path, own[-1].line))
+            path, line = own[-1].path, own[-1].line
+            found = _causes(modules[path], line)
+            for number, factor in found.items():
+                blamed[path, number] = max(blamed.get((path, number), 0.0), factor)
+            if line not in found:
+                raised.add((path, line))
     scores: dict[tuple[str, int], float] = {}
     for (path, line), score in base.items():
         module = modules.get(path)
@@ -145,13 +160,59 @@ def boosted(
             continue
         place = (path, line)
         factor = RAISED if place in raised else FRAME if place in passed_by else 1.0
+        factor = blamed.get(place, factor)
         text = module.lines[line - 1] if line <= len(module.lines) else ""
         hits = sum(word in words.code for word in set(_WORD.findall(text)))
         factor *= NAMED_WORD ** min(hits, 2)
         factor *= _named(module, line, words)
         scores[place] = score * factor
+    if did_not_raise:
+        for path, module in modules.items():
+            for node in ast.walk(module.tree):
+                if isinstance(node, ast.If) and any(isinstance(n, ast.Raise) for n in node.body):
+                    place = (path, node.lineno)
+                    if place in scores:
+                        scores[place] *= REFUSAL
     _spread(modules, scores)
     return scores
+
+
+def _causes(module: Module, line: int) -> dict[int, float]:
+    """Return factors of the lines that decide what a failing line did (a backward slice).
+
+    Where the line raises by itself, the conditions around it are to blame rather than it, and
+    the assignments of what they read; else the assignments of what the line itself reads.
+    """
+    function = module.function_at(line)
+    nodes = [n for n in ast.walk(function) if isinstance(n, ast.stmt)] if function else []
+    inside = [n for n in nodes if n.lineno <= line <= (n.end_lineno or n.lineno)]
+    here = max(inside, key=lambda n: n.lineno, default=None)
+    if function is None or here is None:
+        return {}
+    factors: dict[int, float] = {}
+    read: set[str] = set()
+    if isinstance(here, ast.Raise):
+        factors[line] = 0.6
+        for above in module.ancestors(here):
+            if isinstance(above, ast.If | ast.While):
+                factors[above.lineno] = RAISED
+                read |= _read(above.test)
+            elif isinstance(above, ast.Try):
+                factors.update((n.lineno, RAISED) for n in above.body)
+            if above is function:
+                break
+    elif not isinstance(here, ast.FunctionDef | ast.AsyncFunctionDef):
+        read = _read(here)
+    for node in nodes:
+        targets = getattr(node, "targets", None) or [getattr(node, "target", None)]
+        stored = {name for target in targets if target is not None for name in _read(target)}
+        if stored & read and node.lineno != line:
+            factors.setdefault(node.lineno, SLICED)
+    return factors
+
+
+def _read(node: ast.AST) -> set[str]:
+    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
 
 
 def _named(module: Module, line: int, words: Words) -> float:

@@ -19,6 +19,11 @@ from agents.models.symbolic.spectrum import statement_score
 
 __all__ = ["propose"]
 
+RAISE_DETAIL = 0.15
+"""Factor of changes inside a raise statement that do not decide whether or what it raises."""
+
+_OF_RAISE = frozenset({"raised", "not-raised", "removed", "only-if", "outdented", "indented"})
+
 MAX_STATEMENTS = 150
 """Statements that candidates are made for, the most suspicious ones."""
 
@@ -41,6 +46,7 @@ def propose(
         constants,
         exceptions,
         guards,
+        helpers,
         names,
         patterns,
         reuse,
@@ -61,7 +67,8 @@ def propose(
                 continue
             for template in TEMPLATES.get(type(node), ()):
                 for proposal in template(site, node):
-                    yield proposal, score
+                    weak = isinstance(statement, ast.Raise) and proposal.template not in _OF_RAISE
+                    yield proposal, score * (RAISE_DETAIL if weak else 1.0)
 
 
 def _statement_scores(

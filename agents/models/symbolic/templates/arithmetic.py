@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 
 from agents.models.symbolic.candidates import Proposal
+from agents.models.symbolic.templates.kinds import kind_of
 from agents.models.symbolic.templates.site import Site, on
 
 _OTHERS: dict[type[ast.operator], tuple[str, ...]] = {
@@ -40,11 +41,11 @@ _SYMBOLS: dict[type[ast.operator], str] = {
 }
 
 
-def _numeric(node: ast.expr) -> bool:
+def _numeric(site: Site, node: ast.expr) -> bool:
     """Whether an expression may well be a number."""
     if isinstance(node, ast.Constant):
         return isinstance(node.value, int | float) and not isinstance(node.value, bool)
-    return not isinstance(node, ast.JoinedStr | ast.List | ast.Tuple | ast.Dict)
+    return kind_of(site, node) in ("", "int", "float")
 
 
 @on(ast.BinOp)
@@ -56,7 +57,7 @@ def operator(site: Site, node: ast.AST) -> Iterator[Proposal]:
     between = site.module.text[start:end]
     if symbol is None or symbol not in between:
         return
-    numbers = _numeric(node.left) and _numeric(node.right)
+    numbers = _numeric(site, node.left) and _numeric(site, node.right)
     for other in _OTHERS[type(node.op)] if numbers else ():
         new = between.replace(symbol, other, 1)
         note = f"{site.flat(node)[:40]}: {symbol} -> {other}"

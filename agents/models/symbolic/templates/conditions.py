@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 
 from agents.models.symbolic.candidates import Proposal
+from agents.models.symbolic.templates.kinds import annotated, kind_of
 from agents.models.symbolic.templates.site import Site, on, reads
 
 _OTHERS: dict[type[ast.cmpop], tuple[tuple[str, float], ...]] = {
@@ -57,7 +58,8 @@ def comparison(site: Site, node: ast.AST) -> Iterator[Proposal]:
             edit = site.edit(start, end, new)
             yield from site.proposal(node, "comparison", prior, note, edit)
         ordered = isinstance(operator, ast.Lt | ast.LtE | ast.Gt | ast.GtE | ast.Eq)
-        if ordered and not isinstance(right, ast.Constant):
+        number = kind_of(site, right) in ("", "int", "float")
+        if ordered and number and not isinstance(right, ast.Constant):
             for sign in ("+", "-"):
                 new = f"{site.operand(right)} {sign} 1"
                 yield from site.swap(right, new, "bound", 0.3, loose=False)
@@ -80,7 +82,7 @@ def none_or_empty(site: Site, node: ast.AST) -> Iterator[Proposal]:
 @on(ast.Name, ast.Attribute, ast.Subscript, ast.Call)
 def truth(site: Site, node: ast.AST) -> Iterator[Proposal]:
     """A value used as a condition: compare it with None instead, so that 0 and "" count."""
-    if not site.is_test(node):
+    if not site.is_test(node) or kind_of(site, node) in ("bool", "int"):
         return
     above = site.parent(node)
     if isinstance(above, ast.UnaryOp) and isinstance(above.op, ast.Not):
@@ -182,11 +184,21 @@ def further_part(site: Site, node: ast.AST) -> Iterator[Proposal]:
             yield from site.swap(test, new, "further-part", prior, loose=True)
     for name in [n for n in used if n in known][:3]:
         for new in (f"{name} is not None and {text}", f"{name} is None or {text}"):
-            if f"{name} is" not in text:
+            if f"{name} is" not in text and _maybe_none(site, node, name):
                 yield from site.swap(test, new, "none-part", 0.3, loose=True)
         if f"not {name}" not in text and text != name:
             yield from site.swap(test, f"{name} and {text}", "none-part", 0.25, loose=True)
             yield from site.swap(test, f"not {name} or {text}", "none-part", 0.2, loose=True)
+
+
+def _maybe_none(site: Site, node: ast.AST, name: str) -> bool:
+    """Whether a local may be None as far as its annotation tells."""
+    function = site.function(node)
+    args = function.args if function else None
+    for arg in [*args.args, *args.kwonlyargs] if args else ():
+        if arg.arg == name:
+            return not annotated(arg.annotation)
+    return True
 
 
 @on(ast.Call)

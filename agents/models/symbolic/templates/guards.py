@@ -95,7 +95,7 @@ def leave(site: Site, node: ast.AST) -> Iterator[Proposal]:
     none = any("NoneType" in m for m in site.facts.messages)
     for name in variables(site, node):
         for way, weight in exits(site, node):
-            for condition, prior in ((f"{name} is None", 0.4), (f"not {name}", 0.42)):
+            for condition, prior in ((f"{name} is None", 0.36), (f"not {name}", 0.42)):
                 if none and condition.endswith("None"):
                     prior = 0.75
                 edit = site.before(node, f"if {condition}:", f"    {way}")

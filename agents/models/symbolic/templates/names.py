@@ -27,6 +27,9 @@ def variable(site: Site, node: ast.AST) -> Iterator[Proposal]:
         return
     local = site.names(node)
     above = site.parent(node)
+    if node.id.isupper() and node.id not in local:
+        yield from _constants(site, node)
+        return
     if isinstance(above, ast.Call) and above.func is node and node.id not in local:
         return
     read = {
@@ -49,6 +52,21 @@ def variable(site: Site, node: ast.AST) -> Iterator[Proposal]:
     for form in (node.id, f"_{node.id}"):
         if form in fields:
             yield from site.swap(node, f"self.{form}", "field", 0.4)
+
+
+def _constants(site: Site, node: ast.Name) -> Iterator[Proposal]:
+    """Another constant of the module or of its imports."""
+    others: set[str] = set()
+    for statement in site.module.tree.body:
+        if isinstance(statement, ast.Assign):
+            others.update(t.id for t in statement.targets if isinstance(t, ast.Name))
+        elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            others.add(statement.target.id)
+        elif isinstance(statement, ast.ImportFrom):
+            others.update(alias.asname or alias.name for alias in statement.names)
+    rated = sorted(((alike(n, node.id), n) for n in others if n.isupper()), reverse=True)
+    for ratio, name in [pair for pair in rated if pair[1] != node.id][:MAX_NAMES]:
+        yield from site.swap(node, name, "constant", 0.3 + 0.15 * ratio)
 
 
 @on(ast.Attribute)
@@ -90,6 +108,42 @@ def attribute(site: Site, node: ast.AST) -> Iterator[Proposal]:
 def _called(site: Site, node: ast.AST) -> bool:
     above = site.parent(node)
     return isinstance(above, ast.Call) and above.func is node
+
+
+@on(ast.Attribute, ast.Name)
+def getter(site: Site, node: ast.AST) -> Iterator[Proposal]:
+    """What a method without parameters, or a property, says instead of a field or a local."""
+    if not isinstance(getattr(node, "ctx", None), ast.Load):
+        return
+    text = site.text(node)
+    above = site.parent(node)
+    if isinstance(node, ast.Attribute) and not text.startswith("self."):
+        return
+    if isinstance(above, ast.Attribute) or (isinstance(above, ast.Call) and above.func is node):
+        return
+    function, holder = site.function(node), site.module.class_of(node)
+    if function is None or holder is None or text == "self":
+        return
+    if not function.args.args or function.args.args[0].arg != "self":
+        return
+    rated = []
+    for method in holder.body:
+        if not isinstance(method, ast.FunctionDef) or method is function:
+            continue
+        if len(method.args.args) != 1 or method.args.kwonlyargs or method.name.startswith("__"):
+            continue
+        if not any(isinstance(n, ast.Return) and n.value for n in ast.walk(method)):
+            continue
+        is_property = any("property" in ast.unparse(d) for d in method.decorator_list)
+        uses = text.removeprefix("self.") in {
+            getattr(n, "attr", "") for n in ast.walk(method) if isinstance(n, ast.Attribute)
+        }
+        parts = set(method.name.lower().split("_")) & site.facts.words.plain
+        prior = 0.25 + 0.15 * uses + 0.08 * len(parts)
+        rated.append((prior, f"self.{method.name}" + ("" if is_property else "()")))
+    for prior, new in sorted(rated, key=lambda pair: (-pair[0], pair[1]))[:MAX_ATTRIBUTES]:
+        if new != text:
+            yield from site.swap(node, new, "getter", prior)
 
 
 @on(ast.Attribute)

@@ -6,6 +6,7 @@ import ast
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from agents.models.symbolic.candidates import Proposal
 from agents.models.symbolic.facts import Facts
@@ -43,12 +44,14 @@ class Site:
         module: This file.
         facts: What the failing tests tell.
         suspicion: Scores by file and line.
+        notes: What templates keep for this file.
     """
 
     project: Project
     module: Module
     facts: Facts
     suspicion: Mapping[tuple[str, int], float]
+    notes: dict[str, Any] = field(default_factory=dict)
     _names: dict[ast.AST, list[tuple[str, int]]] = field(default_factory=dict)
 
     # -- reading ---------------------------------------------------------------------------
@@ -188,12 +191,13 @@ class Site:
         literal: bool = False,
         destructive: bool = False,
         probe: bool = False,
+        family: str = "",
     ) -> Iterator[Proposal]:
         """Yield one proposal; none where one of its edits could not be made."""
         line = int(getattr(node, "lineno", 1))
         if all(edit is not None for edit in edits):
             done = tuple(edit for edit in edits if edit is not None)
-            yield Proposal(done, template, prior, line, note, literal, destructive, probe)
+            yield Proposal(done, template, prior, line, note, literal, destructive, probe, family)
 
     def swap(
         self,

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from agents.models.symbolic.candidates import Proposal
+from agents.models.symbolic.templates.kinds import kind_of
 from agents.models.symbolic.templates.site import Site, on
 
 _METHODS: tuple[tuple[str, float], ...] = (
@@ -32,7 +33,20 @@ _FUNCTIONS: tuple[tuple[str, float], ...] = (
     ("repr", 0.15),
     ("round", 0.12),
 )
-_PLACES = ("value", "argument", "operand", "iter", "key", "element")
+_SENSIBLE = {
+    "str": ("int", "list", "float", "len"),
+    "bytes": ("str", "list", "len"),
+    "int": ("str", "float", "bool", "abs"),
+    "float": ("str", "int", "round", "abs"),
+    "bool": ("int", "str"),
+    "list": ("sorted", "tuple", "list", "set", "reversed", "len", "bool"),
+    "tuple": ("list", "sorted", "set", "len"),
+    "set": ("sorted", "list", "len", "bool"),
+    "dict": ("dict", "list", "sorted", "len", "bool"),
+    "iterator": ("list", "sorted", "tuple", "set"),
+    "object": ("str", "list", "bool", "repr"),
+}
+"""Which conversions make sense for a kind of value; all of them where it is unknown."""
 
 
 def place_of(site: Site, node: ast.AST) -> str:
@@ -66,8 +80,11 @@ def method(site: Site, node: ast.AST) -> Iterator[Proposal]:
     text = site.text(node)
     if text in ("self", "cls", "True", "False", "None"):
         return
+    kind = kind_of(site, node)
     for call, prior in _METHODS:
         name = call.partition("(")[0]
+        if kind not in (("", "list", "dict", "set", "object") if name == "copy" else ("", "str")):
+            continue
         if text.endswith((f".{call}", f".{name}")) or (name == "copy" and place == "operand"):
             continue
         if place == "iter" and name != "copy":
@@ -86,7 +103,10 @@ def function(site: Site, node: ast.AST) -> Iterator[Proposal]:
         return
     text = site.text(node)
     raised = site.facts.raised
+    kind = kind_of(site, node)
     for name, prior in _FUNCTIONS:
+        if kind and name not in _SENSIBLE.get(kind, ()):
+            continue
         if text in ("self", "cls") or text.startswith(f"{name}("):
             continue
         if name in ("str", "int", "repr", "bool", "float", "round", "abs") and place == "iter":

@@ -1,0 +1,193 @@
+"""The model in whole episodes: a real repository in a real sandbox, scored by hidden tests."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+from typer.testing import CliRunner
+
+import envs
+from agents.models.protocol import Message, ModelToolCall
+from agents.models.registry import make_model
+from agents.models.symbolic import SymbolicModel
+from agents.registry import make_agent
+from envs.episode import Episode
+from repos.cli import app
+from repos.errors import RepoGymError
+
+STOCK = '''\
+"""What is on the shelves."""
+
+
+class Shelf:
+    """Counts items up to a capacity."""
+
+    def __init__(self, capacity):
+        self.capacity = capacity
+        self.items = {}
+
+    def total(self):
+        """How many items there are."""
+        return sum(self.items.values())
+
+    def room(self):
+        """How many items fit in."""
+        return self.capacity - self.total()
+
+    def put(self, name, count=1):
+        """Put items in; refuses more than fit."""
+        if count > self.capacity:
+            raise ValueError(f"no room for {count}")
+        self.items[name] = self.items.get(name, 0) + count
+
+    def take(self, name, count=1):
+        """Take items out; none are left behind at zero."""
+        have = self.items.get(name, 0)
+        if have < count:
+            raise KeyError(name)
+        self.items[name] = have - count
+        if not self.items[name]:
+            del self.items[name]
+'''
+FIXED = STOCK.replace("if count > self.capacity:", "if count > self.room():")
+TESTS = """\
+import pytest
+
+from stock import Shelf
+
+
+def test_put_and_take():
+    shelf = Shelf(5)
+    shelf.put("tea", 3)
+    shelf.take("tea")
+    assert shelf.items == {"tea": 2} and shelf.room() == 3
+
+
+def test_too_many_at_once():
+    with pytest.raises(ValueError):
+        Shelf(2).put("tea", 3)
+
+
+def test_take_all():
+    shelf = Shelf(2)
+    shelf.put("tea", 2)
+    shelf.take("tea", 2)
+    assert shelf.items == {}
+"""
+MORE = """
+
+def test_too_many_in_all():
+    shelf = Shelf(4)
+    shelf.put("tea", 3)
+    with pytest.raises(ValueError):
+        shelf.put("milk", 2)
+    shelf.put("milk", 1)
+
+
+def test_full():
+    shelf = Shelf(1)
+    shelf.put("tea")
+    with pytest.raises(ValueError):
+        shelf.put("tea")
+"""
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory):
+    """A task of a small repository of two commits."""
+    root = tmp_path_factory.mktemp("own") / "stock"
+    (root / "src/stock").mkdir(parents=True)
+    (root / "tests").mkdir()
+
+    def git(*args):
+        command = ["git", "-c", "user.name=a", "-c", "user.email=a@b", *args]
+        subprocess.run(command, cwd=root, check=True, capture_output=True)
+
+    git("init", "-q", "-b", "main")
+    (root / "src/stock/__init__.py").write_text(STOCK)
+    (root / "tests/test_stock.py").write_text(TESTS)
+    git("add", "-A")
+    git("commit", "-qm", "First")
+    (root / "src/stock/__init__.py").write_text(FIXED)
+    (root / "tests/test_stock.py").write_text(TESTS + MORE)
+    git("commit", "-qam", "put() takes more than there is room for")
+    path = root.parent / "own.jsonl"
+    done = CliRunner().invoke(app, ["tasks", "new", str(root), "--fix", "HEAD", "--out", str(path)])
+    assert done.exit_code == 0, done.output
+    return path
+
+
+class Recorded:
+    """Keeps each request and reply of a model."""
+
+    name = "symbolic"
+
+    def __init__(self, model):
+        self.model = model
+        self.turns = []
+
+    def complete(self, messages, tools=(), **settings):
+        reply = self.model.complete(messages, tools, **settings)
+        self.turns.append((tuple(messages), tuple(tools), reply))
+        return reply
+
+
+@pytest.fixture(scope="module")
+def env(manifest):
+    made = envs.make(str(manifest), assist="tests")
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("agent", ["planner", "react"])
+def test_it_repairs_a_real_repository(env, agent):
+    model = Recorded(SymbolicModel(candidates=120))
+    episode = Episode(env, seed=0)
+    make_agent(agent, model=model).run(episode)
+    assert episode.done and episode.end == "submitted"
+    assert episode.info["score"]["resolved"], env.unwrapped.diff().decode()
+    used = {call.name for _, _, reply in model.turns for call in reply.tool_calls}
+    assert {"run_tests", "view", "try_edits", "edit"} <= used
+    # Every reply follows from the messages alone: a fresh model says the same at any point.
+    for messages, tools, reply in model.turns[:: max(1, len(model.turns) // 5)]:
+        assert SymbolicModel(candidates=120).complete(messages, tools) == reply
+
+
+def tool(name):
+    return {"type": "function", "function": {"name": name}}
+
+
+TOOLS = [tool(n) for n in ("run_tests", "view", "try_edits", "edit", "undo", "submit")]
+
+
+def after(*exchanges, statement="Something is wrong."):
+    messages = [Message("system", "s"), Message("user", f"<problem>\n{statement}\n</problem>")]
+    for number, (name, arguments, text) in enumerate(exchanges):
+        call = ModelToolCall(f"c{number}", name, json.dumps(arguments))
+        messages.append(Message("assistant", "", (call,)))
+        messages.append(Message("tool", text, tool_call_id=call.id))
+    return messages
+
+
+def test_without_a_failing_test_it_gives_up_honestly():
+    model = SymbolicModel()
+    first = model.complete(after(), TOOLS)
+    assert [c.name for c in first.tool_calls] == ["run_tests"]
+    text = "SUMMARY 3 passed\nCOVERAGE\n[no lines were recorded]"
+    reply = model.complete(after(("run_tests", {"tests": []}, text)), TOOLS)
+    assert [c.name for c in reply.tool_calls] == ["submit"]
+    assert "no failing test" in reply.text
+
+
+def test_without_its_tools_it_says_which_are_missing():
+    reply = SymbolicModel().complete(after(), [tool("bash"), tool("submit"), tool("view")])
+    assert "run_tests" in reply.text and "try_edits" in reply.text
+    assert [c.name for c in reply.tool_calls] == ["submit"]
+
+
+@pytest.mark.parametrize("args", [{"candidates": 0}, {"batch": "many"}, {"seed": 1.5}])
+def test_bad_arguments_are_refused(args):
+    with pytest.raises(RepoGymError, match=next(iter(args))):
+        make_model("symbolic", args=args)
