@@ -70,7 +70,8 @@ class Git:
         texts = {
             "HEAD": "ref: refs/heads/work\n",
             "config": "[core]\n\trepositoryformatversion = 0\n\tbare = false\n"
-            "\tcompression = 0\n\tsafecrlf = false\n\tautocrlf = false\n[pack]\n\tcompression = 0\n",
+            "\tcompression = 0\n\tsafecrlf = false\n\tautocrlf = false\n"
+            "[pack]\n\tcompression = 0\n",
             "info/attributes": ATTRIBUTES,
             "objects/info/alternates": os.path.join(base, "objects") + "\n",
         }

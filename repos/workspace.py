@@ -132,9 +132,7 @@ class Workspace:
         if since is None:
             return sorted(now)
         before = since.states
-        return sorted(
-            path for path in {*now, *before} if now.get(path, "") != before.get(path, "")
-        )
+        return sorted(path for path in {*now, *before} if now.get(path, "") != before.get(path, ""))
 
     # ---- diffs
     def _git(self, command: str, data: bytes) -> ExecResult:
@@ -163,9 +161,8 @@ class Workspace:
             InfrastructureError: It could not be made.
         """
         paths = self.sandbox.changed_paths()
-        if paths is None:
-            data = b"*"
-        else:
+        data = b"*"
+        if paths is not None:
             data = b"".join(os.fsencode(path) + b"\0" for path in paths)
         result = self._git("diff", data)
         if result.exit_code != 0 or result.stdout_dropped:
@@ -260,7 +257,11 @@ def make_base_git(tree: Path, dest: Path, *, worktree: bool = False) -> str:
     if not worktree:
         (dest / gitside.IGNORE_FOLDER).mkdir(exist_ok=True)
     # No reflog: it would tell the agent what made the commit.
-    _host_git(dest, ["-c", "core.logAllRefUpdates=false", "fast-import", "--quiet", "--force"], b"".join(stream))
+    _host_git(
+        dest,
+        ["-c", "core.logAllRefUpdates=false", "fast-import", "--quiet", "--force"],
+        b"".join(stream),
+    )
     commit = _host_git(dest, ["rev-parse", "refs/heads/main"], b"").decode().strip()
     if worktree:
         _host_git(dest, ["--work-tree", str(tree), "read-tree", "HEAD"], b"")

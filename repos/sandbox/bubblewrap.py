@@ -1,8 +1,10 @@
-# ruff: noqa: PTH  (paths are strings here: byte-exact, and without the start-up cost of pathlib)
+# Paths are strings here: they may be undecodable, and pathlib costs start-up time.
+# ruff: noqa: PTH101, PTH110, PTH112, PTH114, PTH118
 """The default back end: bubblewrap with overlay file systems and one exec server inside."""
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import shutil
@@ -306,10 +308,11 @@ class BubblewrapSandbox(ServerClient):
         self._family.ident = answer["family"]
         self._upper: str = answer["upper"]
         if self._box is None:
-            self._box = answer["box"]
+            box: int = answer["box"]
+            self._box = box
             version, folders = answer["group"]
             self._group = cgroups.Group(version, folders)
-            self._finalizer = weakref.finalize(self, _stop, self._keeper, self._box)
+            self._finalizer = weakref.finalize(self, _stop, self._keeper, box)
         try:
             self._channel.take(0, START_TIMEOUT_S)
         except (InfrastructureError, TimeoutError) as error:
@@ -434,7 +437,6 @@ class BubblewrapSandbox(ServerClient):
 
 def _stop(keeper: KeeperClient, box: int) -> None:
     if not keeper.closed and keeper.owner == os.getpid():
-        try:
+        # Where it has ended, so has the sandbox.
+        with contextlib.suppress(KeeperError, InfrastructureError):
             keeper.call("stop", {"box": box, "keep": False})
-        except (KeeperError, InfrastructureError):
-            pass  # it has ended, and the sandbox with it

@@ -1,4 +1,5 @@
-# ruff: noqa: PTH  (paths are strings here: byte-exact, and without the start-up cost of pathlib)
+# Paths are strings here: they may be undecodable, and pathlib costs start-up time.
+# ruff: noqa: PTH102, PTH106, PTH110, PTH123, PTH208
 """Control groups, version 1 and 2, where this user may create them; standard library only."""
 
 from __future__ import annotations

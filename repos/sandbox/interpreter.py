@@ -1,4 +1,3 @@
-# ruff: noqa: PTH  (paths are strings here: byte-exact, and without the start-up cost of pathlib)
 """The Python that runs the exec server inside: which one, and what of the host it needs."""
 
 from __future__ import annotations

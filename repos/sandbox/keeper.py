@@ -1,4 +1,5 @@
-# ruff: noqa: PTH  (paths are strings here: byte-exact, and without the start-up cost of pathlib)
+# Paths are strings here: they may be undecodable, and pathlib costs start-up time.
+# ruff: noqa: PTH100, PTH101, PTH102, PTH106, PTH112, PTH119, PTH120, PTH123, PTH208
 """The keeper: one helper process a parent, which owns the mounts behind its sandboxes.
 
 It lives in a mount namespace of its own (as an ordinary user also in a user namespace), so
@@ -26,7 +27,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 if __name__ == "__main__":  # run by path, isolated: find our own package
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
@@ -77,6 +78,7 @@ class Keeper:
         self.groups: cgroups.Parent | None = None
 
     def next(self) -> int:
+        """Return a number that was not given out yet."""
         self.counter += 1
         return self.counter
 
@@ -411,7 +413,7 @@ class Keeper:
         os.waitpid(pid, 0)
         if not data:
             raise OSError(0, "the keeper's child died")
-        fine, value = server.decode(data)
+        fine, value = cast("list[Any]", server.decode(data))
         if not fine:
             raise OSError(0, value)
         return value

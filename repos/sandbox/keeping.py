@@ -1,4 +1,3 @@
-# ruff: noqa: PTH  (paths are strings here: byte-exact, and without the start-up cost of pathlib)
 """The parent's side of the keeper: starts it, sends it requests, closes it."""
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-# ruff: noqa: PTH  (paths are strings here: byte-exact, and without the start-up cost of pathlib)
+# Paths are strings here: they may be undecodable, and pathlib costs start-up time.
+# ruff: noqa: PTH101, PTH102, PTH108, PTH112, PTH115, PTH118, PTH123, PTH211
 """Overlay layers as folders: what changed in them, merging them; and the sandbox's `/etc`.
 
 Runs in the keeper; standard library only. Overlayfs marks a deletion by a character device 0/0

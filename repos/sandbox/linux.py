@@ -1,4 +1,3 @@
-# ruff: noqa: PTH  (paths are strings here: byte-exact, and without the start-up cost of pathlib)
 """The few Linux calls that Python's library lacks; nothing but the standard library."""
 
 from __future__ import annotations
@@ -53,5 +52,5 @@ def unmount(target: str) -> None:
 
 
 def prctl(option: int, value: int) -> None:
-    """Call prctl(2) with one argument."""
+    """Set an attribute of this process."""
     _check(_libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0), "prctl")

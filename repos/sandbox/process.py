@@ -1,4 +1,5 @@
-# ruff: noqa: PTH  (paths are strings here: byte-exact, and without the start-up cost of pathlib)
+# Paths are strings here: they may be undecodable, and pathlib costs start-up time.
+# ruff: noqa: PTH110
 """Plain processes on a copy of the files: no isolation at all, only on explicit request.
 
 The same exec server runs, as the caller, with the caller's rights and network. Paths below

@@ -1,4 +1,5 @@
-# ruff: noqa: PTH  (paths are strings here: byte-exact, and without the start-up cost of pathlib)
+# Paths are strings here: they may be undecodable, and pathlib costs start-up time.
+# ruff: noqa: PTH110
 """Why bubblewrap does not run on this machine, and what to do about it."""
 
 from __future__ import annotations

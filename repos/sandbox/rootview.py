@@ -1,4 +1,5 @@
-# ruff: noqa: PTH  (paths are strings here: byte-exact, and without the start-up cost of pathlib)
+# Paths are strings here: they may be undecodable, and pathlib costs start-up time.
+# ruff: noqa: PTH110, PTH112, PTH114, PTH115
 """What a bubblewrap sandbox shows: the arguments that build its root."""
 
 from __future__ import annotations

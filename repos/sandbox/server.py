@@ -1,3 +1,5 @@
+# The handlers of the event loop are named for what they handle.
+# ruff: noqa: D102
 """The exec server: one standard-library file that runs as PID 1 inside every sandbox.
 
 It speaks a framed protocol on one file descriptor. A frame is a four-byte big-endian length
@@ -84,7 +86,7 @@ def decode(data):
     try:
         value, end = _decode(data, 0)
     except (IndexError, UnicodeDecodeError, TypeError, RecursionError) as error:
-        raise ValueError("broken frame: %s" % error)
+        raise ValueError("broken frame: %s" % error) from error
     if end != len(data):
         raise ValueError("broken frame: %d bytes too many" % (len(data) - end))
     return value
@@ -519,7 +521,7 @@ class Server:
 
     # ---- starting
     def start(self, ident, body, spawned):
-        used = set(job.slot for job in self.jobs.values())
+        used = {job.slot for job in self.jobs.values()}
         slot = 0
         while slot in used:
             slot += 1
@@ -590,6 +592,7 @@ class Server:
             self.send(ident, "started", {"pid": pid})
         if stdin:
             self.feed(job, stdin)
+        return None
 
     def refuse(self, job, code, message, limit):
         if job.spawned:
@@ -820,8 +823,8 @@ class Server:
 
     def victims(self, job, others):
         table = _process_table()
-        keep_roots = set(j.pid for j in others if j.status is None)
-        keep_slots = set(j.slot for j in others)
+        keep_roots = {j.pid for j in others if j.status is None}
+        keep_slots = {j.slot for j in others}
         me = os.getpid()
         owners = {}
 
@@ -862,8 +865,8 @@ class Server:
         process_limit = self.options.get("processes", 0)
         table = _process_table()
         if not self.adopts:  # other programs live here too
-            roots = set(job.pid for job in self.jobs.values())
-            table = dict((p, row) for p, row in table.items() if _has_root(p, table, roots))
+            roots = {job.pid for job in self.jobs.values()}
+            table = {p: row for p, row in table.items() if _has_root(p, table, roots)}
         page = 4096
         use = {}
         for pid in table:
@@ -883,8 +886,8 @@ class Server:
 
     def end_largest(self, table, weight, limit):
         totals = dict.fromkeys(self.jobs, 0)
-        roots = dict((job.pid, ident) for ident, job in self.jobs.items())
-        slots = dict((job.slot, ident) for ident, job in self.jobs.items())
+        roots = {job.pid: ident for ident, job in self.jobs.items()}
+        slots = {job.slot: ident for ident, job in self.jobs.items()}
         for pid in table:
             at = pid
             while at in table and at not in roots:
@@ -918,6 +921,7 @@ def _proportional(pid, fallback):
 
 # --------------------------------------------------------------------------- files
 def read_file(server, body):
+    """Return the bytes of a regular file, links followed."""
     path = server.path(body["path"])
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
@@ -941,6 +945,7 @@ def read_file(server, body):
 
 
 def write_file(server, body):
+    """Write a file beside its place, then move it there."""
     shown = body["path"]
     path = os.path.realpath(server.path(shown))
     mode = None
@@ -982,6 +987,7 @@ def write_file(server, body):
 
 
 def remove_tree(path):
+    """Remove a file or folder, granting ourselves the right where it is ours."""
     info = os.lstat(path)
     if not stat.S_ISDIR(info.st_mode):
         os.unlink(path)
@@ -1002,6 +1008,7 @@ def remove_tree(path):
 
 
 def remove_path(server, body):
+    """Remove a file or a folder with all that is in it."""
     remove_tree(server.path(body["path"]))
 
 

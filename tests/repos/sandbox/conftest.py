@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from repos.sandbox.bubblewrap import own_layer
 from repos.sandbox.protocol import Backend, Layers, Sandbox, SandboxSpec
 from repos.sandbox.select import get_backend

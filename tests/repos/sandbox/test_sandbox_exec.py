@@ -5,6 +5,7 @@ import threading
 import time
 
 import pytest
+
 from repos.errors import InfrastructureError
 from repos.sandbox.protocol import Sandbox
 

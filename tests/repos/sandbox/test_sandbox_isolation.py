@@ -5,6 +5,7 @@ import socket
 from pathlib import Path
 
 import pytest
+
 from repos.sandbox import seccomp
 from repos.sandbox.bubblewrap import own_layer
 from repos.sandbox.protocol import Layers, Mount, SandboxSpec

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from repos.sandbox.bubblewrap import BubblewrapBackend
 from repos.sandbox.protocol import Layers, SandboxSpec
 
@@ -62,7 +63,7 @@ def wait_until(condition, seconds: float = 15.0) -> bool:
 
 def test_closing_leaves_nothing(layer):
     mounts = Path("/proc/self/mountinfo").read_text()
-    descriptors = len(os.listdir("/proc/self/fd"))
+    descriptors = len(list(Path("/proc/self/fd").iterdir()))
     backend = BubblewrapBackend()
     boxes = [backend.create(Layers((layer,)), SandboxSpec()) for _ in range(3)]
     boxes.append(boxes[0].fork())
@@ -82,7 +83,7 @@ def test_closing_leaves_nothing(layer):
     assert not Path(f"/proc/{keeper}").exists()
     assert not groups(str(os.getpid()) + f"-{keeper}")
     assert Path("/proc/self/mountinfo").read_text() == mounts
-    assert len(os.listdir("/proc/self/fd")) == descriptors
+    assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
 
 
 @pytest.mark.parametrize("victim", ["parent", "keeper"])

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+
 from repos.errors import SandboxUnavailableError, UnknownNameError
 from repos.sandbox import remedies, select
 from repos.sandbox.bubblewrap import BubblewrapBackend
