@@ -385,19 +385,19 @@ def test_a_killed_worker_costs_one_try_and_not_the_run(tmp_path):
 
 def test_the_budget_ends_episodes_and_a_higher_one_goes_on(tmp_path):
     with ScriptedServer(SCRIPT) as server:
-        arguments = scripted(server.api_base, "run")
+        arguments = [*scripted(server.api_base, "run"), "--task", TASKS[0]]
         where = arguments.index("--budget") + 1
         arguments[where] = "0.000001"
         text = run(*arguments, cwd=tmp_path)
         summary = summary_of(tmp_path / "run")
-        assert summary["ends"] == {"cost": 3} and summary["complete"] is True
+        assert summary["ends"] == {"cost": 1} and summary["complete"] is True
         assert summary["cost_usd"] <= 0.000001
-        assert "ended by the budget 3" in text
+        assert "ended by the budget 1" in text
         assert server.requests == []
         arguments[where] = "100"
         run(*arguments, cwd=tmp_path)
     summary = summary_of(tmp_path / "run")
-    assert summary["ends"] == {"submitted": 3}
+    assert summary["ends"] == {"submitted": 1}
     assert 0 < summary["cost_usd"] <= 100
 
 
