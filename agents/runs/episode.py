@@ -132,8 +132,12 @@ def _model(
 ) -> RecordedModel | None:
     if spec.model is None:
         return None
-    model = model_of(spec)
-    return RecordedModel(model, journal, events)
+    own = {"model_args": {}, "api_base": None, "price": None}  # of the first model alone
+
+    def another(name: str) -> Model:
+        return model_of(spec.model_copy(update={**own, "model": name}))
+
+    return RecordedModel(model_of(spec), journal, events, another)
 
 
 def model_of(spec: EpisodeSpec) -> Model:

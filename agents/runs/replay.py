@@ -6,11 +6,12 @@ import hashlib
 import json
 import threading
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from agents.models.protocol import Message, Model, ModelToolCall, Reply, Usage
+from agents.models.registry import make_model
 from agents.runs.journal import Journal
 
 
@@ -63,7 +64,11 @@ class RecordedModel:
     """
 
     def __init__(
-        self, model: Model, journal: Journal, events: Iterable[Mapping[str, Any]] = ()
+        self,
+        model: Model,
+        journal: Journal,
+        events: Iterable[Mapping[str, Any]] = (),
+        make: Callable[[str], Model] = make_model,
     ) -> None:
         """Wrap `model`.
 
@@ -71,12 +76,14 @@ class RecordedModel:
             model: Answers what is not recorded.
             journal: Where replies are written.
             events: The journal's earlier events.
+            make: Makes `another` model by its name, bound by the same budget.
         """
         self.name = model.name
         self.usage = Usage()
         self.reused = 0
         self._model = model
         self._journal = journal
+        self._make = make
         self._lock = threading.Lock()
         self._known: set[str] = set()
         self._recorded: dict[str, deque[Reply]] = defaultdict(deque)
@@ -89,6 +96,16 @@ class RecordedModel:
         """The model inside."""
         return self._model
 
+    def another(self, name: str) -> Model:
+        """Return a second model, whose replies are recorded and counted with this one's.
+
+        Agents with several roles ask for it where they play in a run.
+
+        Raises:
+            RepoGymError: No such model, a missing key, or a budget with an unknown price.
+        """
+        return _Another(self, self._make(name))
+
     def complete(
         self,
         messages: Sequence[Message],
@@ -98,13 +115,24 @@ class RecordedModel:
         max_tokens: int | None = None,
     ) -> Reply:
         """Answer from the journal or by the model; see `Model.complete`."""
+        return self.answer(self._model, messages, tools, temperature, max_tokens)
+
+    def answer(
+        self,
+        model: Model,
+        messages: Sequence[Message],
+        tools: Sequence[Mapping[str, Any]],
+        temperature: float | None,
+        max_tokens: int | None,
+    ) -> Reply:
+        """Answer from the journal or by `model`, this one's or another."""
         plain = [message_dict(message) for message in messages]
         settings = {"temperature": temperature, "max_tokens": max_tokens}
-        request = request_digest(self.name, plain, tools, settings)
+        request = request_digest(model.name, plain, tools, settings)
         with self._lock:
             waiting = self._recorded.get(request)
             recorded = waiting.popleft() if waiting else None
-        reply = recorded or self._model.complete(
+        reply = recorded or model.complete(
             messages, tools, temperature=temperature, max_tokens=max_tokens
         )
         digests = [_digest(message)[:16] for message in plain]
@@ -122,10 +150,35 @@ class RecordedModel:
             request=request,
             reused=recorded is not None,
             thread=threading.get_ident(),
-            model=self.name,
+            model=model.name,
             settings=settings,
             messages=digests,
             new=new,
             reply=reply_dict(reply),
         )
         return reply
+
+
+class _Another:
+    """A second model of a run; its replies go through the first one's records."""
+
+    def __init__(self, first: RecordedModel, model: Model) -> None:
+        self.name = model.name
+        self._first = first
+        self._model = model
+
+    @property
+    def unwrapped(self) -> Model:
+        """The model inside."""
+        return self._model
+
+    def complete(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[Mapping[str, Any]] = (),
+        *,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+    ) -> Reply:
+        """Answer from the journal or by the model; see `Model.complete`."""
+        return self._first.answer(self._model, messages, tools, temperature, max_tokens)
