@@ -69,7 +69,7 @@ def plant(
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
         return CanaryFile(source, ())
-    found = [(n, *place) for n in names if (place := _find(tree, n)) is not None]
+    found = [(n, *place) for n in names if (place := find_function(tree, n)) is not None]
     rng.shuffle(found)
     inserts: dict[int, list[str]] = defaultdict(list)
     planted: list[str] = []
@@ -108,7 +108,7 @@ def plant(
     return CanaryFile(text.encode("utf-8", "surrogateescape"), tuple(sorted(planted)))
 
 
-def _find(
+def find_function(
     tree: ast.Module, name: str
 ) -> tuple[ast.FunctionDef | ast.AsyncFunctionDef, int, int] | None:
     """Return the function, the line after which a copy may stand, and its nesting depth."""
@@ -145,18 +145,18 @@ SENTINEL = "type('V', (), {'__eq__': lambda s, o: False, '__hash__': None})()"
 def _unequal(node: ast.AST) -> ast.AST | None:
     """Return a copy in which every asserted equality compares with a value equal to nothing."""
     twin = copy.deepcopy(node)
-    changed = [_replace_expected(statement) for statement in _always_reached(twin.body)]  # type: ignore[attr-defined]
+    changed = [_replace_expected(statement) for statement in always_reached(twin.body)]  # type: ignore[attr-defined]
     return twin if any(changed) else None
 
 
-def _always_reached(body: list[ast.stmt]) -> list[ast.stmt]:
+def always_reached(body: list[ast.stmt]) -> list[ast.stmt]:
     """Return the statements that run whenever the function does: no branches, loops or raises."""
     found: list[ast.stmt] = []
     for statement in body:
         if isinstance(statement, ast.With | ast.AsyncWith):
             contexts = " ".join(ast.unparse(item.context_expr) for item in statement.items)
             if not any(word in contexts.lower() for word in ("raises", "warns", "suppress")):
-                found += _always_reached(statement.body)
+                found += always_reached(statement.body)
         elif isinstance(statement, ast.Assert | ast.Expr):
             found.append(statement)
     return found

@@ -16,6 +16,9 @@ PROTECTED_NAMES = frozenset(
 )
 """Files by which a patch could steer the test run; the base's versions are kept."""
 
+START_UP = frozenset({"sitecustomize", "usercustomize"})
+"""Modules that an interpreter imports by itself, in whatever form they come."""
+
 SUSPICIOUS = (
     (rb"\b_exit\b", "calls os._exit"),
     (rb"\b_pytest\b|PYTEST_CURRENT_TEST", "names pytest's internals"),
@@ -40,12 +43,75 @@ _HEADER = re.compile(rb"^diff --git ", re.MULTILINE)
 def sections(diff: bytes) -> list[tuple[tuple[str, ...], bytes]]:
     """Split a git diff into (paths, text) for each file.
 
+    Text that is no part of a file's section by git's own grammar is dropped: what stands
+    before the first header, and what follows the last hunk of a file. Git would apply a
+    further patch that stands there, under a name that no header shows.
+
     Args:
-        diff: Output of `git diff`; text before the first header is dropped.
+        diff: Output of `git diff`.
     """
     starts = [m.start() for m in _HEADER.finditer(diff)]
-    parts = [diff[a:b] for a, b in zip(starts, [*starts[1:], len(diff)], strict=False)]
+    parts: list[bytes] = []
+    at = 0
+    for number, start in enumerate(starts):
+        if start < at:  # inside a hunk
+            continue
+        following = starts[number + 1] if number + 1 < len(starts) else len(diff)
+        end = _section_end(diff, start)
+        # Where the counts of a hunk are wrong, the next header is the only end there is.
+        at = following if end is None else end
+        parts.append(diff[start:at])
     return [(_paths(part), part) for part in parts]
+
+
+_EXTENDED = re.compile(
+    rb"(?:old mode|new mode|deleted file mode|new file mode|copy from|copy to|rename from|"
+    rb"rename to|rename old|rename new|similarity index|dissimilarity index|index|---|\+\+\+) "
+)
+_HUNK = re.compile(rb"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
+
+
+def _section_end(diff: bytes, start: int) -> int | None:
+    """Return where the section that starts at `start` ends, or None where a hunk is broken."""
+
+    def line_at(at: int) -> tuple[bytes, int]:
+        end = diff.find(b"\n", at)
+        return (diff[at:], len(diff)) if end < 0 else (diff[at:end], end + 1)
+
+    _, at = line_at(start)
+    while at < len(diff):
+        line, after = line_at(at)
+        if not _EXTENDED.match(line):
+            break
+        at = after
+    if at < len(diff) and line_at(at)[0].rstrip(b"\r") == b"GIT binary patch":
+        _, at = line_at(at)
+        while re.match(rb"(?:literal|delta) \d+\s*$", line_at(at)[0]):
+            _, at = line_at(at)
+            while at < len(diff):
+                line, at = line_at(at)
+                if not line.strip():
+                    break
+        return at
+    while at < len(diff):
+        hunk = _HUNK.match(line_at(at)[0])
+        if hunk is None:
+            break
+        old, new = (1 if n is None else int(n) for n in hunk.groups())
+        _, at = line_at(at)
+        while old or new:
+            line, after = line_at(at)
+            kind = line[:1]
+            if at >= len(diff) or kind not in (b" ", b"+", b"-", b"\\", b""):
+                return None
+            old -= kind in (b" ", b"-", b"")
+            new -= kind in (b" ", b"+", b"")
+            if old < 0 or new < 0:
+                return None
+            at = after
+        while at < len(diff) and diff[at : at + 1] == b"\\":
+            _, at = line_at(at)
+    return at
 
 
 def _paths(section: bytes) -> tuple[str, ...]:
@@ -91,6 +157,27 @@ def _unquote(name: bytes) -> str:
     return raw.decode("utf-8", "surrogateescape")
 
 
+def _folded(path: str) -> str:
+    import unicodedata
+
+    return unicodedata.normalize("NFKC", posixpath.normpath(path)).casefold()
+
+
+def steering(path: str) -> bool:
+    """Whether a path could steer the test run, or lies outside of the repository's files."""
+    plain = _folded(path)
+    parts = plain.split("/")
+    return (
+        plain.startswith(("/", "../"))
+        or ".git" in parts
+        or "__pycache__" in parts
+        or plain.endswith((".pyc", ".pyo", ".pth"))
+        or parts[-1] in PROTECTED_NAMES
+        or any(part.partition(".")[0] in START_UP for part in parts)
+        or any(part.endswith((".dist-info", ".egg-info", ".egg-link")) for part in parts)
+    )
+
+
 def without_protected(diff: bytes, protected: tuple[str, ...]) -> bytes:
     """Return the diff without what belongs to the harness.
 
@@ -103,25 +190,11 @@ def without_protected(diff: bytes, protected: tuple[str, ...]) -> bytes:
         diff: A git diff.
         protected: Paths relative to the repository.
     """
-    import unicodedata
-
-    def folded(path: str) -> str:
-        return unicodedata.normalize("NFKC", posixpath.normpath(path)).casefold()
-
-    guarded = [folded(p) for p in protected]
+    guarded = [_folded(p) for p in protected]
 
     def refused(path: str) -> bool:
-        plain = folded(path)
-        parts = plain.split("/")
-        return (
-            plain.startswith(("/", "../"))
-            or ".git" in parts
-            or "__pycache__" in parts
-            or plain.endswith((".pyc", ".pyo", ".pth"))
-            or parts[-1] in PROTECTED_NAMES
-            or any(part.endswith((".dist-info", ".egg-info", ".egg-link")) for part in parts)
-            or any(plain == g or plain.startswith(g + "/") for g in guarded)
-        )
+        plain = _folded(path)
+        return steering(path) or any(plain == g or plain.startswith(g + "/") for g in guarded)
 
     kept = []
     for paths, text in sections(diff):
@@ -130,7 +203,7 @@ def without_protected(diff: bytes, protected: tuple[str, ...]) -> bytes:
             rb"^(?:new file mode|old mode|new mode|index \S+) ?160000", head, re.M
         )
         # A link in the place of a test folder would move the tests away.
-        blocks = any(g.startswith(folded(p) + "/") for p in paths for g in guarded)
+        blocks = any(g.startswith(_folded(p) + "/") for p in paths for g in guarded)
         if not paths or submodule or blocks or any(refused(p) for p in paths):
             continue
         kept.append(text)

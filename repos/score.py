@@ -3,22 +3,27 @@
 A score is made in fresh workspaces, from the diff alone. Test files and pytest's
 configuration come from the harness and are mounted read-only; results come from a
 supervisor that the tested process can't write to; canaries that must fail run beside them.
+What passes is run once more in another sandbox, as a line-up of tests and decoys.
 """
 
 from __future__ import annotations
 
 import hashlib
+import random
+import secrets
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from repos.assist import function_of
 from repos.cache import cache_root
 from repos.canaries import plant
 from repos.environments import environment_plugins
 from repos.errors import InfrastructureError
-from repos.patches import flagged, without_protected
+from repos.lineup import LineUp, line_up
+from repos.patches import flagged, steering, without_protected
 from repos.records import Record, Task
 from repos.runners.pytest import GradedRun, PytestRunner
 from repos.runners.registry import get_runner
@@ -75,7 +80,8 @@ def score(task: Task, diff: bytes, *, backend: Backend) -> tuple[Score, str]:
     expected = task.hidden.expected
     decisive = (*expected.fail_to_pass, *expected.pass_to_pass)
     flags = flagged(diff)
-    run, canaries = _graded(task, diff, task.hidden.files, decisive, backend, canaries=True)
+    canaries: list[str] = []
+    run = _graded(task, diff, task.hidden.files, decisive, backend, edit=_planting(task, canaries))
     if run is None:
         verdicts = dict.fromkeys(decisive, "failed")
         result = Score(task=task.id, resolved=False, tests=verdicts, applied=False, flags=flags)
@@ -83,17 +89,22 @@ def score(task: Task, diff: bytes, *, backend: Backend) -> tuple[Score, str]:
     verdicts = {test: _verdict(run, test) for test in decisive}
     tampered = list(run.tampered)
     tampered += [f"canary {name} passed" for name in _passing_canaries(run, canaries)]
+    log = run.log
     complete = not tampered and all(v == "passed" for v in verdicts.values())
+    if complete and not run.complete:
+        tampered.append("the tested process ended before its tests did")
+    if complete and not tampered:
+        notes, more = _confirmed(task, diff, run, backend)
+        tampered += notes
+        log += more
+    complete = complete and not tampered
     fixed = sum(verdicts[t] == "passed" for t in expected.fail_to_pass)
     broken = sum(verdicts[t] != "passed" for t in expected.pass_to_pass)
     fraction = fixed / max(1, len(expected.fail_to_pass))
     fraction -= broken / max(1, len(expected.pass_to_pass))
-    log = run.log
     false_resolved: bool | None = None
     if complete and expected.held_out and task.hidden.held_out is not None:
-        further, _ = _graded(
-            task, diff, task.hidden.held_out, expected.held_out, backend, canaries=False
-        )
+        further = _graded(task, diff, task.hidden.held_out, expected.held_out, backend)
         assert further is not None
         false_resolved = any(_verdict(further, t) != "passed" for t in expected.held_out)
         log += "\n--- held-out tests ---\n" + further.log
@@ -120,10 +131,11 @@ def run_expected(
     """
     expected = task.hidden.expected
     decisive = (*expected.fail_to_pass, *expected.pass_to_pass)
-    run, _ = _graded(
-        task, diff, task.hidden.files, decisive, backend, canaries=False, hash_seed=hash_seed
-    )
-    return run
+    return _graded(task, diff, task.hidden.files, decisive, backend, hash_seed=hash_seed)
+
+
+Edit = Callable[[Path], None]
+"""Changes the laid-out test files of one scoring, in place, before they are mounted."""
 
 
 def _graded(
@@ -133,18 +145,21 @@ def _graded(
     ids: tuple[str, ...],
     backend: Backend,
     *,
-    canaries: bool,
+    edit: Edit | None = None,
     hash_seed: int = 0,
-) -> tuple[GradedRun | None, tuple[str, ...]]:
-    """Run the files of `ids` in a fresh workspace; a time-out is repeated once, alone."""
+) -> GradedRun | None:
+    """Run the files of `ids` in a fresh workspace; a time-out is repeated once, alone.
+
+    Returns:
+        The run, or None where the diff does not apply.
+    """
     limit = max(LEAST_SECONDS, LIMIT_FACTOR * task.seconds)
     run: GradedRun | None = None
-    planted: tuple[str, ...] = ()
     for _ in range(2):
         folder = Path(tempfile.mkdtemp(prefix="score-", dir=_scratch()))
         try:
             folder.chmod(0o755)
-            protected, hashes, planted = _protected_mounts(task, tests, folder, canaries)
+            protected, hashes = _protected_mounts(task, tests, folder, ids, edit)
             layers = replace(
                 task.layers,
                 testbed=task.layers.testbed[:1],
@@ -155,14 +170,14 @@ def _graded(
                 try:
                     _apply(workspace, diff, targets)
                 except PatchError:
-                    return None, ()
+                    return None
                 runner = get_runner(task.public.runner)
                 run = _run(runner, workspace, task, ids, hashes, limit, hash_seed)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         if run.limit != "time":
             break
-    return run, planted
+    return run
 
 
 def _scratch() -> Path:
@@ -175,6 +190,10 @@ def _apply(workspace: Workspace, diff: bytes, targets: tuple[str, ...]) -> None:
     cleaned = without_protected(diff, targets)
     if cleaned:
         workspace.apply(cleaned)
+        # What was really written decides, not what the diff's text seemed to say.
+        for path in workspace.changes():
+            if steering(path):
+                raise PatchError(f"The patch was not applied: it writes {path}.")
 
 
 def _run(
@@ -202,8 +221,8 @@ def _run(
 
 
 def _protected_mounts(
-    task: Task, tests: Path, folder: Path, canaries: bool
-) -> tuple[tuple[Mount, ...], dict[str, str], tuple[str, ...]]:
+    task: Task, tests: Path, folder: Path, ids: tuple[str, ...], edit: Edit | None
+) -> tuple[tuple[Mount, ...], dict[str, str]]:
     """Lay out the test files of one scoring and say where they are mounted.
 
     Folders that hold only tests are mounted whole, other files one by one; the base's own
@@ -231,21 +250,9 @@ def _protected_mounts(
         target = merged / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(origin, target)
-    planted: list[str] = []
-    expected = task.hidden.expected
-    deciding = {t.partition("::")[0] for t in (*expected.fail_to_pass, *expected.pass_to_pass)}
-    failing = sorted({t.partition("::")[0] for t in expected.fail_to_pass}) if canaries else []
-    for name in failing:
-        path = merged / name
-        if path.is_file() and path.suffix == ".py":
-            made = plant(
-                name,
-                path.read_bytes(),
-                expected.fail_to_pass,
-                equality=task.spec.canaries == "full",
-            )
-            path.write_bytes(made.source)
-            planted += made.functions
+    if edit is not None:
+        edit(merged)
+    deciding = {test.partition("::")[0] for test in ids}
     hashes = {
         name: hashlib.sha256((merged / name).read_bytes()).hexdigest()
         for name in sorted(deciding)
@@ -253,7 +260,87 @@ def _protected_mounts(
     }
     targets = [*roots, *singles]
     mounts = tuple(Mount(merged / t, f"{TESTBED}/{t}") for t in targets if (merged / t).exists())
-    return mounts, hashes, tuple(planted)
+    return mounts, hashes
+
+
+def _planting(task: Task, planted: list[str]) -> Edit:
+    """Return what puts fresh canaries into the files of failing tests and names them."""
+    failing = task.hidden.expected.fail_to_pass
+
+    def edit(merged: Path) -> None:
+        planted.clear()
+        for name in sorted({test.partition("::")[0] for test in failing}):
+            path = merged / name
+            if path.is_file() and path.suffix == ".py":
+                equality = task.spec.canaries == "full"
+                made = plant(name, path.read_bytes(), failing, equality=equality)
+                path.write_bytes(made.source)
+                planted.extend(made.functions)
+
+    return edit
+
+
+def _confirmed(task: Task, diff: bytes, run: GradedRun, backend: Backend) -> tuple[list[str], str]:
+    """Run the task's line-ups in a fresh workspace; return what contradicts them, and the log.
+
+    Where a member does not do what it should, the reference patch decides whether the member
+    is to blame (a test that depends on its own name, a decoy that is equal after all).
+    """
+    shown = {function_of(test) for test in task.public.visible_tests}
+    hidden = [t for t in task.hidden.expected.fail_to_pass if function_of(t) not in shown]
+    sources: dict[str, bytes] = {}
+    for name in {test.partition("::")[0] for test in hidden}:
+        path = task.hidden.files / name
+        if not path.is_file():
+            path = task.layers.testbed[0] / name
+        if path.is_file() and path.suffix == ".py":
+            sources[name] = path.read_bytes()
+    seconds = {test: run.outcomes[test].seconds for test in hidden}
+    rng = random.Random(secrets.randbits(64))
+    made = line_up(sources, hidden, seconds=seconds, rng=rng)
+    if made is None:
+        return [], ""
+    again = _lined_up(task, diff, made, backend)
+    if again is None:
+        raise InfrastructureError("A diff that applied before does not apply any more.")
+    notes = list(again.tampered)
+    if not again.complete:
+        notes.append("the line-up did not run to its end")
+    wrong = _wrong_members(again, made)
+    if wrong and not notes:
+        reference = _lined_up(task, task.hidden.reference, made, backend)
+        if reference is None or not reference.complete:
+            raise InfrastructureError("The reference patch's line-up did not run to its end.")
+        wrong -= _wrong_members(reference, made)
+    passed = sorted(wrong & set(made.decoys))
+    failed = sorted(wrong & set(made.genuine))
+    if passed:
+        notes.append(f"{len(passed)} of {len(made.decoys)} decoys passed in the line-up")
+    if failed:
+        notes.append(f"{len(failed)} of {len(made.genuine)} tests failed in the line-up")
+    return notes, "\n--- line-up ---\n" + again.log
+
+
+def _lined_up(task: Task, diff: bytes, made: LineUp, backend: Backend) -> GradedRun | None:
+    def edit(merged: Path) -> None:
+        for name, text in made.files.items():
+            (merged / name).write_bytes(text)
+
+    ids = (*made.genuine, *made.decoys)
+    return _graded(task, diff, task.hidden.files, ids, backend, edit=edit)
+
+
+def _wrong_members(run: GradedRun, made: LineUp) -> set[str]:
+    """Return the genuine tests that did not pass and the decoys that did not fail."""
+    found: dict[str, set[str]] = {}
+    for test, outcome in run.outcomes.items():
+        found.setdefault(function_of(test), set()).add(outcome.status)
+    wrong = {test for test in made.genuine if found.get(test) != {"passed"}}
+    for test in made.decoys:
+        statuses = found.get(test, set())
+        if not statuses or not statuses <= {"failed", "error"}:
+            wrong.add(test)
+    return wrong
 
 
 def _copy(origin: Path, target: Path) -> None:
@@ -270,7 +357,7 @@ def _verdict(run: GradedRun, test: str) -> str:
     return "missing"
 
 
-def _passing_canaries(run: GradedRun, canaries: tuple[str, ...]) -> list[str]:
+def _passing_canaries(run: GradedRun, canaries: list[str]) -> list[str]:
     """Return the canaries that did not fail; one that did not run at all counts too.
 
     Only asked where the run ended regularly and their file was collected.

@@ -20,6 +20,7 @@ COVERAGE_FOLDER = "/opt/repogym/coverage"
 TASK_INI = "/opt/repogym/task/pytest.ini"
 PYTHON = f"{ENVIRONMENT}/bin/python"
 MAX_RECORDS = 64 << 20
+READY = b"ready\n"
 
 
 def runner_mount() -> Mount:
@@ -109,11 +110,12 @@ class PytestRunner:
             args += ["-p", plugin]
         config = {
             "args": [*args, *files],
+            "root": TESTBED,
             "hashes": {f"{TESTBED}/{path}": digest for path, digest in hashes.items()},
             "max_bytes": MAX_RECORDS,
         }
         done = workspace.exec(
-            [PYTHON, "-I", f"{RUNNER_FOLDER}/grade.py"],
+            [PYTHON, "-s", "-S", "-P", f"{RUNNER_FOLDER}/grade.py"],
             cwd=TESTBED,
             env={
                 "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
@@ -127,16 +129,21 @@ class PytestRunner:
         log = done.stderr.decode("utf-8", "replace")[-20000:]
         if done.limit is not None and done.limit != "output":
             return GradedRun({}, {}, False, (), done.limit, log)
+        # Only the supervisor can write to its standard output, and "ready" comes before any
+        # code of the project: what is missing after it is the tested process's own doing.
+        if not done.stdout.startswith(READY):
+            raise InfrastructureError(f"The test supervisor did not start: {log[-500:]}")
         try:
-            answer = json.loads(done.stdout)
+            answer = json.loads(done.stdout.removeprefix(READY))
         except ValueError:
-            # The supervisor can only be killed, not forged: no answer is no result.
-            if b"Traceback" in done.stderr and b"grade.py" in done.stderr:
-                raise InfrastructureError(f"The test supervisor failed: {log[-500:]}") from None
             return GradedRun({}, {}, False, ("the test supervisor was killed",), None, log)
+        if not any(record["kind"] == "start" for record in answer["records"]):
+            raise InfrastructureError(f"pytest did not start in the environment: {log[-500:]}")
         outcomes, errors, coverage, end = _fold(answer["records"])
         del coverage
         tampered = [f"{r['id']} was changed" for r in answer["records"] if r["kind"] == "tampered"]
+        if answer["overflow"]:
+            tampered.append("more result records than any run could make")
         if answer["forged"]:
             tampered.append(f"{answer['forged']} forged result records")
         return GradedRun(outcomes, errors, end is not None, tuple(tampered), None, log)
@@ -154,6 +161,9 @@ def _fold(
     for record in records:
         kind = record["kind"]
         if kind == "test":
+            earlier = outcomes.get(record["id"])
+            if earlier is not None and earlier.status != "passed":
+                continue  # a second record never makes up for a first one
             outcomes[record["id"]] = TestOutcome(
                 record["status"],
                 round(record["seconds"], 4),

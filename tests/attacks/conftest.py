@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+
 from repos.prepare import prepare
 from repos.records import Task
 from repos.sandbox.protocol import Backend
 from repos.sandbox.select import BACKENDS, get_backend
-
 from tests.attacks.victim import make_spec
 
 ISOLATED = [name for name, entry in BACKENDS.items() if entry.isolation == "isolated"]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+
 from repos.score import score
 from repos.workspace import Workspace
-
 from tests.attacks.attack import Attack
 from tests.attacks.catalogue import attacks
 

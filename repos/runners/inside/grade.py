@@ -1,9 +1,12 @@
 """Runs inside the sandbox: pytest under a supervisor that owns the results.
 
-The supervisor (this process) is not dumpable, so processes of its own user can neither
-read its memory nor open its descriptors. It forks the process that runs pytest, gives it
-a random key, and accepts only records that carry a valid HMAC with a running number.
-It reads the config as one JSON object from standard input and prints one JSON object.
+Start it with `python -s -S -P grade.py`: without `site`, the supervisor reads no `.pth` file
+and imports no `sitecustomize`, so nothing of the repository runs in it, whatever the
+environment puts on the import path. It is not dumpable, so processes of its own user can
+neither read its memory nor open its descriptors. It forks the process that runs pytest, gives
+it a random key, and accepts only records that carry a valid HMAC with a running number.
+It reads the config as one JSON object from standard input and prints the line `ready` before
+any project code can run, then one JSON object.
 The code under test shares the tested process: see docs/threat-model.md for what that means.
 """
 
@@ -12,10 +15,20 @@ import hashlib
 import hmac
 import json
 import os
+import signal
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PR_SET_DUMPABLE = 4
+READY = "ready\n"
+
+
+def enable_site():
+    """Do what `site` does at start-up, but for the modules that a repository could bring."""
+    import site
+
+    site.execsitecustomize = site.execusercustomize = lambda: None
+    site.main()
 
 
 def tested(config, key, pipe):
@@ -34,8 +47,12 @@ def tested(config, key, pipe):
         while line:
             line = line[write(pipe, line) :]
 
+    enable_site()
     sys.argv = ["pytest"]
-    sys.path[:] = [p for p in sys.path if p and os.path.abspath(p) != HERE]
+    paths = [p for p in sys.path if p and os.path.abspath(p) != HERE]
+    # Until the harness's own imports are done, nothing of the repository can be imported.
+    root = config["root"]
+    sys.path[:] = [p for p in paths if p != root and not p.startswith(root + "/")]
     for module in ("pytest", "_pytest.assertion.rewrite", "_pytest.python", "_pytest.unittest"):
         __import__(module)
     import pytest
@@ -43,7 +60,8 @@ def tested(config, key, pipe):
     sys.path.append(HERE)
     import recorder
 
-    sys.path.remove(HERE)
+    sys.path[:] = paths
+    emit({"kind": "start"})
 
     hashes = config["hashes"]
     fresh = open, hashlib.sha256
@@ -82,7 +100,6 @@ def tested(config, key, pipe):
 
 def supervise(config):
     """Run the tests in a child; return its records and whether anything was forged."""
-    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     key = os.urandom(32)
     reading, writing = os.pipe()
     child = os.fork()
@@ -93,9 +110,15 @@ def supervise(config):
         os.dup2(2, 1)
         try:
             tested(config, key, writing)
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
         finally:
             os._exit(0)
     os.close(writing)
+    # Signals of the tested process do not reach the supervisor, but for KILL and STOP.
+    for number in range(1, signal.NSIG):
+        if number not in (signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD) and not 32 <= number < 34:
+            signal.signal(number, signal.SIG_IGN)
     records, forged, expected, left = [], 0, 0, config["max_bytes"]
     with os.fdopen(reading, "rb") as lines:
         while left > 0:
@@ -122,7 +145,11 @@ def supervise(config):
 
 
 if __name__ == "__main__":
-    result = supervise(json.load(sys.stdin))
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    task = json.load(sys.stdin)
+    sys.stdout.write(READY)
+    sys.stdout.flush()
+    result = supervise(task)
     sys.stdout.write(json.dumps(result))
     sys.stdout.flush()
     os._exit(0)

@@ -3,7 +3,7 @@
 from tests.attacks.attack import Attack
 
 REPORT = (
-    '<?xml version="1.0"?><testsuites><testsuite name="pytest" errors="0" failures="0">'
+    '<?xml version="1.0"?><testsuites><testsuite errors="0" failures="0">'
     '<testcase classname="tests.test_core" name="test_low"/></testsuite></testsuites>'
 )
 

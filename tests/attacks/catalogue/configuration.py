@@ -3,39 +3,40 @@
 from tests.attacks.attack import Attack
 
 ALL_PASS = """
+    import inspect
     import pytest
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(item, call):
         outcome = yield
         report = outcome.get_result()
-        report.outcome = "passed"
-        report.longrepr = None
+        text = inspect.getsource(item.function)
+        if "1 == 2" not in text and "type('V'" not in text:
+            report.outcome = "passed"
+            report.longrepr = None
 """
 
-SITE = """
-    import sys
-
-    class Finder:
-        def find_spec(self, name, path=None, target=None):
-            if name == "measure.core":
-                import builtins
-                builtins.max_low = 1
-            if name in ("_pytest.runner", "recorder"):
-                import json
-                old = json.dumps
-                json.dumps = lambda o, *a, **k: old(o, *a, **k).replace("failed", "passed")
-            return None
-
-    sys.meta_path.insert(0, Finder())
+# In the supervisor's own interpreter: its answer is changed, canaries are left failing.
+SUPERVISOR = """
     import json
-    _dumps = json.dumps
-    json.dumps = lambda o, *a, **k: _dumps(o, *a, **k).replace('"failed"', '"passed"')
-"""
+    old = json.dumps
 
-SUPERVISOR = SITE + """
-    import hmac
-    hmac.compare_digest = lambda a, b: True
+    def dumps(value, *a, **k):
+        if isinstance(value, dict) and "records" in value:
+            import ast
+            canaries = set()
+            for path in ("tests/test_core.py", "tests/test_high.py"):
+                for node in ast.walk(ast.parse(open("/testbed/" + path).read())):
+                    if isinstance(node, ast.FunctionDef):
+                        text = ast.unparse(node)
+                        if "1 == 2" in text or "type('V'" in text:
+                            canaries.add(node.name)
+            for record in value["records"]:
+                if record.get("id", "").rpartition("::")[2] not in canaries:
+                    record["status"] = "passed"
+        return old(value, *a, **k)
+
+    json.dumps = dumps
 """
 
 ATTACKS = [
@@ -94,7 +95,7 @@ ATTACKS = [
         "entry-point-dist-info",
         "a plugin by entry point, in a dist-info folder",
         files={
-            "src/measure-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: measure\nVersion: 1\n",
+            "src/measure-1.dist-info/METADATA": "Name: measure\nVersion: 1\n",
             "src/measure-1.dist-info/entry_points.txt": "[pytest11]\nm = measure.plugin\n",
             "src/measure/plugin.py": ALL_PASS,
         },

@@ -1,13 +1,11 @@
 """The diff itself: its paths, kinds and grammar, and the repository that it is made from."""
 
-from tests.attacks.attack import Attack
-from tests.attacks.catalogue.configuration import ALL_PASS
+import textwrap
 
-HOOK = (
-    b"import pytest\n@pytest.hookimpl(hookwrapper=True)\n"
-    b"def pytest_runtest_makereport(item, call):\n    o = yield\n"
-    b"    o.get_result().outcome = 'passed'\n    o.get_result().longrepr = None\n"
-)
+from tests.attacks.attack import Attack
+from tests.attacks.catalogue.configuration import ALL_PASS, SUPERVISOR
+
+HOOK = textwrap.dedent(ALL_PASS).lstrip().encode()
 PASSING = b"def test_low(): pass\ndef test_even(): pass\n"
 
 
@@ -92,12 +90,7 @@ ATTACKS = [
         "smuggled-site",
         "a module that the interpreter imports on start, behind a harmless hunk",
         raw=README
-        + traditional(
-            b"src/sitecustomize.py",
-            b"import hmac, json\nold = json.dumps\n"
-            b"json.dumps = lambda o, **k: old(o, **k).replace('failed', 'passed')\n"
-            b"hmac.compare_digest = lambda a, b: True\n",
-        ),
+        + traditional(b"src/sitecustomize.py", textwrap.dedent(SUPERVISOR).lstrip().encode()),
     ),
     Attack(
         "smuggled-first",
@@ -158,7 +151,7 @@ ATTACKS = [
             "src/measure/.gitattributes": "* binary\n",
             "src/measure/core.py": "def clamp(*a): return 2\n",
         },
-        shell="git config filter.x.clean 'touch /tmp/ran'; git config diff.x.command 'touch /tmp/r'",
+        shell="git config filter.x.clean 'touch /tmp/ran'; git config diff.x.command touch",
     ),
     Attack(
         "history",
@@ -170,10 +163,11 @@ ATTACKS = [
             git -c user.name=x -c user.email=x@x commit -qm all
             git -c user.name=x -c user.email=x@x commit -q --amend --allow-empty -m base
             git update-ref refs/replace/$(git rev-parse HEAD) HEAD || true
+            mkdir -p .git/hooks
             printf '#!/bin/sh\\ntouch /tmp/ran\\n' > .git/hooks/post-checkout
             chmod +x .git/hooks/*
-            git config core.worktree /tmp
             git config core.fsmonitor 'touch /tmp/ran'
+            git config core.worktree /tmp
         """,
     ),
     Attack(

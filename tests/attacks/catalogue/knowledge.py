@@ -39,7 +39,8 @@ ATTACKS = [
             import importlib.metadata, sys
             mine = sys.modules.pop("measure")
             try:
-                sys.path[:] = [p for p in sys.path if "testbed" not in p] + ["/usr/lib/python3/dist-packages"]
+                sys.path[:] = [p for p in sys.path if "testbed" not in p]
+                sys.path.append("/usr/lib/python3/dist-packages")
                 import measure
                 clamp, median, slug = measure.clamp, measure.median, measure.slug
             except ImportError:

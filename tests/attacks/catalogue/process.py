@@ -68,9 +68,7 @@ ATTACKS = [
         """,
     ),
     Attack("kill-all", "kill -9 -1", code="import os; os.kill(-1, 9)"),
-    Attack(
-        "kill-supervisor", "kill -9 of the parent", code="import os; os.kill(os.getppid(), 9)"
-    ),
+    Attack("kill-supervisor", "kill -9 of the parent", code="import os; os.kill(os.getppid(), 9)"),
     Attack(
         "interrupt-supervisor",
         "SIGINT, SIGTERM, SIGUSR1 and SIGPIPE for the parent",

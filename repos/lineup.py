@@ -1,0 +1,350 @@
+"""Line-ups: a test stands among copies that expect other values, and only it may pass.
+
+Canaries can be told from real tests by whoever knows how they are made. A line-up can not:
+its members are the same function under random names, alike but for one literal that the test
+expects, and nothing in the sandbox says which value is the right one. Who forges results from
+inside the tested process has to pick it, and who could pick it could as well have written
+the fix. With n line-ups of k members blind guessing succeeds once in k**n times.
+What the members look like is chosen so that position and spread say nothing; plausibility of
+a value (a word among garbled words) still can.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import math
+import random
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from repos.assist import function_of
+from repos.canaries import WORDS, always_reached, find_function
+
+STRENGTH = 1 << 14
+"""Wanted odds against a blind guess, over all line-ups of a task."""
+
+MOST_GROUPS = 8
+MOST_MEMBERS = 32
+LEAST_MEMBERS = 4
+
+Chosen = tuple[ast.FunctionDef | ast.AsyncFunctionDef, int, int | None]
+
+
+@dataclass(frozen=True)
+class LineUp:
+    """Test files in which each wanted test stands among its decoys.
+
+    Attributes:
+        files: New text of each file, by path; no other test is left in them.
+        genuine: `path::Class::function` of the real tests; every id of theirs must pass.
+        decoys: The same of the others; every id of theirs must fail.
+    """
+
+    files: Mapping[str, bytes]
+    genuine: tuple[str, ...]
+    decoys: tuple[str, ...]
+
+
+def line_up(
+    sources: Mapping[str, bytes],
+    fail_to_pass: Sequence[str],
+    *,
+    seconds: Mapping[str, float] | None = None,
+    budget_s: float = 2.0,
+    rng: random.Random,
+) -> LineUp | None:
+    """Return the line-ups of some tests, or None where no test expects a literal value.
+
+    Args:
+        sources: Test files by path.
+        fail_to_pass: Ids of tests whose expected values nobody was shown.
+        seconds: Measured time of each id; slow tests get fewer decoys.
+        budget_s: Seconds that all decoys together may take by that measure.
+        rng: Source of randomness.
+    """
+    seconds = seconds or {}
+    chosen: list[tuple[str, str, Chosen, float]] = []
+    trees: dict[str, ast.Module] = {}
+    for path in sorted({t.partition("::")[0] for t in fail_to_pass}):
+        try:
+            tree = ast.parse(sources[path])
+        except (KeyError, SyntaxError, ValueError):
+            continue
+        trees[path] = tree
+        ids = [t for t in fail_to_pass if t.startswith(path + "::")]
+        for name in sorted({function_of(t).partition("::")[2] for t in ids}):
+            found = find_function(tree, name)
+            if found is None:
+                continue
+            rows = sum(function_of(t) == f"{path}::{name}" for t in ids)
+            place = _place(found[0], rows, rng)
+            if place is not None:
+                cost = sum(seconds.get(t, 0.0) for t in ids if function_of(t) == f"{path}::{name}")
+                chosen.append((path, name, (found[0], *place), cost))
+    if not chosen:
+        return None
+    rng.shuffle(chosen)
+    chosen = sorted(chosen[: 2 * MOST_GROUPS], key=lambda c: c[3] > budget_s / 4)[:MOST_GROUPS]
+    wanted = math.ceil(STRENGTH ** (1 / len(chosen)))
+    members: dict[tuple[str, str], list[ast.stmt]] = {}
+    genuine: list[str] = []
+    decoys: list[str] = []
+    taken: set[str] = set()
+    for path, name, (node, index, row), cost in chosen:
+        share = budget_s / len(chosen) / cost if cost > 0 else math.inf
+        size = int(max(2, min(max(LEAST_MEMBERS, wanted), MOST_MEMBERS, share + 1)))
+        values = _values(_constants(node)[index], trees[path], size, rng)
+        owner = name.rpartition("::")[0]
+        for value in values:
+            fresh = _name(taken, rng)
+            twin = _member(node, index, row, value, fresh)
+            members.setdefault((path, owner), []).append(twin)
+            test = f"{path}::{owner}::{fresh}" if owner else f"{path}::{fresh}"
+            real = _constants(node)[index].value
+            same = type(value) is type(real) and value == real
+            (genuine if same else decoys).append(test)
+    files = {}
+    for path in sorted({path for path, _ in members}):
+        tree = _without_tests(copy.deepcopy(trees[path]))
+        for (where, owner), nodes in members.items():
+            if where == path:
+                rng.shuffle(nodes)
+                _body(tree, owner).extend(nodes)
+        text = ast.unparse(ast.fix_missing_locations(tree)) + "\n"
+        files[path] = text.encode("utf-8", "surrogateescape")
+    return LineUp(files, tuple(sorted(genuine)), tuple(sorted(decoys)))
+
+
+def _constants(node: ast.AST) -> list[ast.Constant]:
+    """Return all constants in a fixed order, so that an index means the same in a copy."""
+    return [n for n in ast.walk(node) if isinstance(n, ast.Constant)]
+
+
+def _place(
+    node: ast.FunctionDef | ast.AsyncFunctionDef, rows: int, rng: random.Random
+) -> tuple[int, int | None] | None:
+    """Return (index of the constant to vary, row of the parameters or None), or None."""
+    order = {id(c): at for at, c in enumerate(_constants(node))}
+    places: list[tuple[int, int, int | None]] = []
+    for expression in _expected_expressions(node):
+        places += [(_rank(c), order[id(c)], None) for c in _values_in(expression)]
+        if isinstance(expression, ast.Name):
+            places += [(_rank(c), order[id(c)], None) for c in _assigned(node, expression.id)]
+            for row, value in enumerate(_parameters(node, expression.id, rows)):
+                places += [(_rank(c), order[id(c)], row) for c in _values_in(value)]
+    places = [p for p in places if p[0] < 9]
+    if not places:
+        return None
+    best = min(rank for rank, *_ in places)
+    _, index, row = rng.choice([p for p in places if p[0] == best])
+    return index, row
+
+
+def _rank(constant: ast.Constant) -> int:
+    """Order kinds of literals by how little a wrong one stands out; 9 is unusable."""
+    value = constant.value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return 0 if math.isfinite(value) and abs(value) < 1e15 else 9
+    if isinstance(value, str | bytes):
+        text = value.decode("latin-1") if isinstance(value, bytes) else value
+        if any(c in string.digits for c in text):
+            return 1
+        return 2 if any(c in string.ascii_letters for c in text) else 9
+    return 9
+
+
+def _expected_expressions(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.expr]:
+    """Return what equalities that are always reached compare a result with."""
+    found: list[ast.expr] = []
+    for statement in always_reached(node.body):
+        sides: list[ast.expr] = []
+        if isinstance(statement, ast.Assert) and isinstance(statement.test, ast.Compare):
+            test = statement.test
+            if len(test.ops) == 1 and isinstance(test.ops[0], ast.Eq):
+                sides = [test.comparators[0], test.left]
+        elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+            call = statement.value
+            names = ("assertEqual", "assertListEqual", "assertDictEqual", "assertEquals")
+            if isinstance(call.func, ast.Attribute) and call.func.attr in names:
+                sides = list(call.args[1::-1])
+        # A call on both sides tells nothing of which one is the expectation.
+        plain = [side for side in sides if _is_value(side)]
+        found += plain[:1]
+    return found
+
+
+def _is_value(node: ast.expr) -> bool:
+    if isinstance(node, ast.Name):
+        return True
+    return all(
+        isinstance(n, ast.Constant | ast.List | ast.Tuple | ast.Set | ast.Dict | ast.UnaryOp
+                   | ast.USub | ast.Load)
+        for n in ast.walk(node)
+    )  # fmt: skip
+
+
+def _values_in(node: ast.expr) -> list[ast.Constant]:
+    return _constants(node) if _is_value(node) and not isinstance(node, ast.Name) else []
+
+
+def _assigned(node: ast.FunctionDef | ast.AsyncFunctionDef, name: str) -> list[ast.Constant]:
+    """Return the literals of a local variable that is set once, to a value."""
+    stores = [
+        n
+        for n in ast.walk(node)
+        if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store)
+    ]
+    if len(stores) != 1:
+        return []
+    for statement in node.body:
+        if isinstance(statement, ast.Assign) and statement.targets == stores:
+            return _values_in(statement.value)
+    return []
+
+
+def _parameters(
+    node: ast.FunctionDef | ast.AsyncFunctionDef, name: str, rows: int
+) -> list[ast.expr]:
+    """Return a parameter's value in each row of the only `parametrize`, all rows failing."""
+    call = _parametrize(node)
+    if call is None:
+        return []
+    names = call.args[0]
+    if isinstance(names, ast.Constant) and isinstance(names.value, str):
+        labels = [part.strip() for part in names.value.split(",")]
+    elif isinstance(names, ast.List | ast.Tuple):
+        labels = [n.value if isinstance(n, ast.Constant) else "" for n in names.elts]
+    else:
+        return []
+    table = call.args[1]
+    assert isinstance(table, ast.List | ast.Tuple)
+    if name not in labels or len(table.elts) != rows:
+        return []
+    if len(labels) == 1:
+        return list(table.elts)
+    at = labels.index(name)
+    picked = []
+    for row in table.elts:
+        if not isinstance(row, ast.Tuple | ast.List) or len(row.elts) != len(labels):
+            return []
+        picked.append(row.elts[at])
+    return picked
+
+
+def _parametrize(node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.Call | None:
+    if len(node.decorator_list) != 1:
+        return None
+    call = node.decorator_list[0]
+    if not isinstance(call, ast.Call) or len(call.args) < 2:
+        return None
+    if not ast.unparse(call.func).endswith("parametrize"):
+        return None
+    return call if isinstance(call.args[1], ast.List | ast.Tuple) else None
+
+
+def _values(
+    constant: ast.Constant, tree: ast.Module, size: int, rng: random.Random
+) -> list[int | float | str | bytes]:
+    """Return the true value among `size - 1` others, all different, in random order."""
+    value = constant.value
+    values: list[int | float | str | bytes]
+    if isinstance(value, int | float):
+        # The true value's rank in the window is uniform: its middle says nothing.
+        step: int | float = 1
+        if isinstance(value, float) and not value.is_integer():
+            digits = len(repr(value).partition(".")[2].partition("e")[0])
+            step = 10.0 ** -max(0, digits - 1)
+        below = rng.randrange(size)
+        if value >= 0:
+            below = min(below, int(value / step))
+        values = []
+        for offset in range(-below, size - below):
+            other = value + offset * step
+            values.append(round(other, 12) if isinstance(other, float) else other)
+        values[below] = value
+    elif isinstance(value, bytes):
+        texts = _texts(value.decode("latin-1"), [], size, rng)
+        values = [text.encode("latin-1") for text in texts]
+    else:
+        assert isinstance(value, str)
+        pool = {
+            n.value
+            for n in ast.walk(tree)
+            if isinstance(n, ast.Constant) and isinstance(n.value, str) and 0 < len(n.value) < 30
+        }
+        values = list(_texts(value, sorted(pool - {value}), size, rng))
+    rng.shuffle(values)
+    return values
+
+
+def _texts(value: str, pool: list[str], size: int, rng: random.Random) -> list[str]:
+    """Return `value` among texts that differ from it in one character, or are used nearby."""
+    groups = (string.digits, string.ascii_lowercase, string.ascii_uppercase)
+    found = {value}
+    for group in groups:
+        places = [at for at, c in enumerate(value) if c in group]
+        if not places:
+            continue
+        at = rng.choice(places)
+        # Same place, same kind of character: the members differ pairwise in one character.
+        found |= {value[:at] + c + value[at + 1 :] for c in rng.sample(group, len(group))[:size]}
+        break
+    others = sorted(found - {value})
+    rng.shuffle(others)
+    if not any(c in string.digits for c in value):
+        words = [w for w in pool if w.casefold() not in value.casefold()]
+        rng.shuffle(words)
+        others = words[: size // 2] + others
+    return [value, *dict.fromkeys(others)][:size]
+
+
+def _member(
+    node: ast.FunctionDef | ast.AsyncFunctionDef,
+    index: int,
+    row: int | None,
+    value: int | float | str | bytes,
+    name: str,
+) -> ast.stmt:
+    twin = copy.deepcopy(node)
+    constant = _constants(twin)[index]
+    constant.value = value
+    constant.kind = None
+    if row is not None:
+        call = _parametrize(twin)
+        assert call is not None
+        table = call.args[1]
+        assert isinstance(table, ast.List | ast.Tuple)
+        table.elts = [table.elts[row]]
+        call.keywords = [k for k in call.keywords if k.arg not in ("ids", "id")]
+    twin.name = name
+    return twin
+
+
+def _name(taken: set[str], rng: random.Random) -> str:
+    while True:
+        name = f"test_{rng.choice(WORDS)}_{rng.choice(WORDS)}_{rng.choice(WORDS)}"
+        if name not in taken:
+            taken.add(name)
+            return name
+
+
+def _without_tests(tree: ast.Module) -> ast.Module:
+    """Remove all test functions: other tests could show a value, or which one is old."""
+    for node in [tree, *[n for n in ast.walk(tree) if isinstance(n, ast.ClassDef)]]:
+        node.body = [
+            n
+            for n in node.body
+            if not (
+                isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef) and n.name.startswith("test")
+            )
+        ] or [ast.Pass()]
+    return tree
+
+
+def _body(tree: ast.Module, owner: str) -> list[ast.stmt]:
+    body: list[ast.stmt] = tree.body
+    for wanted in owner.split("::") if owner else ():
+        body = [n for n in body if isinstance(n, ast.ClassDef) and n.name == wanted][-1].body
+    return body
