@@ -7,8 +7,9 @@ happen again at the next step.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from agents.models.errors import BudgetExceededError, ContextWindowError
 from agents.models.protocol import Message, Model, Reply, Usage
@@ -46,6 +47,7 @@ class Conversation:
         temperature: float | None = None,
         max_tokens: int | None = None,
         context_chars: int = 400_000,
+        tools: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
         """Begin.
 
@@ -57,12 +59,14 @@ class Conversation:
             max_tokens: Bound of a reply; None is the model's default.
             context_chars: Length of the history, in characters, above which old
                 observations are shortened.
+            tools: Schemas of the tools that the model is offered; None offers the episode's.
         """
         self.episode = episode
         self.model = model
         self.temperature = temperature
         self.max_tokens = max_tokens
         self.context_chars = context_chars
+        self.tools = tools
         self.messages: list[Message] = [Message("system", system)]
         self.usage = Usage()
 
@@ -98,7 +102,7 @@ class Conversation:
             try:
                 reply = self.model.complete(
                     self.messages,
-                    self.episode.tools,
+                    self.episode.tools if self.tools is None else self.tools,
                     temperature=self.temperature,
                     max_tokens=self.max_tokens,
                 )

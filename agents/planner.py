@@ -81,6 +81,7 @@ class _Attempt:
         self.episode = conversation.episode
         self.rounds = rounds
         self.phase_calls = phase_calls
+        self.tools = [str(tool["function"]["name"]) for tool in self.episode.tools]
         self.plan = Plan()
         self.note = ""
 
@@ -104,7 +105,9 @@ class _Attempt:
 
     def phase(self, phase: Phase, statement: str = "") -> str:
         """Play one phase and return the reply that ended it ("" where it was cut off)."""
-        text = message(phase, note=self.note, plan=str(self.plan), problem=statement)
+        text = message(
+            phase, note=self.note, plan=str(self.plan), problem=statement, tools=self.tools
+        )
         self.note = ""
         self.conversation.say(text)
         for _ in range(self.phase_calls):

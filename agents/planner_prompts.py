@@ -6,6 +6,7 @@ read back (`Done:`, `Verdict:`, `Next:`) are stable, models may rely on them.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import StrEnum
 
 
@@ -69,8 +70,29 @@ End with the revised plan: numbered lines, done steps marked [x]. Then a last li
 `Verdict: give up` to leave the repository as it stands.""",
 }
 
+# What the tools of the code graph are good for when places are looked for.
+_GRAPH_TOOLS = {
+    "find_symbol": "where something is defined",
+    "callers": "what calls it",
+    "callees": "what it calls",
+    "references": "all that mentions it",
+    "hierarchy": "the classes above and below, with their members",
+    "repo_map": "an outline ranked around what you name",
+    "graph_query": "any other question on the structure, in Cypher",
+}
 
-def message(phase: Phase, *, note: str = "", plan: str = "", problem: str = "") -> str:
+_GRAPH = """\
+The code graph knows what text search has to guess, and it follows your edits: {tools}."""
+
+
+def message(
+    phase: Phase,
+    *,
+    note: str = "",
+    plan: str = "",
+    problem: str = "",
+    tools: Collection[str] = (),
+) -> str:
     """Return the message that begins a phase.
 
     Args:
@@ -78,11 +100,15 @@ def message(phase: Phase, *, note: str = "", plan: str = "", problem: str = "") 
         note: What happened before, where the model does not know it.
         plan: The plan as it stands, where there is one.
         problem: The task's statement (in the first phase).
+        tools: Names of the tools on offer; those of the code graph are named where they help.
     """
     parts = [f"Phase: {phase}"]
     if note:
         parts.append(note)
     parts.append(_TEXT[phase])
+    known = [f"{name} ({use})" for name, use in _GRAPH_TOOLS.items() if name in tools]
+    if phase is Phase.LOCALISE and known:
+        parts.append(_GRAPH.format(tools=", ".join(known)))
     if plan:
         parts.append(f"The plan as it stands:\n{plan}")
     if problem:

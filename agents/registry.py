@@ -29,6 +29,11 @@ BUILT_IN: Mapping[str, AgentInfo] = {
         requires_model=True,
     ),
     "react": AgentInfo("agents.react:React", "a plain tool loop", requires_model=True),
+    "codexgraph": AgentInfo(
+        "agents.codexgraph:CodexGraph",
+        "asks the code graph in prose, a translator writes the Cypher; then a tool loop",
+        requires_model=True,
+    ),
     "oracle": AgentInfo(
         "agents.oracle:Oracle", "applies the reference patch (sanity check: 100%)", privileged=True
     ),
