@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from agents.models.symbolic.source import FunctionNode, Module
@@ -34,6 +34,7 @@ class Project:
     """
 
     modules: Mapping[str, Module]
+    _reach: dict[str, frozenset[str]] = field(default_factory=dict)
 
     @cached_property
     def signatures(self) -> dict[str, list[Signature]]:
@@ -48,6 +49,32 @@ class Project:
                     name = holder.name
                 found.setdefault(name, []).append(signature(function, method=method))
         return found
+
+    @cached_property
+    def _called(self) -> dict[str, frozenset[str]]:
+        """By bare function name, the bare names that it calls."""
+        found: dict[str, frozenset[str]] = {}
+        for module in self.modules.values():
+            for function in module.functions:
+                names = {
+                    getattr(n.func, "attr", None) or getattr(n.func, "id", "")
+                    for n in ast.walk(function)
+                    if isinstance(n, ast.Call)
+                }
+                found[function.name] = found.get(function.name, frozenset()) | names
+        return found
+
+    def reach(self, name: str) -> frozenset[str]:
+        """Return the bare names that a function calls, directly or through others."""
+        if name not in self._reach:
+            seen: set[str] = set()
+            waiting = [name]
+            while waiting:
+                new = self._called.get(waiting.pop(), frozenset()) - seen
+                seen |= new
+                waiting.extend(new)
+            self._reach[name] = frozenset(seen)
+        return self._reach[name]
 
     @cached_property
     def returns(self) -> dict[str, str]:

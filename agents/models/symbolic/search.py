@@ -176,18 +176,20 @@ class Search:
             key=lambda one: (-one[0], one[1]),
         )
         lines: Counter[tuple[str, int]] = Counter()
+        kinds: Counter[str] = Counter(c.proposal.template for c in chosen.values())
         for _, index in order:
             if len(chosen) >= size:
                 break
             score, proposal = self.pool.ordered[index]
             place = (proposal.path, proposal.line)
             # One line must not take a whole batch: localisation is often off by a few lines.
-            if lines[place] >= max(4, size // 4):
+            if lines[place] >= max(4, size // 4) or kinds[proposal.template] >= max(4, size // 5):
                 continue
             candidate = self.pool.write(score, proposal)
             if candidate is None or candidate.key in self.tried or candidate.key in chosen:
                 continue
             lines[place] += 1
+            kinds[proposal.template] += 1
             chosen[candidate.key] = candidate
         return list(chosen.values())
 

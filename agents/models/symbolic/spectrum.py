@@ -33,6 +33,12 @@ REFUSAL = 1.8
 NAMED_FUNCTION = 1.6
 """Factor of the lines of a function (or class) that the statement or test names."""
 
+NAMED_PART = 0.25
+"""Added to the factor of a function for each word of its name that the statement has."""
+
+TOLD = 0.08
+"""Added for each word of the first line of its docstring that the statement has."""
+
 NAMED_WORD = 1.15
 """Factor for each identifier of the statement on a line, at most two of them count."""
 
@@ -82,6 +88,7 @@ def words_of(statement: str, extra: Iterable[str] = ()) -> Words:
             code.add(word)
     code.update(re.findall(r"\b([A-Za-z_]\w{2,})(?=\()", statement))
     plain = {word.lower() for word in _WORD.findall(statement)}
+    plain |= {singular(word) for word in plain}
     code = {word for word in code if word.lower() not in _COMMON}
     return Words(frozenset(code), frozenset(plain - _COMMON))
 
@@ -224,8 +231,16 @@ def _named(module: Module, line: int, words: Words) -> float:
         return NAMED_FUNCTION
     if names & words.code:
         return 1.0 + (NAMED_FUNCTION - 1.0) / 2
-    parts = {part for part in function.name.lower().split("_") if len(part) > 3}
-    return 1.0 + 0.1 * min(3, len(parts & words.plain))
+    parts = {singular(part) for part in function.name.lower().split("_") if len(part) > 3}
+    summary = (ast.get_docstring(function) or "").lower().partition("\n")[0]
+    told = {singular(word) for word in _WORD.findall(summary) if len(word) > 3}
+    named = NAMED_PART * min(2, len(parts & words.plain))
+    return 1.0 + named + TOLD * min(3, len((told - parts) & words.plain))
+
+
+def singular(word: str) -> str:
+    """Return a word without a plural ending, roughly."""
+    return word[:-1] if len(word) > 4 and word.endswith("s") and word[-2] not in "su" else word
 
 
 def _spread(modules: Mapping[str, Module], scores: dict[tuple[str, int], float]) -> None:

@@ -27,6 +27,12 @@ def other(value):
 """
 
 
+def parsed():
+    module = Module.parse("m.py", SOURCE)
+    assert module is not None
+    return module
+
+
 @pytest.mark.parametrize(
     ("failed", "passed", "total", "expected"),
     [
@@ -49,7 +55,7 @@ def test_lines_that_only_failing_tests_run_come_first():
 
 
 def test_a_raise_blames_its_condition_and_the_data_it_reads():
-    module = Module.parse("m.py", SOURCE)
+    module = parsed()
     base = {("m.py", line): 0.5 for line in (5, 6, 7, 8)}
     scores = boosted(base, {"m.py": module}, [[Frame("m.py", 8, "")]], words_of(""))
     ordered = sorted(range(5, 9), key=lambda line: -scores["m.py", line])
@@ -59,7 +65,7 @@ def test_a_raise_blames_its_condition_and_the_data_it_reads():
 
 
 def test_headers_and_constants_get_a_share_of_their_users():
-    module = Module.parse("m.py", SOURCE)
+    module = parsed()
     scores = boosted({("m.py", 7): 1.0}, {"m.py": module}, [], words_of(""))
     assert 0 < scores["m.py", 4] < scores["m.py", 7]
     named = boosted({("m.py", 7): 1.0}, {"m.py": module}, [], words_of("`check` is wrong"))

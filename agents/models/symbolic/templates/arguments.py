@@ -122,7 +122,7 @@ def dropped(site: Site, node: ast.AST) -> Iterator[Proposal]:
         else:
             edit = site.edit(*positions[0], "")
         note = f"drop the argument {site.flat(part)[:30]}"
-        prior = 0.35 if isinstance(part, ast.keyword) else 0.25
+        prior = 0.25 if isinstance(part, ast.keyword) else 0.2
         yield from site.proposal(node, "dropped", prior, note, edit)
 
 

@@ -76,6 +76,8 @@ def sibling(site: Site, node: ast.AST) -> Iterator[Proposal]:
     """Another function of the same family (`strip` and `rstrip`, `match` and `fullmatch`)."""
     assert isinstance(node, ast.Call)
     name = callee(node)
+    if name in site.project.signatures:
+        return
     for other in dict.fromkeys(_SIBLINGS.get(name, ())):
         note = f"{name} -> {other}"
         edit = site.edit(*_name_span(site, node), other)

@@ -54,8 +54,9 @@ def flag(site: Site, node: ast.AST) -> Iterator[Proposal]:
         if isinstance(above, ast.arguments | ast.Return):
             yield from site.swap(node, "None", "flag", 0.3)
     elif node.value is None and isinstance(above, ast.Return | ast.Assign | ast.keyword):
+        prior = 0.12 if isinstance(above, ast.keyword) else 0.3
         for other in ("''", "[]", "{}", "False", "0", "()"):
-            yield from site.swap(node, other, "none-value", 0.3)
+            yield from site.swap(node, other, "none-value", prior)
     elif node.value == "" and isinstance(above, ast.Return | ast.Assign | ast.Call):
         yield from site.swap(node, "None", "none-value", 0.3)
 

@@ -57,7 +57,8 @@ def _of_call(site: Site, node: ast.Call) -> str:
     if isinstance(node.func, ast.Attribute):
         return _METHODS.get(node.func.attr, "")
     name = getattr(node.func, "id", "")
-    return _CALLS.get(name, "") or site.project.returns.get(name, "")
+    known = _CALLS.get(name, "") or site.project.returns.get(name, "")
+    return known or ("object" if name.lstrip("_")[:1].isupper() else "")
 
 
 def _of_name(site: Site, node: ast.Name, depth: int) -> str:

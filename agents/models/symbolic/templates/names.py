@@ -139,7 +139,8 @@ def getter(site: Site, node: ast.AST) -> Iterator[Proposal]:
             getattr(n, "attr", "") for n in ast.walk(method) if isinstance(n, ast.Attribute)
         }
         parts = set(method.name.lower().split("_")) & site.facts.words.plain
-        prior = 0.25 + 0.15 * uses + 0.08 * len(parts)
+        field = isinstance(node, ast.Attribute)
+        prior = (0.25 if field else 0.12) + 0.15 * uses + 0.08 * len(parts)
         rated.append((prior, f"self.{method.name}" + ("" if is_property else "()")))
     for prior, new in sorted(rated, key=lambda pair: (-pair[0], pair[1]))[:MAX_ATTRIBUTES]:
         if new != text:
