@@ -31,6 +31,9 @@ INFLUENCE_FACTOR = 1.3
 DEAD_FACTOR = 0.5
 """Factor of lines where several changes made no difference at all."""
 
+UNPROMISING_SHARE = 2
+"""Without any sign of success, this part of the budget is spent."""
+
 DEAD_AFTER = 4
 MAX_TWINS = 4
 MAX_PARTIALS = 4
@@ -148,8 +151,14 @@ class Search:
 
     @property
     def left(self) -> int:
-        """How many candidates may still be tried."""
-        return self.budget - len(self.tried)
+        """How many candidates may still be tried; half of them where nothing gives any hope."""
+        budget = self.budget if self.promising else self.budget // UNPROMISING_SHARE
+        return max(0, max(1, budget) - len(self.tried))
+
+    @property
+    def promising(self) -> bool:
+        """Whether some change, a probe included, repaired a failing test."""
+        return any(t.verdict == "PASS" or self._gain(t) > 0 for t in self.tried.values())
 
     def known(self, key: str) -> Candidate | None:
         """Return the candidate of a key; writes the pool again where a replay needs it."""
