@@ -20,7 +20,7 @@ import threading
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
 from repos.errors import InfrastructureError, MissingExtraError, SandboxUnavailableError
@@ -388,6 +388,7 @@ class DockerSandbox(ServerClient):
                 stream.close()
             _end(backend, engine, container, None, volumes)
             raise
+        self._open_parents(container)
         lower = [f"{LOWER}/{at}" for at in range(len(self._layers.testbed))]
         try:
             self._channel.call("fill", {"path": TESTBED, "layers": lower}, FILL_TIMEOUT_S)
@@ -401,6 +402,27 @@ class DockerSandbox(ServerClient):
         except OSError as error:
             self.close()
             raise InfrastructureError(f"The workspace could not be filled: {error}.") from error
+
+    def _open_parents(self, container: str) -> None:
+        """Let the agent write in the folders that the engine made for mounts in the workspace.
+
+        They belong to the engine's root, who has no capability here, but may change their mode.
+        Nothing of the task has run yet.
+        """
+        parents = {
+            parent
+            for mount in self._layers.mounts
+            for parent in map(str, PurePosixPath(mount.target).parents)
+            if parent.startswith(f"{TESTBED}/")
+        }
+        if not parents:
+            return
+        with self._engine.errors("open the folders of mounts") as api:
+            made = api.exec_create(container, ["chmod", "0777", *sorted(parents)], user="0:0")
+            said = api.exec_start(made["Id"])
+            code = api.exec_inspect(made["Id"])["ExitCode"]
+        if code:
+            raise InfrastructureError(f"The folders of mounts could not be opened: {said!r}.")
 
     def _create(self, mounts: list[Any]) -> str:
         """Make the container and return its id."""
