@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import re
 import time
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from graphdb.schema import SIGNATURE_LIMIT
 
 if TYPE_CHECKING:
-    from tree_sitter import Node, Parser, Tree
+    from tree_sitter import Node, Parser, Query, Tree
 
 _SPACE = re.compile(rb"\s+")
 
-#: Files up to this many bytes parse so fast that no clock is needed.
-_SMALL = 200_000
+#: Files up to this many bytes are so fast, whatever they hold, that no clock is needed.
+_SMALL = 20_000
 
-#: CPU seconds one file may take to parse; pathological text can make error recovery slow.
-PARSE_SECONDS = 10.0
+#: CPU seconds that parsing one file may take: error recovery is quadratic in the worst case.
+PARSE_SECONDS = 4.0
+
+
+#: Deeper nesting of brackets is refused: tree-sitter can overflow the stack on it.
+MAX_DEPTH = 1500
+
+_BRACKETS = {ord(c): 1 for c in "([{"} | {ord(c): -1 for c in ")]}"}
+_OTHERS = bytes(code for code in range(256) if code not in _BRACKETS)
 
 
 class ParseTimeoutError(Exception):
-    """Parsing a file took longer than its limit."""
+    """A file takes too long to parse, or is nested too deeply to try."""
 
 
 def parse(parser: Parser, source: bytes, seconds: float = PARSE_SECONDS) -> Tree:
@@ -33,8 +41,15 @@ def parse(parser: Parser, source: bytes, seconds: float = PARSE_SECONDS) -> Tree
         seconds: Limit in CPU seconds.
 
     Raises:
-        ParseTimeoutError: The limit was hit.
+        ParseTimeoutError: The limit was hit, or brackets are nested too deeply.
     """
+    brackets = source.translate(None, _OTHERS)
+    if len(brackets) > MAX_DEPTH:
+        depth = max(accumulate(map(_BRACKETS.__getitem__, brackets)))
+        if depth > MAX_DEPTH:
+            raise ParseTimeoutError(
+                f"brackets are nested {depth:,} deep, the limit is {MAX_DEPTH:,}"
+            )
     if len(source) <= _SMALL:
         return parser.parse(source)
     deadline = time.process_time() + seconds
@@ -50,6 +65,19 @@ def parse(parser: Parser, source: bytes, seconds: float = PARSE_SECONDS) -> Tree
     except ValueError as error:
         parser.reset()
         raise ParseTimeoutError(f"parsing took longer than {seconds:g} s") from error
+
+
+def captures(query: Query, root: Node) -> dict[str, list[Node]]:
+    """Nodes that a query captures, in no fixed order; none from below :data:`MAX_DEPTH`.
+
+    The depth is what bounds the time, which grows with its square. A progress callback can't: with
+    one the binding (0.25 and 0.26) crashes on deep trees.
+    """
+    from tree_sitter import QueryCursor
+
+    cursor = QueryCursor(query)
+    cursor.set_max_start_depth(MAX_DEPTH)
+    return cursor.captures(root)
 
 
 def one_line(source: bytes, start: int, end: int, limit: int = SIGNATURE_LIMIT) -> str:

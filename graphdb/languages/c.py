@@ -17,7 +17,7 @@ from zlib import crc32
 
 from graphdb.facts import Definition, FileFacts, Reference
 from graphdb.languages import Resolved
-from graphdb.parsing import first_broken_line, one_line, parse
+from graphdb.parsing import captures, first_broken_line, one_line, parse
 from graphdb.schema import (
     CALLS,
     CLASS,
@@ -90,11 +90,9 @@ class C:
 
     def extract(self, path: str, source: bytes) -> FileFacts:
         """Facts of one C file or header."""
-        from tree_sitter import QueryCursor
-
         parser, query = _engine()
         root = parse(parser, source).root_node
-        return _Extraction(path, source, root, QueryCursor(query).captures(root)).facts()
+        return _Extraction(path, source, root, captures(query, root)).facts()
 
     def resolver(self, files: Mapping[str, FileFacts]) -> CResolver:
         """A resolver over C files."""

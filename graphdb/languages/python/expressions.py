@@ -34,10 +34,14 @@ def chain(node: Node | None, source: bytes, depth: int = 0) -> str:
     """Short form of one expression; ``?`` where it has none."""
     if node is None or depth > _MAX_DEPTH:
         return "?"
-    raw = source[node.start_byte : node.end_byte]
     kind = node.type
-    if kind in ("identifier", "attribute") and _DOTTED(raw):
-        return intern(raw.decode())
+    if kind in ("identifier", "attribute") and node.end_byte - node.start_byte <= _MAX_LENGTH:
+        raw = source[node.start_byte : node.end_byte]
+        if _DOTTED(raw):
+            return intern(raw.decode())
+    if kind == "identifier":
+        name = text(node, source)
+        return name if len(name) <= _MAX_LENGTH else "?"
     if kind == "attribute":
         short = chain(node.child_by_field_name("object"), source, depth + 1)
         name = node.child_by_field_name("attribute")

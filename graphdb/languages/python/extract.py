@@ -19,7 +19,7 @@ from graphdb.languages.python.scopes import (
     bind,
     new_scope,
 )
-from graphdb.parsing import first_broken_line, one_line, parse
+from graphdb.parsing import captures, first_broken_line, one_line, parse
 from graphdb.schema import CLASS, FIELD, FUNCTION, GLOBAL_VARIABLE, METHOD
 
 if TYPE_CHECKING:
@@ -56,13 +56,12 @@ _CLASS_METHODS = frozenset({"__new__", "__init_subclass__", "__class_getitem__"}
 
 
 @lru_cache(maxsize=1)
-def _engine() -> tuple[Any, Any, Any]:
+def _engine() -> tuple[Any, Any]:
     import tree_sitter
     import tree_sitter_python
 
     language = tree_sitter.Language(tree_sitter_python.language())
-    cursor = tree_sitter.QueryCursor(tree_sitter.Query(language, _QUERY))
-    return tree_sitter.Parser(language), cursor, tree_sitter
+    return tree_sitter.Parser(language), tree_sitter.Query(language, _QUERY)
 
 
 def extract(path: str, source: bytes) -> FileFacts:
@@ -71,9 +70,9 @@ def extract(path: str, source: bytes) -> FileFacts:
     Raises:
         graphdb.parsing.ParseTimeoutError: The file takes too long to parse.
     """
-    parser, cursor, _ = _engine()
-    tree = parse(parser, source)
-    return _Extraction(path, source, tree.root_node, cursor.captures(tree.root_node)).facts()
+    parser, query = _engine()
+    root = parse(parser, source).root_node
+    return _Extraction(path, source, root, captures(query, root)).facts()
 
 
 class _Extraction:
