@@ -30,7 +30,7 @@ PORTABLE_SUBSET = (
 )
 
 _TOKEN = re.compile(
-    r"""(?P<space>\s+|//[^\n]*|/\*.*?\*/)
+    r"""(?P<space>\s+|//[^\n\r]*|/\*.*?\*/)
     |(?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")
     |(?P<quoted>`(?:[^`]|``)*`)
     |(?P<number>\d+(?:\.(?!\.)\d+)?(?:[eE][+-]?\d+)?|0[xX][0-9a-fA-F]+)
@@ -83,9 +83,11 @@ class Checked(NamedTuple):
     """A query that may run.
 
     Attributes:
+        text: The query with its comments blanked, so that no engine reads them another way.
         notes: Remarks for the asker that are no errors.
     """
 
+    text: str
     notes: list[str]
 
 
@@ -99,6 +101,8 @@ def check(query: str) -> Checked:
     """
     if len(query) > MAX_LENGTH:
         raise QueryError(f"the query has {len(query):,} characters; the limit is {MAX_LENGTH:,}")
+    if "\\u" in query:
+        raise QueryError("unicode escapes are not allowed in a query; pass the text as a parameter")
     tokens = list(_tokens(query))
     if not tokens:
         raise QueryError("the query is empty; write for example MATCH (c:CLASS) RETURN c.name")
@@ -131,7 +135,15 @@ def check(query: str) -> Checked:
             _procedure(query, tokens, place)
         elif after is not None and after.text == "(" and word not in _BEFORE_BRACKET:
             _function(query, tokens, place)
-    return Checked(notes)
+    blanked = _TOKEN.sub(_blank, query)
+    return Checked(blanked, notes)
+
+
+def _blank(match: re.Match[str]) -> str:
+    """A comment as spaces, with its line ends; anything else as it is."""
+    if match.lastgroup == "space" and match.group()[0] == "/":
+        return re.sub(r"[^\n]", " ", match.group())
+    return match.group()
 
 
 def _tokens(query: str) -> Iterator[Token]:
@@ -200,6 +212,9 @@ def _dotted(tokens: list[Token], place: int) -> str:
 
 def _function(query: str, tokens: list[Token], place: int) -> None:
     name = _dotted(tokens, place)
+    first = place - 2 * name.count(".")
+    if first and tokens[first - 1].text.upper() == "CALL":
+        return  # a procedure, checked as one
     if name.lower() not in _FUNCTIONS:
         near = get_close_matches(name.lower(), _FUNCTIONS, 1)
         hint = f"; did you mean {near[0]}()?" if near else ""

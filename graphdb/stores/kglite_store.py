@@ -208,7 +208,7 @@ class KgliteStore:
         checked = language.check(cypher)
         try:
             answer = self._own().cypher(
-                cypher,
+                checked.text,
                 params=dict(parameters or {}),
                 timeout_ms=max(1, int(limits.seconds * 1000)),
                 max_work_units=limits.work,

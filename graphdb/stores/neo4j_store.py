@@ -322,7 +322,7 @@ class Neo4jStore:
                 default_access_mode=neo4j.READ_ACCESS,
                 fetch_size=limits.rows + 1,
             ) as session:
-                query = neo4j.Query(cypher, timeout=limits.seconds)  # type: ignore[arg-type]
+                query = neo4j.Query(checked.text, timeout=limits.seconds)  # type: ignore[arg-type]
                 result = session.run(query, dict(parameters or {}))
                 rows: list[list[Any]] = []
                 for record in result:

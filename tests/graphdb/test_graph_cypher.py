@@ -19,7 +19,7 @@ READS = [
     "CALL db.labels() YIELD label RETURN label",
     "MATCH (n:CLASS) CALL { WITH n MATCH (n)-[:HAS_METHOD]->(m) RETURN count(m) AS c } RETURN c",
     "MATCH p = shortestPath((a:CLASS)-[:INHERITS*1..6]->(b:CLASS)) RETURN [x IN nodes(p) | x.name]",
-    "MATCH (n:CLASS) WHERE EXISTS { MATCH (n)-[:INHERITS]->(:CLASS) } RETURN n.name[0..3]",
+    "MATCH (n:CLASS) WHERE EXISTS { MATCH (n)-[:INHERITS]->(:CLASS) } RETURN labels(n)[0..1]",
     "MATCH (n:`CLASS`) RETURN n.name AS `set`",
     "UNWIND [1, 2] AS x RETURN sum(x) AS s, all(y IN [x] WHERE y > 0) AS t",
     "MATCH (n:METHOD) RETURN n.name AS n, count(*) AS c ORDER BY c DESC SKIP 1 LIMIT 2",
@@ -59,6 +59,8 @@ UNKNOWN = [
     ("MATCH (n:CLASS) RETURN apoc.text.join(n.name)", r"unknown function apoc.text.join\(\)"),
     ("RETURN 1 AS x CALL {", None),
     ("", "the query is empty"),
+    ("// only a comment", "the query is empty"),
+    ("RETURN 'a\\u0027 AS x DELETE n //'", "unicode escapes"),
     ("RETURN " + "1 + " * MAX_LENGTH, "the limit is"),
 ]
 
