@@ -1,5 +1,5 @@
 # Paths are strings here: they may be undecodable, and pathlib costs start-up time.
-# ruff: noqa: PTH101, PTH103, PTH108, PTH110, PTH112, PTH114, PTH118, PTH123
+# ruff: noqa: PTH101, PTH103, PTH110, PTH112, PTH114, PTH118
 """Containers of a Docker engine, or of Podman's Docker-compatible socket.
 
 The container's only process is the exec server, attached through one stream that lives as long
@@ -13,61 +13,24 @@ from __future__ import annotations
 import atexit
 import itertools
 import os
-import resource
 import shutil
 import tempfile
 import threading
-import weakref
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
-from typing import Any, cast
+from pathlib import Path
+from typing import Any
 
 from repos.errors import InfrastructureError, MissingExtraError, SandboxUnavailableError
-from repos.sandbox import docker_engine, rootview, seccomp, server
-from repos.sandbox.bubblewrap import FILE_LIMIT, find_ripgrep
-from repos.sandbox.channel import Channel
-from repos.sandbox.client import FILE_TIMEOUT_S, ServerClient
-from repos.sandbox.docker_engine import LABEL, MACHINE, OWNER, Engine
+from repos.sandbox import docker_engine
+from repos.sandbox.bubblewrap import find_ripgrep
+from repos.sandbox.copies import Family
+from repos.sandbox.docker_engine import Engine, bind, labels
 from repos.sandbox.docker_image import LINKS, image
+from repos.sandbox.docker_sandbox import LOWER, OPEN, DockerSandbox
 from repos.sandbox.docker_volumes import Volumes
 from repos.sandbox.interpreter import package_folders, running
-from repos.sandbox.protocol import (
-    TESTBED,
-    Isolation,
-    Layers,
-    Mount,
-    Probe,
-    SandboxSpec,
-    Snapshot,
-)
-from repos.sandbox.rootview import AGENT_UID, HOME, HOME_BYTES, SHM_BYTES, TOOLS
+from repos.sandbox.protocol import TESTBED, Isolation, Layers, Mount, Probe, SandboxSpec
 
-START_TIMEOUT_S = 120.0
-FILL_TIMEOUT_S = 1200.0
-LOWER = "/opt/repogym/layers"
 PAGE = 4096
-MOST_TASKS = 32768
-"""Of all containers together; each has a bound of its own far below."""
-
-
-@dataclass
-class Family:
-    """What a created sandbox and its forks share: the folder of their snapshots."""
-
-    folder: str
-    ident: str
-    numbers: Any = field(default_factory=itertools.count)
-    members: int = 0
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def leave(self) -> None:
-        """Count a member out; the last one takes the snapshots with it."""
-        with self.lock:
-            self.members -= 1
-            last = self.members == 0
-        if last:
-            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class DockerBackend:
@@ -91,9 +54,9 @@ class DockerBackend:
         self._shared = shared
         self._lock = threading.Lock()
         self._engine: Engine | None = None
-        self._facts: docker_engine.Facts | None = None
-        self._volumes: Volumes | None = None
-        self._image = ""
+        self.facts: docker_engine.Facts | None = None
+        self.volumes: Volumes | None = None
+        self.image = ""
         self._folder: str | None = None
         self._numbers = itertools.count()
         self._sizes: dict[str, tuple[int, int]] = {}
@@ -137,13 +100,13 @@ class DockerBackend:
             shared = self._shared
             if shared is None:
                 shared = address.startswith("unix://")
-            self._image = image(engine, self.interpreter, find_ripgrep(), full=not shared)
+            self.image = image(engine, self.interpreter, find_ripgrep(), full=not shared)
             if not shared:
-                self._volumes = Volumes(engine, self.interpreter, self._image)
+                self.volumes = Volumes(engine, self.interpreter, self.image)
             elif self._shared is None and not self._sees_us(engine):
-                self._image = image(engine, self.interpreter, find_ripgrep(), full=True)
-                self._volumes = Volumes(engine, self.interpreter, self._image)
-            self._facts = facts
+                self.image = image(engine, self.interpreter, find_ripgrep(), full=True)
+                self.volumes = Volumes(engine, self.interpreter, self.image)
+            self.facts = facts
             self._engine = engine
 
     def _sees_us(self, engine: Engine) -> bool:
@@ -157,7 +120,7 @@ class DockerBackend:
                 with engine.errors("use the files of this machine") as api:
                     config = api.create_host_config(mounts=[bind(str(mark), TESTBED)])
                     made = api.create_container(
-                        self._image, ["true"], host_config=config, labels=labels()
+                        self.image, ["true"], host_config=config, labels=labels()
                     )["Id"]
                     api.start(made)
             except InfrastructureError as error:
@@ -186,9 +149,9 @@ class DockerBackend:
                 finally:
                     sandbox.close()
             if result.stdout == b"ok\ng\n":
-                assert self._facts is not None
-                how = "" if self._volumes is None else ", over volumes (it sees other files)"
-                return Probe(self.name, True, self.isolation, f"{self._facts.title} works{how}")
+                assert self.facts is not None
+                how = "" if self.volumes is None else ", over volumes (it sees other files)"
+                return Probe(self.name, True, self.isolation, f"{self.facts.title} works{how}")
             reason = result.text.strip()[-300:] or f"exit status {result.exit_code}"
             remedy = f"{reason} {no_engine(self.name)}"
         except (SandboxUnavailableError, MissingExtraError) as error:
@@ -255,8 +218,8 @@ class DockerBackend:
                 # Podman would add the names that this machine knows.
                 Path(hosts).write_text("127.0.0.1 localhost sandbox\n::1 localhost\n")
             wanted.append(Mount(Path(hosts), "/etc/hosts"))
-        if self._volumes is not None:
-            return self._volumes.place(wanted)
+        if self.volumes is not None:
+            return self.volumes.place(wanted)
         out = [bind("/usr", "/usr")]
         for name in LINKS:
             if os.path.isdir(f"/{name}") and not os.path.islink(f"/{name}"):
@@ -283,28 +246,12 @@ class DockerBackend:
         atexit.unregister(self.close)
         if self._owner == os.getpid():
             for sandbox in list(OPEN):
-                if sandbox._backend is self:
-                    sandbox._engine = engine or sandbox._engine
+                if sandbox.maker is self:
                     sandbox.close()
             if folder is not None:
                 shutil.rmtree(folder, ignore_errors=True)
         if engine is not None:
             engine.close()
-
-
-OPEN: weakref.WeakSet[DockerSandbox] = weakref.WeakSet()
-
-
-def labels() -> dict[str, str]:
-    """Return the labels of everything that belongs to this process."""
-    return {LABEL: "sandbox", OWNER: docker_engine.owner(), MACHINE: docker_engine.machine()}
-
-
-def bind(source: str, target: str, *, writable: bool = False) -> Any:
-    """Return a bind mount, private to the container."""
-    from docker.types import Mount as DockerMount
-
-    return DockerMount(target, source, type="bind", read_only=not writable)
 
 
 def no_engine(kind: str) -> str:
@@ -320,281 +267,3 @@ def no_engine(kind: str) -> str:
         "in the group docker), or Podman's socket (`systemctl --user start podman.socket`), or "
         "name an engine elsewhere: DOCKER_HOST=tcp://HOST:PORT."
     )
-
-
-class DockerSandbox(ServerClient):
-    """A running container."""
-
-    isolation: Isolation = "isolated"
-
-    def __init__(
-        self,
-        backend: DockerBackend,
-        layers: Layers,
-        spec: SandboxSpec,
-        family: Family,
-        delta: str | None,
-    ) -> None:
-        """Start it; use `DockerBackend.create` and `fork`."""
-        self.backend = backend.name
-        self._backend = backend
-        self._engine = backend.engine
-        self._layers = layers
-        self._spec = spec
-        self._family = family
-        self._lock = threading.RLock()
-        self._closed = False
-        self._life: weakref.finalize | None = None
-        with family.lock:
-            family.members += 1
-        os.makedirs(family.folder, exist_ok=True)
-        self._member = weakref.finalize(self, family.leave)
-        OPEN.add(self)
-        try:
-            self._start(delta)
-        except BaseException:
-            self._member()
-            raise
-
-    # ---- life
-    def _start(self, delta: str | None) -> None:
-        """Start a container on the layers, with a snapshot's changes, ending the one before."""
-        if self._life is not None:
-            self._channel.close()
-            self._life()
-        engine, backend = self._engine, self._backend
-        mounts, volumes = backend.mounts(self._layers, self._spec.network)
-        try:
-            container = self._create(mounts)
-        except BaseException:
-            _end(backend, engine, None, None, volumes)
-            raise
-        stream = None
-        try:
-            stream = engine.attach(container)
-            with engine.errors("start a container") as api:
-                api.start(container)
-            self._channel = Channel(stream)
-            try:
-                self._channel.take(0, START_TIMEOUT_S)
-            except (InfrastructureError, TimeoutError) as error:
-                why = stream.drain(2.0) or str(error)
-                raise InfrastructureError(f"The exec server did not start: {why}") from error
-            self._life = weakref.finalize(
-                self, _end, backend, engine, container, self._channel, volumes
-            )
-        except BaseException:
-            if stream is not None:
-                stream.close()
-            _end(backend, engine, container, None, volumes)
-            raise
-        self._open_parents(container)
-        lower = [f"{LOWER}/{at}" for at in range(len(self._layers.testbed))]
-        try:
-            self._channel.call("fill", {"path": TESTBED, "layers": lower}, FILL_TIMEOUT_S)
-            if delta is not None:
-                for records in read_delta(delta):
-                    self._channel.call(
-                        "unpack", {"path": TESTBED, "records": records}, FILE_TIMEOUT_S
-                    )
-                body = {"path": TESTBED, "records": b"", "end": True}
-                self._channel.call("unpack", body, FILE_TIMEOUT_S)
-        except OSError as error:
-            self.close()
-            raise InfrastructureError(f"The workspace could not be filled: {error}.") from error
-
-    def _open_parents(self, container: str) -> None:
-        """Let the agent write in the folders that the engine made for mounts in the workspace.
-
-        They belong to the engine's root, who has no capability here, but may change their mode.
-        Nothing of the task has run yet.
-        """
-        parents = {
-            parent
-            for mount in self._layers.mounts
-            for parent in map(str, PurePosixPath(mount.target).parents)
-            if parent.startswith(f"{TESTBED}/")
-        }
-        if not parents:
-            return
-        with self._engine.errors("open the folders of mounts") as api:
-            made = api.exec_create(container, ["chmod", "0777", *sorted(parents)], user="0:0")
-            said = api.exec_start(made["Id"])
-            code = api.exec_inspect(made["Id"])["ExitCode"]
-        if code:
-            raise InfrastructureError(f"The folders of mounts could not be opened: {said!r}.")
-
-    def _create(self, mounts: list[Any]) -> str:
-        """Make the container and return its id."""
-        spec, backend = self._spec, self._backend
-        facts = backend._facts
-        assert facts is not None
-        from docker.types import LogConfig, Ulimit
-
-        inside = [m.target for m in self._layers.mounts if m.target.startswith(TESTBED + "/")]
-        filled = sum(backend.size(os.path.realpath(path)) for path in self._layers.testbed)
-        size = filled + (spec.disk_mb << 20) + (4 << 20)
-        options = {
-            "env": rootview.environment(self._layers),
-            "cwd": TESTBED,
-            "root": TESTBED,
-            "skip": [target[len(TESTBED) + 1 :] for target in inside],
-            "disks": [TESTBED, "/tmp", "/var/tmp", HOME, "/dev/shm"],
-            "memory": 0 if facts.limits else spec.memory_mb << 20,
-            "processes": 0 if facts.limits else spec.processes,
-            "watch": not facts.limits,
-            "counters": facts.limits,
-            "seccomp": seccomp.program(spec.seccomp),
-        }
-        flags = "rw,nosuid,nodev,"
-        tmp = "exec" if spec.tmp_exec else "noexec"
-        files = {
-            TESTBED: f"{flags}exec,mode=0777,size={size}",
-            "/tmp": f"{flags}{tmp},mode=1777,size={spec.tmp_mb << 20}",
-            HOME: f"{flags}exec,mode=0777,size={HOME_BYTES}",
-        }
-        # Podman mounts one of its own there, without a size, where nothing else is.
-        files["/var/tmp"] = files["/tmp"]
-        limits: dict[str, Any] = {}
-        if facts.limits:
-            # What the workspace's memory file system was filled with is counted there too.
-            memory = (spec.memory_mb << 20) + filled
-            limits = {
-                "mem_limit": memory,
-                "memswap_limit": memory,
-                "pids_limit": spec.processes + 8,
-            }
-        ulimits = [
-            Ulimit(name="core", soft=0, hard=0),
-            Ulimit(name="nofile", soft=FILE_LIMIT, hard=FILE_LIMIT),
-        ]
-        # Podman's own default is above what it may set where it lacks CAP_SYS_RESOURCE.
-        hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
-        most = MOST_TASKS if hard == resource.RLIM_INFINITY else min(hard, MOST_TASKS)
-        ulimits.append(Ulimit(name="nproc", soft=most, hard=most))
-        with self._engine.errors("make a container") as api:
-            config = api.create_host_config(
-                mounts=mounts,
-                tmpfs=files,
-                network_mode="host" if spec.network else "none",
-                cap_drop=["ALL"],
-                security_opt=["no-new-privileges", "label=disable"],
-                read_only=True,
-                auto_remove=True,
-                shm_size=SHM_BYTES,
-                ipc_mode="private",
-                ulimits=ulimits,
-                log_config=LogConfig(type="none"),
-                **limits,
-            )
-            made = api.create_container(
-                backend._image,
-                [
-                    backend.interpreter.executable, "-I", "-S", "-B",
-                    f"{TOOLS}/copyserver.pyc", "0", "1", server.encode(options).hex(),
-                ],
-                user=f"{AGENT_UID}:{AGENT_UID}",
-                hostname=None if spec.network else "sandbox",
-                stdin_open=True,
-                tty=False,
-                working_dir="/",
-                environment={"LC_ALL": "C.UTF-8"},
-                labels=labels(),
-                host_config=config,
-                network_disabled=not spec.network,
-            )  # fmt: skip
-        return made["Id"]
-
-    def reset(self) -> None:
-        """Kill all processes and go back to the layers."""
-        with self._lock:
-            self._check()
-            self._start(None)
-
-    def close(self) -> None:
-        """End everything and leave nothing behind; may be called twice."""
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-            if self._life is not None:
-                self._life()
-            self._member()
-            OPEN.discard(self)
-
-    def _check(self) -> None:
-        if self._closed:
-            raise InfrastructureError("The sandbox is closed.")
-
-    # ---- snapshots
-    def snapshot(self) -> Snapshot:
-        """Freeze the file system as it is; the sandbox goes on from there."""
-        with self._lock:
-            self._check()
-            number = next(self._family.numbers)
-            path = os.path.join(self._family.folder, str(number))
-            with open(path, "wb") as f:
-                for records in self._packed():
-                    f.write(server.frame(records))
-            return Snapshot(f"{self._family.ident}-{number}", (path,))
-
-    def _packed(self) -> Iterator[bytes]:
-        body = {"path": TESTBED, "start": True}
-        while records := self._channel.call("pack", body, FILE_TIMEOUT_S):
-            body = {"path": TESTBED}
-            yield records
-
-    def restore(self, snapshot: Snapshot) -> None:
-        """Kill all processes and go back to a snapshot.
-
-        Raises:
-            ValueError: The snapshot is of another family of sandboxes.
-        """
-        with self._lock:
-            self._check()
-            if snapshot.ident.rpartition("-")[0] != self._family.ident:
-                raise ValueError("the snapshot belongs to another sandbox")
-            self._start(snapshot.layers[0])
-
-    def fork(self) -> DockerSandbox:
-        """Return a new, independent sandbox with the same files and no processes."""
-        with self._lock:
-            taken = self.snapshot()
-            try:
-                return DockerSandbox(
-                    self._backend, self._layers, self._spec, self._family, taken.layers[0]
-                )
-            finally:
-                os.unlink(taken.layers[0])
-
-    def changed_paths(self) -> list[str] | None:
-        """Return paths below `/testbed` that differ from its layers; a superset."""
-        return sorted(self.changed_marks())
-
-    def changed_marks(self) -> dict[str, str]:
-        """Return what `changed_paths` does, each with a word that changes when the file does."""
-        blob = self._channel.call("changed", {"path": TESTBED}, FILE_TIMEOUT_S)
-        words = blob.decode("utf-8", "surrogateescape").split("\0")[:-1]
-        return dict(zip(words[::2], words[1::2], strict=True))
-
-
-def read_delta(path: str) -> Iterator[bytes]:
-    """Yield the batches of records in a snapshot's file."""
-    with open(path, "rb") as f:
-        while head := f.read(4):
-            yield cast(bytes, server.decode(f.read(int.from_bytes(head, "big"))))
-
-
-def _end(
-    backend: DockerBackend,
-    engine: Engine,
-    container: str | None,
-    channel: Channel | None,
-    volumes: list[str],
-) -> None:
-    if channel is not None:
-        channel.close()
-    if container is not None:
-        engine.remove(container)
-    if volumes and backend._volumes is not None:
-        backend._volumes.remove(volumes)

@@ -332,6 +332,18 @@ def owner() -> str:
     return f"{_boot()}/{space}/{os.getpid()}/{_start_time(os.getpid())}"
 
 
+def labels() -> dict[str, str]:
+    """Return the labels of everything that belongs to this process."""
+    return {LABEL: "sandbox", OWNER: owner(), MACHINE: machine()}
+
+
+def bind(source: str, target: str, *, writable: bool = False) -> Any:
+    """Return a bind mount, private to the container."""
+    from docker.types import Mount as DockerMount
+
+    return DockerMount(target, source, type="bind", read_only=not writable)
+
+
 def is_gone(labels: dict[str, str]) -> bool:
     """Whether the process that a label names has certainly ended.
 

@@ -15,7 +15,7 @@ from repos.cache import cache_root
 from repos.errors import InfrastructureError
 from repos.sandbox import server
 from repos.sandbox.channel import Channel
-from repos.sandbox.docker_engine import LABEL, Engine
+from repos.sandbox.docker_engine import LABEL, Engine, bind, labels
 from repos.sandbox.interpreter import Interpreter
 from repos.sandbox.protocol import Mount
 from repos.sandbox.rootview import TOOLS
@@ -46,8 +46,6 @@ class Volumes:
         Raises:
             InfrastructureError: A mount is writable, or the engine failed.
         """
-        from repos.sandbox.docker import bind
-
         kept = str(cache_root()) + os.sep
         out, passing = [], []
         for mount in mounts:
@@ -83,8 +81,6 @@ class Volumes:
         """Make a volume that holds a folder (or one file); return where the engine keeps it."""
         from docker.types import LogConfig
         from docker.types import Mount as DockerMount
-
-        from repos.sandbox.docker import labels
 
         with self._engine.errors("make a volume") as api:
             marks = {LABEL: "layer"} if stays else labels()
