@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from repos.cache import cache_root
-from repos.errors import RepoGymError
+from repos.errors import InfrastructureError, RepoGymError
 from tools.graph_base import forget_bases
 from tools.registry import ToolSet
 
@@ -66,8 +66,8 @@ def ask(context, name, /, **arguments):
 
 
 @pytest.fixture
-def bolt_address(tmp_path):
-    """Address of a server of our own; the databases "conformance" and "second" are empty."""
+def bolt(tmp_path):
+    """A server of our own, its address and its process; its databases are empty."""
     python = os.environ.get("REPOGYM_TEST_BOLT_PYTHON", "")
     if not python:
         assert not os.environ.get("CI"), "REPOGYM_TEST_BOLT_PYTHON names no Python with ArcadeDB"
@@ -84,7 +84,7 @@ def bolt_address(tmp_path):
     assert server.stdout is not None
     try:
         line = next(line for line in server.stdout if line.startswith("BOLT "))
-        yield line.split()[1]
+        yield line.split()[1], server
     finally:
         server.kill()
         server.wait()
@@ -402,7 +402,8 @@ def test_a_wrong_store_is_one_sentence(call, monkeypatch):
         call("find_symbol", name="add")
 
 
-def test_a_server_answers_the_base_and_holds_one_task(ctx, call, bolt_address, monkeypatch):
+def test_a_server_answers_the_base_and_holds_one_task(ctx, call, bolt, monkeypatch):
+    bolt_address, server = bolt
     monkeypatch.setenv("NEO4J_URI", f"{bolt_address}/conformance")
     monkeypatch.delenv("REPOGYM_GRAPH_STORE", raising=False)
     cypher = "MATCH (f:FUNCTION) WHERE f.file_path = 'calc/core.py' RETURN f.name ORDER BY f.name"
@@ -432,4 +433,10 @@ def test_a_server_answers_the_base_and_holds_one_task(ctx, call, bolt_address, m
     with pytest.raises(RepoGymError, match=r"holds the graph of 'calc .*not of 'another-task"):
         call("find_symbol", name="add")
     monkeypatch.setenv("NEO4J_URI", f"{bolt_address}/second")
-    assert call("find_symbol", name="add").ok or call("find_symbol", name="plus").ok
+    ctx.workspace.reset()
+    assert call("graph_query", cypher=cypher).text == clean.text
+    server.kill()
+    server.wait()
+    with pytest.raises(InfrastructureError, match="server failed"):
+        call("graph_query", cypher=cypher)
+    forget_bases()
