@@ -78,10 +78,11 @@ def line_up(
             found = find_function(tree, name)
             if found is None:
                 continue
-            rows = sum(function_of(t) == f"{path}::{name}" for t in ids)
+            own = [t for t in ids if function_of(t) == f"{path}::{name}"]
+            rows = {t.partition("[")[2].removesuffix("]") for t in own}
             place = _place(found[0], rows, rng)
             if place is not None:
-                cost = sum(seconds.get(t, 0.0) for t in ids if function_of(t) == f"{path}::{name}")
+                cost = sum(seconds.get(t, 0.0) for t in own)
                 chosen.append((path, name, (found[0], *place), cost))
     if not chosen:
         return None
@@ -93,6 +94,7 @@ def line_up(
     decoys: list[str] = []
     taken: set[str] = set()
     for path, name, (node, index, row), cost in chosen:
+        real = _constants(node)[index].value
         share = budget_s / len(chosen) / cost if cost > 0 else math.inf
         size = int(max(2, min(max(LEAST_MEMBERS, wanted), MOST_MEMBERS, share + 1)))
         values = _values(_constants(node)[index], trees[path], size, rng)
@@ -102,12 +104,11 @@ def line_up(
             twin = _member(node, index, row, value, fresh)
             members.setdefault((path, owner), []).append(twin)
             test = f"{path}::{owner}::{fresh}" if owner else f"{path}::{fresh}"
-            real = _constants(node)[index].value
             same = type(value) is type(real) and value == real
             (genuine if same else decoys).append(test)
     files = {}
     for path in sorted({path for path, _ in members}):
-        tree = _without_tests(copy.deepcopy(trees[path]))
+        tree = _without_tests(trees[path])
         for (where, owner), nodes in members.items():
             if where == path:
                 rng.shuffle(nodes)
@@ -123,23 +124,58 @@ def _constants(node: ast.AST) -> list[ast.Constant]:
 
 
 def _place(
-    node: ast.FunctionDef | ast.AsyncFunctionDef, rows: int, rng: random.Random
+    node: ast.FunctionDef | ast.AsyncFunctionDef, rows: set[str], rng: random.Random
 ) -> tuple[int, int | None] | None:
-    """Return (index of the constant to vary, row of the parameters or None), or None."""
+    """Return (index of the constant to vary, row of the parameters or None), or None.
+
+    Best is a value that a result is compared with for equality, on every way through the
+    test. Next is any literal of a comparison or of an assertion's arguments, last any text:
+    such a decoy may pass with a right solution, which the scorer finds out by the reference.
+    """
     order = {id(c): at for at, c in enumerate(_constants(node))}
-    places: list[tuple[int, int, int | None]] = []
+    table = _table(node, rows)
+    first: list[tuple[ast.Constant, int | None]] = []
     for expression in _expected_expressions(node):
-        places += [(_rank(c), order[id(c)], None) for c in _values_in(expression)]
+        first += [(c, None) for c in _values_in(expression)]
         if isinstance(expression, ast.Name):
-            places += [(_rank(c), order[id(c)], None) for c in _assigned(node, expression.id)]
-            for row, value in enumerate(_parameters(node, expression.id, rows)):
-                places += [(_rank(c), order[id(c)], row) for c in _values_in(value)]
-    places = [p for p in places if p[0] < 9]
-    if not places:
-        return None
-    best = min(rank for rank, *_ in places)
-    _, index, row = rng.choice([p for p in places if p[0] == best])
-    return index, row
+            first += [(c, None) for c in _assigned(node, expression.id)]
+            cells = [(row, values.get(expression.id)) for row, values in table.items()]
+            first += [(c, row) for row, cell in cells if cell for c in _values_in(cell)]
+    texts = [(c, None) for s in node.body for c in _texts_in(s)]
+    cells = [(row, cell) for row, values in table.items() for cell in values.values()]
+    texts += [(c, row) for row, cell in cells for c in _values_in(cell) if _rank(c) in (1, 2)]
+    for tier in (first, [(c, None) for s in node.body for c in _asserted(s)], texts):
+        places = [(_rank(c), order[id(c)], row) for c, row in tier if _rank(c) < 9]
+        if places:
+            best = min(rank for rank, *_ in places)
+            _, index, row = rng.choice([p for p in places if p[0] == best])
+            return index, row
+    return None
+
+
+def _asserted(statement: ast.stmt) -> list[ast.Constant]:
+    """Return literals of comparisons, and of arguments of calls that assert something."""
+    found: list[ast.Constant] = []
+    for node in ast.walk(statement):
+        sides: list[ast.expr] = []
+        if isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+        elif isinstance(node, ast.Call):
+            name = ast.unparse(node.func).rpartition(".")[2].lower()
+            if any(word in name for word in ("assert", "check", "equal", "expect")):
+                sides = node.args
+            elif name in ("raises", "warns"):
+                sides = [k.value for k in node.keywords if k.arg == "match"]
+        found += [c for side in sides for c in _values_in(side)]
+    return found
+
+
+def _texts_in(statement: ast.stmt) -> list[ast.Constant]:
+    """Return texts that are neither documentation nor part of an f-string."""
+    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+        return []
+    parts = {id(c) for n in ast.walk(statement) if isinstance(n, ast.JoinedStr) for c in n.values}
+    return [c for c in _constants(statement) if id(c) not in parts and _rank(c) in (1, 2)]
 
 
 def _rank(constant: ast.Constant) -> int:
@@ -204,33 +240,44 @@ def _assigned(node: ast.FunctionDef | ast.AsyncFunctionDef, name: str) -> list[a
     return []
 
 
-def _parameters(
-    node: ast.FunctionDef | ast.AsyncFunctionDef, name: str, rows: int
-) -> list[ast.expr]:
-    """Return a parameter's value in each row of the only `parametrize`, all rows failing."""
+def _table(
+    node: ast.FunctionDef | ast.AsyncFunctionDef, rows: set[str]
+) -> dict[int, dict[str, ast.expr]]:
+    """Return the parameters of the only `parametrize`, by row and name, for failing rows.
+
+    Args:
+        node: A test function.
+        rows: What the failing ids hold in brackets. A row's own id is made as pytest's
+            documentation of `parametrize` says: values joined by dashes.
+    """
     call = _parametrize(node)
     if call is None:
-        return []
+        return {}
     names = call.args[0]
     if isinstance(names, ast.Constant) and isinstance(names.value, str):
-        labels = [part.strip() for part in names.value.split(",")]
+        labels = [part.strip() for part in names.value.split(",") if part.strip()]
     elif isinstance(names, ast.List | ast.Tuple):
-        labels = [n.value if isinstance(n, ast.Constant) else "" for n in names.elts]
+        labels = [str(n.value) if isinstance(n, ast.Constant) else "" for n in names.elts]
     else:
-        return []
+        return {}
     table = call.args[1]
     assert isinstance(table, ast.List | ast.Tuple)
-    if name not in labels or len(table.elts) != rows:
-        return []
-    if len(labels) == 1:
-        return list(table.elts)
-    at = labels.index(name)
-    picked = []
-    for row in table.elts:
-        if not isinstance(row, ast.Tuple | ast.List) or len(row.elts) != len(labels):
-            return []
-        picked.append(row.elts[at])
-    return picked
+    found: dict[int, dict[str, ast.expr]] = {}
+    for row, value in enumerate(table.elts):
+        cells = [value]
+        if len(labels) > 1:
+            if not isinstance(value, ast.Tuple | ast.List) or len(value.elts) != len(labels):
+                continue
+            cells = list(value.elts)
+        ident = "-".join(
+            str(cell.value)
+            if isinstance(cell, ast.Constant) and isinstance(cell.value, str | int | float)
+            else f"{label}{row}"
+            for label, cell in zip(labels, cells, strict=True)
+        )
+        if ident in rows or len(table.elts) == len(rows):
+            found[row] = dict(zip(labels, cells, strict=True))
+    return found
 
 
 def _parametrize(node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.Call | None:

@@ -147,6 +147,7 @@ def _graded(
     *,
     edit: Edit | None = None,
     hash_seed: int = 0,
+    brief: bool = False,
 ) -> GradedRun | None:
     """Run the files of `ids` in a fresh workspace; a time-out is repeated once, alone.
 
@@ -172,7 +173,7 @@ def _graded(
                 except PatchError:
                     return None
                 runner = get_runner(task.public.runner)
-                run = _run(runner, workspace, task, ids, hashes, limit, hash_seed)
+                run = _run(runner, workspace, task, ids, hashes, limit, hash_seed, brief)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         if run.limit != "time":
@@ -204,6 +205,7 @@ def _run(
     hashes: Mapping[str, str],
     limit: float,
     hash_seed: int,
+    brief: bool,
 ) -> GradedRun:
     environment = next(m.source for m in task.layers.mounts if m.target == ENVIRONMENT)
     files = sorted({test.partition("::")[0] for test in ids})
@@ -214,6 +216,7 @@ def _run(
         timeout_s=limit,
         plugins=environment_plugins(environment),
         hash_seed=hash_seed,
+        brief=brief,
     )
     if run.limit in ("memory", "disk", "processes") and not run.outcomes:
         return replace(run, complete=False)
@@ -304,14 +307,14 @@ def _confirmed(task: Task, diff: bytes, run: GradedRun, backend: Backend) -> tup
     if again is None:
         raise InfrastructureError("A diff that applied before does not apply any more.")
     notes = list(again.tampered)
-    if not again.complete:
-        notes.append("the line-up did not run to its end")
     wrong = _wrong_members(again, made)
     if wrong and not notes:
         reference = _lined_up(task, task.hidden.reference, made, backend)
         if reference is None or not reference.complete:
-            raise InfrastructureError("The reference patch's line-up did not run to its end.")
+            return notes, "\n--- line-up ---\nThe reference patch can't run it either.\n"
         wrong -= _wrong_members(reference, made)
+        if not again.complete:
+            notes.append("the line-up did not run to its end")
     passed = sorted(wrong & set(made.decoys))
     failed = sorted(wrong & set(made.genuine))
     if passed:
@@ -327,7 +330,7 @@ def _lined_up(task: Task, diff: bytes, made: LineUp, backend: Backend) -> Graded
             (merged / name).write_bytes(text)
 
     ids = (*made.genuine, *made.decoys)
-    return _graded(task, diff, task.hidden.files, ids, backend, edit=edit)
+    return _graded(task, diff, task.hidden.files, ids, backend, edit=edit, brief=True)
 
 
 def _wrong_members(run: GradedRun, made: LineUp) -> set[str]:

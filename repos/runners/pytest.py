@@ -90,6 +90,7 @@ class PytestRunner:
         timeout_s: float,
         plugins: Sequence[str] = (),
         hash_seed: int = 0,
+        brief: bool = False,
     ) -> GradedRun:
         """Run whole test files with the harness's own configuration.
 
@@ -100,11 +101,13 @@ class PytestRunner:
             timeout_s: Wall time of the whole run.
             plugins: Modules of the environment's own pytest plugins.
             hash_seed: PYTHONHASHSEED of the run.
+            brief: Whether failures need no traceback (most tests of a line-up fail).
 
         Raises:
             InfrastructureError: The supervisor gave no answer for a reason other than a bound.
         """
-        args = ["-q", "--tb=short", "-p", "no:cacheprovider", "--rootdir", TESTBED]
+        style = "--tb=line" if brief else "--tb=short"
+        args = ["-q", style, "-p", "no:cacheprovider", "--rootdir", TESTBED]
         args += ["-c", TASK_INI, "--continue-on-collection-errors"]
         for plugin in plugins:
             args += ["-p", plugin]

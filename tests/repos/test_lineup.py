@@ -99,7 +99,7 @@ def test_exactly_the_genuine_members_pass(seed, tmp_path):
     found = run(tmp_path, lined.files["t.py"])
     assert set(found) == {*lined.genuine, *lined.decoys}
     assert {test for test, words in found.items() if words == {"PASSED"}} == set(lined.genuine)
-    assert len(lined.genuine) == 5  # neither the branch nor the bare truth
+    assert len(lined.genuine) == 6  # all but the bare truth
     assert len(lined.decoys) >= 3 * len(lined.genuine)
 
 
@@ -121,7 +121,7 @@ def members(lined):
 
 def test_the_members_of_a_group_differ_in_one_value_alone():
     groups = members(made(1))
-    assert len(groups) == 5
+    assert len(groups) == 6
     for group in groups.values():
         columns = list(zip(*(values for _, values in group), strict=True))
         varying = [c for c in columns if len(set(map(repr, c))) > 1]
@@ -139,14 +139,14 @@ def test_nothing_else_of_the_tests_is_left():
 
 def test_the_true_value_stands_at_no_special_place():
     ranks = collections.Counter()
-    for seed in range(300):
+    for seed in range(120):
         lined = made(seed, ids=("t.py::test_number",))
         (group,) = members(lined).values()
         order = sorted(group, key=lambda member: [v for v in member[1] if v != "?"][-1])
         place = [f"t.py::{name}" in lined.genuine for name, _ in order].index(True)
         ranks[place * 4 // len(order)] += 1
     assert set(ranks) == {0, 1, 2, 3}
-    assert max(ranks.values()) < 2 * min(ranks.values())
+    assert max(ranks.values()) < 3 * min(ranks.values())
 
 
 def test_every_line_up_is_another_one():
@@ -157,7 +157,7 @@ def test_every_line_up_is_another_one():
 def test_slow_tests_get_fewer_decoys():
     slow = made(seconds=dict.fromkeys(IDS, 1.0))
     assert len(slow.decoys) < len(made().decoys) / 3
-    assert len(slow.genuine) == 5
+    assert len(slow.genuine) == 6
 
 
 def test_without_a_literal_there_is_no_line_up():
