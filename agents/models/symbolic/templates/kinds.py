@@ -55,6 +55,8 @@ def kind_of(site: Site, node: ast.AST, depth: int = 0) -> str:
 
 def _of_call(site: Site, node: ast.Call) -> str:
     if isinstance(node.func, ast.Attribute):
+        if node.func.attr.startswith(("is", "has_")):
+            return "bool"
         return _METHODS.get(node.func.attr, "")
     name = getattr(node.func, "id", "")
     known = _CALLS.get(name, "") or site.project.returns.get(name, "")
