@@ -156,22 +156,10 @@ def _install(folder: Path, requirements: tuple[str, ...]) -> None:
 
 
 def _index_options() -> list[str]:
-    """Hand pip's index settings to uv where uv has none of its own."""
-    if any(os.environ.get(n) for n in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX")):
-        return []
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "list"],
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-    )
-    found = dict(re.findall(r"^(?:\w+|:env:)\.([\w-]+)='(.*)'$", done.stdout, re.MULTILINE))
-    options: list[str] = []
-    if "index-url" in found:
-        options += ["--default-index", found["index-url"]]
-    if "cert" in found:
-        os.environ.setdefault("SSL_CERT_FILE", found["cert"])
-    return options
+    """Return the options by which uv uses the indexes that pip or uv is configured for."""
+    from repos.sources.pypi.index import PackageIndex
+
+    return PackageIndex().configuration.uv_arguments()
 
 
 def _copy_distribution(name: str, site: Path) -> None:
