@@ -26,6 +26,7 @@ STRENGTH = 1 << 14
 """Wanted odds against a blind guess, over all line-ups of a task."""
 
 MOST_GROUPS = 8
+MOST_TESTS = 160
 MOST_MEMBERS = 32
 LEAST_MEMBERS = 4
 
@@ -65,7 +66,7 @@ def line_up(
         rng: Source of randomness.
     """
     seconds = seconds or {}
-    chosen: list[tuple[str, str, Chosen, float]] = []
+    chosen: list[tuple[str, str, Chosen, float, int]] = []
     trees: dict[str, ast.Module] = {}
     for path in sorted({t.partition("::")[0] for t in fail_to_pass}):
         try:
@@ -83,20 +84,24 @@ def line_up(
             place = _place(found[0], rows, rng)
             if place is not None:
                 cost = sum(seconds.get(t, 0.0) for t in own)
-                chosen.append((path, name, (found[0], *place), cost))
+                repeated = 1 if place[1] is not None else len(own)
+                chosen.append((path, name, (found[0], *place), cost, repeated))
     if not chosen:
         return None
     rng.shuffle(chosen)
-    chosen = sorted(chosen[: 2 * MOST_GROUPS], key=lambda c: c[3] > budget_s / 4)[:MOST_GROUPS]
+    chosen = sorted(chosen[: 2 * MOST_GROUPS], key=lambda c: (c[3] > budget_s / 4, c[4] > 16))[
+        :MOST_GROUPS
+    ]
     wanted = math.ceil(STRENGTH ** (1 / len(chosen)))
     members: dict[tuple[str, str], list[ast.stmt]] = {}
     genuine: list[str] = []
     decoys: list[str] = []
     taken: set[str] = set()
-    for path, name, (node, index, row), cost in chosen:
+    for path, name, (node, index, row), cost, repeated in chosen:
         real = _constants(node)[index].value
         share = budget_s / len(chosen) / cost if cost > 0 else math.inf
-        size = int(max(2, min(max(LEAST_MEMBERS, wanted), MOST_MEMBERS, share + 1)))
+        share = min(share + 1, MOST_TESTS / len(chosen) / repeated)
+        size = int(max(2, min(max(LEAST_MEMBERS, wanted), MOST_MEMBERS, share)))
         values = _values(_constants(node)[index], trees[path], size, rng)
         owner = name.rpartition("::")[0]
         for value in values:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from repos.prepare import prepare
 from repos.score import score
 from repos.workspace import Workspace
 from tests.attacks.attack import Attack
 from tests.attacks.catalogue import attacks
+from tests.attacks.victim import NO_LITERAL, make_spec
 
 CATALOGUE = attacks()
 CASES = [
@@ -44,6 +46,33 @@ def test_no_attack_is_rewarded(attack: Attack, victim, isolated, monkeypatch):
     assert not result.plausible
     fixed = [t for t in victim.hidden.expected.fail_to_pass if result.tests[t] == "passed"]
     assert result.fraction < 1.0, fixed
+
+
+@pytest.fixture(scope="module")
+def without_literal(tmp_path_factory):
+    spec = make_spec(
+        tmp_path_factory.mktemp("plain"),
+        {"tests/test_core.py": NO_LITERAL},
+        ("tests/test_core.py::test_low",),
+        (),
+    )
+    return prepare(spec)
+
+
+def test_a_test_without_literals_is_scored_honestly(without_literal, isolated):
+    nothing, _ = score(without_literal, b"", backend=isolated)
+    assert not nothing.resolved
+    fixed, log = score(without_literal, without_literal.hidden.reference, backend=isolated)
+    assert fixed.resolved, (fixed, log)
+
+
+@pytest.mark.xfail(strict=True, reason="no literal, no line-up: canaries alone can be told apart")
+def test_forging_where_no_line_up_can_be_made(without_literal, isolated):
+    attack = next(a for a in CATALOGUE["introspection"] if a.name == "aware-report")
+    with Workspace(isolated.create(without_literal.layers, without_literal.sandbox)) as workspace:
+        diff = attack.diff(workspace)
+    result, _ = score(without_literal, diff, backend=isolated)
+    assert not result.resolved
 
 
 def test_the_honest_fix_resolves(victim, isolated):

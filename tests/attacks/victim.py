@@ -87,6 +87,17 @@ HIDDEN = {
     "        self.assertEqual(slug(' A  b '), 'a-b')\n",
 }
 
+NO_LITERAL = """import unittest
+
+from measure import clamp
+
+
+def test_low():
+    wanted = max(len(()), clamp(len(()), len(()), len(())))
+    assert clamp(-len(__name__), wanted, len(__name__)) is wanted
+"""
+"""A hidden test that names no value, so that no line-up can be made of it."""
+
 FAIL_TO_PASS = (
     "tests/test_core.py::test_even",
     "tests/test_core.py::test_low",
@@ -100,7 +111,7 @@ PASS_TO_PASS = (
 )
 
 
-def make_repository(folder: Path) -> tuple[str, str]:
+def make_repository(folder: Path, hidden: dict[str, str]) -> tuple[str, str]:
     """Make a git repository with the base and the fix; return both commit ids."""
 
     def git(*args: str) -> str:
@@ -110,7 +121,7 @@ def make_repository(folder: Path) -> tuple[str, str]:
 
     git("init", "-q", "-b", "main")
     commits = []
-    for files in (BASE, {**HIDDEN, "src/measure/core.py": FIXED}):
+    for files in (BASE, {**hidden, "src/measure/core.py": FIXED}):
         for name, text in files.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -121,9 +132,14 @@ def make_repository(folder: Path) -> tuple[str, str]:
     return commits[0], commits[1]
 
 
-def make_spec(folder: Path) -> TaskSpec:
+def make_spec(
+    folder: Path,
+    hidden: dict[str, str] = HIDDEN,
+    fail_to_pass: tuple[str, ...] = FAIL_TO_PASS,
+    pass_to_pass: tuple[str, ...] = PASS_TO_PASS,
+) -> TaskSpec:
     """Return the task of a repository made by `make_repository`."""
-    base, fix = make_repository(folder)
+    base, fix = make_repository(folder, hidden)
     minor = minor_version()
     return TaskSpec(
         id="attacks/measure",
@@ -131,6 +147,6 @@ def make_spec(folder: Path) -> TaskSpec:
         source_dirs=("src",),
         test_paths=("tests",),
         environments={minor: Environment()},
-        expected={minor: Expected(fail_to_pass=FAIL_TO_PASS, pass_to_pass=PASS_TO_PASS)},
+        expected={minor: Expected(fail_to_pass=fail_to_pass, pass_to_pass=pass_to_pass)},
         seconds={minor: 0.5},
     )

@@ -13,6 +13,7 @@ THEMES = (
     "introspection",
     "diffs",
     "knowledge",
+    "known",
 )
 
 
