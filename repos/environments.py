@@ -113,11 +113,13 @@ def _base_python() -> str:
     return str(Path(sys.base_prefix) / "bin" / f"python{minor_version()}")
 
 
-def _uv(*args: str) -> subprocess.CompletedProcess[str]:
+def _uv(*args: str, certificates: Path | None = None) -> subprocess.CompletedProcess[str]:
     from uv import find_uv_bin
 
     environ = {k: v for k, v in os.environ.items() if k not in ("VIRTUAL_ENV", "PYTHONPATH")}
     environ["UV_PYTHON_DOWNLOADS"] = "never"
+    if certificates is not None:
+        environ.setdefault("SSL_CERT_FILE", str(certificates))
     return subprocess.run(
         [find_uv_bin(), "--no-progress", *args],
         capture_output=True,
@@ -138,11 +140,15 @@ def _make_venv(folder: Path) -> None:
 
 
 def _install(folder: Path, requirements: tuple[str, ...]) -> None:
+    from repos.sources.pypi.index import PackageIndex
+
+    index = PackageIndex().configuration
     mode = ["--offline"] if offline() else []
     python = str(folder / "bin" / "python")
     done = _uv(
         "pip", "install", "-q", "--no-deps", "--only-binary", ":all:", "--python", python,
-        "--link-mode", "hardlink", *_index_options(), *mode, *requirements,
+        "--link-mode", "hardlink", *index.uv_arguments(), *mode, *requirements,
+        certificates=index.certificates,
     )  # fmt: skip
     if done.returncode == 0:
         return
@@ -153,13 +159,6 @@ def _install(folder: Path, requirements: tuple[str, ...]) -> None:
             f"`repogym tasks prepare` with a package index first. ({reason})"
         )
     raise InfrastructureError(f"Installing a task's pinned packages failed: {reason}")
-
-
-def _index_options() -> list[str]:
-    """Return the options by which uv uses the indexes that pip or uv is configured for."""
-    from repos.sources.pypi.index import PackageIndex
-
-    return PackageIndex().configuration.uv_arguments()
 
 
 def _copy_distribution(name: str, site: Path) -> None:
