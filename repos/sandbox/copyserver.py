@@ -1,6 +1,6 @@
 # Runs inside: standard library, CPython >= 3.6, byte-exact paths.
-# ruff: noqa: B905, C402, D102, PTH100, PTH101, PTH102, PTH108, PTH110, PTH115, PTH118, PTH120
-# ruff: noqa: PTH123, PTH211, SIM105, UP031
+# ruff: noqa: B905, C401, C402, D102, PTH100, PTH101, PTH102, PTH108, PTH110, PTH115, PTH118
+# ruff: noqa: PTH120, PTH123, PTH211, SIM105, UP031
 """The exec server of sandboxes whose workspace is a copy of the layers.
 
 Where no overlay can be mounted, the workspace is filled from the read-only layers, and a state
@@ -22,6 +22,7 @@ import os
 import select
 import stat
 import sys
+import time
 
 if __package__:
     from repos.sandbox import server
@@ -31,6 +32,7 @@ else:
 
 BATCH = 4 << 20
 PIECE = 4 << 20
+LOOK_S = 0.5
 COUNTERS = (  # kills for memory, refusals of processes; version 2, then 1
     (("/sys/fs/cgroup/memory.events", b"oom_kill"), ("/sys/fs/cgroup/pids.events", b"max")),
     (
@@ -54,6 +56,8 @@ class CopyServer(server.Server):
         self.packing = None
         self.counts = {}
         self.counters = []
+        self.filled = 0
+        self.next_look = 0.0
         os.set_blocking(out, False)
         for version in COUNTERS if options.get("counters") else ():
             if all(os.path.exists(path) for path, _ in version):
@@ -65,6 +69,9 @@ class CopyServer(server.Server):
 
     # ---- two descriptors instead of one socket
     def flush(self):
+        if self.out == self.fd:
+            server.Server.flush(self)
+            return
         while self.outbox:
             try:
                 sent = os.write(self.out, self.outbox[: 4 * server.CHUNK])
@@ -75,8 +82,7 @@ class CopyServer(server.Server):
             except OSError:
                 self.leave()
             del self.outbox[:sent]
-        if self.out != self.fd:
-            self.unwatch(self.out)
+        self.unwatch(self.out)
 
     # ---- bounds that the container's control group holds
     def used_up(self):
@@ -89,6 +95,21 @@ class CopyServer(server.Server):
                     number = int(words[1])
             found.append(number)
         return found
+
+    def check_bounds(self):
+        """Hold the bounds of memory and processes, and of disk where no file system does."""
+        server.Server.check_bounds(self)
+        limit = self.options.get("disk", 0)
+        now = time.monotonic()
+        if limit and self.jobs and now >= self.next_look:
+            began = now
+            used = sum(_disk_use(folder) for folder in self.options["written"])
+            # A large workspace is looked at less often.
+            self.next_look = now + max(LOOK_S, 10 * (time.monotonic() - began))
+            if used > limit + self.filled:
+                for job in list(self.jobs.values()):
+                    job.limit = job.limit or "disk"
+                    self.end(job)
 
     def start(self, ident, body, spawned):
         if self.counters and not spawned:
@@ -157,8 +178,11 @@ class CopyServer(server.Server):
 
     def freeze(self, number):
         """Stop (or go on with) every process but this one."""
-        pids = server._process_table() if self.adopts else {}
-        for pid in pids:
+        table = server._process_table()
+        if not self.adopts:  # other programs live here too
+            roots = set(job.pid for job in self.jobs.values())
+            table = [pid for pid in table if server._has_root(pid, table, roots)]
+        for pid in table:
             try:
                 os.kill(pid, number)
             except OSError:
@@ -216,6 +240,25 @@ def fill(self, body):
             elif stat.S_ISFIFO(mode):
                 os.mkfifo(target, stat.S_IMODE(mode))
     self.base = self.scan()
+    if self.options.get("disk"):
+        self.filled = sum(_disk_use(folder) for folder in self.options["written"])
+
+
+def _disk_use(folder):
+    """Return the bytes that the files below a folder occupy."""
+    used = 0
+    waiting = [folder]
+    while waiting:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    info = entry.stat(follow_symlinks=False)
+                    used += info.st_blocks * 512
+                    if stat.S_ISDIR(info.st_mode):
+                        waiting.append(entry.path)
+        except OSError:
+            continue
+    return used
 
 
 def changed(self, body):
@@ -380,7 +423,11 @@ def main(argv):
         import landside
 
         landside.apply(options["landlock"])
-    server.lock_down(options.get("uid"), options.get("gid"))
+    if options.get("lock", True):
+        server.lock_down(options.get("uid"), options.get("gid"))
+    if os.getpid() != 1:
+        # Orphans of ours come to us.
+        server._prctl()(server.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     if options.get("seccomp"):
         install_filter(options["seccomp"])
     CopyServer(fd, out, options).run()

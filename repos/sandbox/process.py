@@ -2,10 +2,9 @@
 # ruff: noqa: PTH110
 """Plain processes on a copy of the files: no isolation at all, only on explicit request.
 
-The same exec server runs, as the caller, with the caller's rights and network. Paths below
-`/testbed` and of mounts are translated to the copy: in the `cwd`, in arguments that are such a
-path, and in file operations. A program that has `/testbed` compiled in or in its data does not
-find it; the variable `REPOGYM_TESTBED` says where it is.
+The same exec server runs, as the caller, with the caller's rights and network. Nothing is
+mounted: `/testbed` and the other paths inside are folders of the host, and are rewritten where
+they occur (`translation.py`). The variable `REPOGYM_TESTBED` says where the copy is.
 """
 
 from __future__ import annotations
@@ -18,19 +17,32 @@ import subprocess
 import tempfile
 import threading
 import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from repos.errors import InfrastructureError
 from repos.sandbox import rootview, server
+from repos.sandbox.bubblewrap import find_ripgrep
 from repos.sandbox.channel import Channel, socket_pair
-from repos.sandbox.client import ServerClient
+from repos.sandbox.client import RemoteProcess
+from repos.sandbox.copies import CopyClient, Family
 from repos.sandbox.interpreter import running
-from repos.sandbox.protocol import TESTBED, Isolation, Layers, Probe, SandboxSpec, Snapshot
+from repos.sandbox.protocol import (
+    ENVIRONMENT,
+    TESTBED,
+    ExecResult,
+    Isolation,
+    Layers,
+    Probe,
+    SandboxSpec,
+)
+from repos.sandbox.rootview import HOME, TOOLS
+from repos.sandbox.translation import Translation, shadow_environment
 
-
-def _copy_over(source: Path, target: Path) -> None:
-    """Copy a folder's content, replacing what is there; links stay links."""
-    shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
+START_TIMEOUT_S = 60.0
+MARK = "repogym-copies-"
 
 
 class ProcessBackend:
@@ -42,18 +54,18 @@ class ProcessBackend:
     def __init__(self) -> None:
         """Prepare; the folder for the copies is made when first needed."""
         self._folder: Path | None = None
+        self._owner = os.getpid()
         self._numbers = itertools.count()
         self._lock = threading.Lock()
 
     def folder(self) -> Path:
-        """Return a fresh folder that goes when the back end closes."""
+        """Return the path of a new folder, not made yet, that goes when the back end closes."""
         with self._lock:
-            if self._folder is None:
-                self._folder = Path(tempfile.mkdtemp(prefix="repogym-process-"))
+            if self._folder is None or self._owner != os.getpid():
+                self._owner = os.getpid()
+                self._folder = Path(tempfile.mkdtemp(prefix=f"{MARK}{os.getpid()}-"))
                 atexit.register(self.close)
-            path = self._folder / str(next(self._numbers))
-        path.mkdir()
-        return path
+            return self._folder / str(next(self._numbers))
 
     def probe(self) -> Probe:
         """Say that it works, and that it isolates nothing."""
@@ -69,149 +81,204 @@ class ProcessBackend:
         missing = [str(path) for path in sources if not os.path.exists(path)]
         if missing:
             raise InfrastructureError(f"These layers of a sandbox do not exist: {missing}.")
-        return ProcessSandbox(self, layers, spec, layers.testbed)
+        return self._make(layers, spec, None, None)
+
+    def _make(
+        self, layers: Layers, spec: SandboxSpec, family: Family | None, delta: str | None
+    ) -> ProcessSandbox:
+        if family is None:
+            folder = self.folder()
+            family = Family(str(folder), f"{os.getpid()}.{folder.name}")
+        return ProcessSandbox(self, layers, spec, family, delta)
 
     def close(self) -> None:
         """Remove all copies."""
         with self._lock:
             folder, self._folder = self._folder, None
-        if folder is not None:
+        atexit.unregister(self.close)
+        if folder is not None and self._owner == os.getpid():
             shutil.rmtree(folder, ignore_errors=True)
 
 
-class ProcessSandbox(ServerClient):
+class ProcessSandbox(CopyClient):
     """A copy of the files, and a server that runs programs on it."""
 
-    backend = "process"
     isolation: Isolation = "none"
 
     def __init__(
-        self, backend: ProcessBackend, layers: Layers, spec: SandboxSpec, sources: tuple[Path, ...]
+        self,
+        backend: ProcessBackend,
+        layers: Layers,
+        spec: SandboxSpec,
+        family: Family,
+        delta: str | None,
     ) -> None:
         """Start it; use `ProcessBackend.create` and `fork`."""
-        self._backend = backend
+        super().__init__(family)
+        self.backend = backend.name
+        self.isolation = backend.isolation
+        self._maker = backend
         self._layers = layers
         self._spec = spec
-        self._sources = sources
-        self._family = backend.folder()
-        self._snapshots: dict[str, Path] = {}
-        self._process: subprocess.Popen[bytes] | None = None
-        self._finalizer: weakref.finalize | None = None
-        self._closed = False
-        self._start(sources)
+        self._life: weakref.finalize | None = None
+        try:
+            self._start(delta)
+        except BaseException:
+            self.close()
+            raise
 
-    def _start(self, sources: tuple[Path, ...]) -> None:
-        self._stop()
-        self._root = self._backend.folder()
-        self._work = self._root / "testbed"
-        for name in ("testbed", "home", "tmp"):
-            (self._root / name).mkdir()
-        for source in sources:
-            _copy_over(source, self._work)
+    def _start(self, delta: str | None) -> None:
+        self._end()
+        root = self._maker.folder()
+        work = root / "testbed"
+        for name in ("testbed", "home", "tmp", "bin"):
+            (root / name).mkdir(parents=True)
+        ripgrep = find_ripgrep()
+        if ripgrep is not None:
+            (root / "bin" / "rg").symlink_to(ripgrep)
         here = Path(__file__).parent
-        # Longest first, so that a mount below another is found.
-        self._paths = sorted(
-            [
-                (TESTBED, str(self._work)),
-                (rootview.HOME, str(self._root / "home")),
-                (f"{rootview.TOOLS}/python", running().executable),
-                (f"{rootview.TOOLS}/gitside.py", str(here.parent / "gitside.py")),
-                *((mount.target, str(mount.source)) for mount in self._layers.mounts),
-            ],
-            key=lambda pair: -len(pair[0]),
-        )
-        env = rootview.environment(self._layers)
-        env.update(
-            HOME=str(self._root / "home"),
-            TMPDIR=str(self._root / "tmp"),
-            REPOGYM_TESTBED=str(self._work),
-            PATH=":".join(self._translate(part) for part in env["PATH"].split(":")),
-        )
+        pairs = [
+            (TESTBED, str(work)),
+            (HOME, str(root / "home")),
+            ("/tmp", str(root / "tmp")),
+            (f"{TOOLS}/python", running().executable),
+            (f"{TOOLS}/gitside.py", str(here.parent / "gitside.py")),
+            (f"{TOOLS}/bin", str(root / "bin")),
+        ]
+        self._paths = Translation(pairs)
+        inside = []
+        for mount in self._layers.mounts:
+            if mount.target.startswith(f"{TESTBED}/"):
+                # Shown where it belongs, but nothing protects it here.
+                relative = mount.target[len(TESTBED) + 1 :]
+                inside.append(relative)
+                _copy(mount.source, work / relative)
+            elif mount.target == ENVIRONMENT and (mount.source / "pyvenv.cfg").exists():
+                shadow_environment(mount.source, root / "env", self._paths)
+                pairs.append((ENVIRONMENT, str(root / "env")))
+            else:
+                pairs.append((mount.target, str(mount.source)))
+        self._paths = Translation(pairs)
+        env = {
+            name: self._paths.into(value)
+            for name, value in rootview.environment(self._layers).items()
+        }
+        # The settings of this machine's git are not the task's, and may be out of reach.
+        env.update(REPOGYM_TESTBED=str(work), GIT_CONFIG_NOSYSTEM="1")
         options = {
             "env": env,
-            "cwd": str(self._work),
+            "cwd": str(work),
+            "root": str(work),
+            "skip": inside,
             "lock": False,
             "watch": True,
             "memory": self._spec.memory_mb << 20,
             "processes": 0,
+            **self._confinement(root, [source for _, source in pairs]),
         }
         ours, theirs = socket_pair()
-        self._process = subprocess.Popen(
+        process = subprocess.Popen(
             [
-                running().executable, "-I", "-S", "-B", str(here / "server.py"),
-                str(theirs.fileno()), server.encode(options).hex(),
+                running().executable, "-I", "-S", "-B", str(here / "copyserver.py"),
+                str(theirs.fileno()), str(theirs.fileno()), server.encode(options).hex(),
             ],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
             cwd="/",
             start_new_session=True,
         )  # fmt: skip
         theirs.close()
         self._channel = Channel(ours)
-        self._finalizer = weakref.finalize(self, _end, self._channel, self._process, self._root)
+        self._life = weakref.finalize(self, _stop, self._channel, process, str(root))
         try:
-            self._channel.take(0, 60)
-        except TimeoutError as error:
-            raise InfrastructureError("The exec server did not start.") from error
+            self._channel.take(0, START_TIMEOUT_S)
+        except (InfrastructureError, TimeoutError) as error:
+            process.kill()
+            assert process.stderr is not None
+            why = process.stderr.read().decode("utf-8", "replace").strip()
+            raise InfrastructureError(
+                f"The exec server did not start: {why.splitlines()[-1] if why else error}"
+            ) from error
+        self._fill([str(path) for path in self._layers.testbed], delta)
 
-    def _stop(self) -> None:
-        if self._finalizer is not None:
-            self._finalizer()
+    def _confinement(self, root: Path, sources: list[str]) -> dict[str, Any]:
+        """Return further options for the server, which confine it: none."""
+        return {}
 
+    def _end(self) -> None:
+        if self._life is not None:
+            self._life()
+
+    def _twin(self, delta: str) -> CopyClient:
+        return self._maker._make(self._layers, self._spec, self._family, delta)
+
+    # ---- paths
     def _translate(self, path: str) -> str:
-        for inside, outside in self._paths:
-            if path == inside or path.startswith(inside + "/"):
-                return outside + path[len(inside) :]
-        return path
+        return self._paths.into(path)
 
-    def _check(self) -> None:
-        if self._closed:
-            raise InfrastructureError("The sandbox is closed.")
+    def exec(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: str = TESTBED,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
+        timeout_s: float = 60.0,
+        max_output: int = 1 << 20,
+    ) -> ExecResult:
+        """Run a program to its end, paths rewritten both ways; see `Sandbox.exec`.
 
-    def changed_paths(self) -> list[str] | None:
-        """Return None: a copy can't tell."""
-        return None
+        Raises:
+            InfrastructureError: The sandbox itself is gone.
+            ValueError: No program was named.
+        """
+        if stdin.lstrip()[:1] in (b"{", b"["):
+            # A configuration in JSON; anything else, a diff for example, must not change.
+            stdin = self._paths.into_bytes(stdin)
+        result = super().exec(
+            argv,
+            cwd=cwd,
+            env={name: self._paths.into(value) for name, value in (env or {}).items()},
+            stdin=stdin,
+            timeout_s=timeout_s,
+            max_output=max_output,
+        )
+        return replace(
+            result,
+            stdout=self._paths.out_of(result.stdout),
+            stderr=self._paths.out_of(result.stderr),
+        )
 
-    def snapshot(self) -> Snapshot:
-        """Copy the files as they are."""
-        self._check()
-        folder = self._backend.folder()
-        _copy_over(self._work, folder)
-        ident = str(folder)
-        self._snapshots[ident] = folder
-        return Snapshot(ident)
+    def spawn(
+        self, argv: Sequence[str], *, cwd: str = TESTBED, env: Mapping[str, str] | None = None
+    ) -> RemoteProcess:
+        """Start a process that lives until closed; what it says is not rewritten.
 
-    def restore(self, snapshot: Snapshot) -> None:
-        """Kill all processes and go back to a snapshot."""
-        self._check()
-        self._start((Path(snapshot.ident),))
-
-    def fork(self) -> ProcessSandbox:
-        """Return a new sandbox with a copy of the files and no processes."""
-        taken = self.snapshot()
-        child = ProcessSandbox(self._backend, self._layers, self._spec, self._sources)
-        child.restore(taken)
-        return child
-
-    def reset(self) -> None:
-        """Kill all processes and go back to the layers."""
-        self._check()
-        self._start(self._sources)
-
-    def close(self) -> None:
-        """End everything and remove the copy; may be called twice."""
-        if not self._closed:
-            self._closed = True
-            self._stop()
+        Raises:
+            FileNotFoundError, PermissionError: The program can't be started.
+        """
+        env = {name: self._paths.into(value) for name, value in (env or {}).items()}
+        return super().spawn(argv, cwd=cwd, env=env)
 
 
-def _end(channel: Channel, process: subprocess.Popen[bytes], root: Path) -> None:
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
+    else:
+        shutil.copyfile(source, target)
+
+
+def _stop(channel: Channel, process: subprocess.Popen[bytes], root: str) -> None:
     channel.close()
     try:
         process.wait(timeout=15)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    shutil.rmtree(root, ignore_errors=True)
+    if process.stderr is not None:
+        process.stderr.close()
+    server.remove_tree(root)

@@ -48,10 +48,17 @@ def _podman() -> Backend:
     return DockerBackend("podman")
 
 
+def _landlock() -> Backend:
+    from repos.sandbox.landlock import LandlockBackend
+
+    return LandlockBackend()
+
+
 BACKENDS: dict[str, Entry] = {
     "bubblewrap": Entry(_bubblewrap, "isolated", automatic=True),
     "docker": Entry(_docker, "isolated", automatic=True),
     "podman": Entry(_podman, "isolated", automatic=True),
+    "landlock": Entry(_landlock, "partial", automatic=False),
     "process": Entry(_process, "none", automatic=False),
 }
 """All back ends; a further one is one entry here."""
