@@ -210,7 +210,6 @@ def _expected_expressions(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[
             names = ("assertEqual", "assertListEqual", "assertDictEqual", "assertEquals")
             if isinstance(call.func, ast.Attribute) and call.func.attr in names:
                 sides = list(call.args[1::-1])
-        # A call on both sides tells nothing of which one is the expectation.
         plain = [side for side in sides if _is_value(side)]
         found += plain[:1]
     return found
@@ -258,14 +257,13 @@ def _table(
     call = _parametrize(node)
     if call is None:
         return {}
-    names = call.args[0]
+    names, table = call.args[:2]
     if isinstance(names, ast.Constant) and isinstance(names.value, str):
         labels = [part.strip() for part in names.value.split(",") if part.strip()]
     elif isinstance(names, ast.List | ast.Tuple):
         labels = [str(n.value) if isinstance(n, ast.Constant) else "" for n in names.elts]
     else:
         return {}
-    table = call.args[1]
     assert isinstance(table, ast.List | ast.Tuple)
     found: dict[int, dict[str, ast.expr]] = {}
     for row, value in enumerate(table.elts):
@@ -340,7 +338,6 @@ def _texts(value: str, pool: list[str], size: int, rng: random.Random) -> list[s
         if not places:
             continue
         at = rng.choice(places)
-        # Same place, same kind of character: the members differ pairwise in one character.
         found |= {value[:at] + c + value[at + 1 :] for c in rng.sample(group, len(group))[:size]}
         break
     others = sorted(found - {value})

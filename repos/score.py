@@ -193,7 +193,8 @@ def _apply(workspace: Workspace, diff: bytes, targets: tuple[str, ...]) -> None:
         workspace.apply(cleaned)
         # What was really written decides, not what the diff's text seemed to say.
         for path in workspace.changes():
-            if steering(path):
+            mounted = any(path == t or path.startswith(t + "/") for t in targets)
+            if steering(path) and not mounted:
                 raise PatchError(f"The patch was not applied: it writes {path}.")
 
 

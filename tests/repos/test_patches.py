@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repos.patches import flagged, sections, without_protected
+from repos.patches import flagged, sections, steering, without_protected
 
 
 def patch(path, body="+x\n"):
@@ -113,3 +113,36 @@ def test_flags_name_what_looks_odd_and_nothing_else():
     assert flagged(patch("src/a.py", "+import os; os._exit(0)\n")) == ("calls os._exit",)
     assert flagged(patch("src/a.py", "-os._exit(0)\n+return 1\n")) == ()
     assert flagged(patch("conftest.py")) == ("touches conftest.py",)
+
+
+HIDDEN_PATCH = b"--- /dev/null\n+++ b/conftest.py\n@@ -0,0 +1 @@\n+x\n"
+
+
+@pytest.mark.parametrize("tail", [HIDDEN_PATCH, b"\n" + HIDDEN_PATCH, b"junk\n" + HIDDEN_PATCH])
+def test_a_patch_behind_the_last_hunk_is_dropped(tail):
+    assert without_protected(patch("src/a.py") + tail, ("tests",)) == patch("src/a.py")
+    assert without_protected(tail + patch("src/a.py"), ("tests",)) == patch("src/a.py")
+
+
+def test_a_header_inside_a_hunk_starts_no_section():
+    body = "+x\n" * 2 + "+diff --git a/conftest.py b/conftest.py\n"
+    text = patch("src/a.py", body).replace(b"+1,2 @@", b"+1,4 @@")
+    assert sections(text) == [(("src/a.py",), text)]
+
+
+def test_a_section_with_wrong_counts_reaches_to_the_next_header():
+    broken = patch("src/a.py").replace(b"+1,2 @@", b"+1,7 @@")
+    assert sections(broken + patch("src/b.py")) == [
+        (("src/a.py",), broken),
+        (("src/b.py",), patch("src/b.py")),
+    ]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["src/sitecustomize/__init__.py", "usercustomize.cpython-311-x86_64-linux-gnu.so",
+     "a/b/conftest.py", "x.pth", ".git/config"],
+)  # fmt: skip
+def test_start_up_modules_steer_in_any_form(path):
+    assert steering(path)
+    assert not steering("src/measure/site.py")
