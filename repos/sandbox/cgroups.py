@@ -146,9 +146,14 @@ def _write(path: str, value: int) -> None:
         f.write(str(value))
 
 
-def remove(group: Group, patience_s: float = 1.0) -> None:
-    """Remove a group whose processes have ended, waiting for the kernel to notice."""
+def remove(group: Group, patience_s: float = 1.0) -> bool:
+    """Remove a group whose processes have ended, waiting for the kernel to notice.
+
+    Returns:
+        Whether it is gone.
+    """
     until = time.monotonic() + patience_s
+    gone = True
     for folder in set(group.folders.values()):
         while True:
             try:
@@ -158,8 +163,10 @@ def remove(group: Group, patience_s: float = 1.0) -> None:
                 break
             except OSError as error:
                 if error.errno != errno.EBUSY or time.monotonic() > until:
+                    gone = False
                     break
                 time.sleep(0.001)
+    return gone
 
 
 def remove_stale(parent: Parent) -> None:

@@ -1,14 +1,16 @@
 # Paths are strings here: they may be undecodable, and pathlib costs start-up time.
-# ruff: noqa: PTH100, PTH101, PTH102, PTH106, PTH112, PTH119, PTH120, PTH123, PTH208
+# ruff: noqa: PTH100, PTH101, PTH102, PTH112, PTH119, PTH120, PTH123, PTH208
 """The keeper: one helper process a parent, which owns the mounts behind its sandboxes.
 
 It lives in a mount namespace of its own (as an ordinary user also in a user namespace), so
 nothing of this is visible on the host, and all of it is gone when the keeper ends, which it
 does when its parent ends, however that happens.
 
-A *family* is a created sandbox with its forks. It has a mount namespace of its own, in which
-every sandbox has a sized tmpfs with the `u`pper and `w`ork folder of its overlay. Freezing a
-stopped sandbox's upper folder makes it a read-only layer, whatever its size.
+A sandbox (*box*) is launched without its files, which takes some 15 ms and can be done ahead;
+they are then attached: an overlay is mounted and moved into the box's namespace, in 1 ms. A
+*family* is a created sandbox with its forks. It has a mount namespace of its own, in which
+every sandbox has a sized tmpfs with the `u`pper and `w`ork folder of its overlay. Freezing an
+upper folder makes it a read-only layer, whatever its size, without stopping the sandbox.
 
 Run as `python -I -S keeper.py CONTROL_FD PARENT_PID`; standard library only.
 """
@@ -16,6 +18,8 @@ Run as `python -I -S keeper.py CONTROL_FD PARENT_PID`; standard library only.
 from __future__ import annotations
 
 import contextlib
+import errno
+import gc
 import importlib.util
 import marshal
 import os
@@ -24,42 +28,17 @@ import shutil
 import signal
 import socket
 import sys
-import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 if __name__ == "__main__":  # run by path, isolated: find our own package
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 from repos.sandbox import cgroups, layers, linux, server
+from repos.sandbox.families import Family
+from repos.sandbox.launch import Box, launch
 
-SERVER_FD = 10
-INFO_FD = 11
-SECCOMP_FD = 12
-LEASH_FD = 13
 MOUNT_POINT = "/sys/kernel"
-
-
-@dataclass
-class Family:
-    """A created sandbox with its forks."""
-
-    namespace: int
-    uppers: set[str] = field(default_factory=set)
-
-
-@dataclass
-class Box:
-    """One sandbox: at most one running bwrap at a time."""
-
-    family: int
-    group: cgroups.Group
-    pid: int = 0
-    child: int = 0
-    info: int = -1
-    errors: int = -1
-    upper: str = ""
 
 
 class Keeper:
@@ -70,7 +49,9 @@ class Keeper:
         self.parent = parent
         self.families: dict[int, Family] = {}
         self.boxes: dict[int, Box] = {}
+        self.dying: list[Box] = []
         self.counter = 0
+        self.unanswered: int | None = None
         # Servers end when the writing end, which only the keeper has, is closed: as root the
         # kernel's parent-death signal is refused to them, whose user is another.
         self.leash, self.leash_end = os.pipe()
@@ -99,13 +80,15 @@ class Keeper:
             _write("/proc/self/setgroups", "deny")
             _write("/proc/self/uid_map", f"0 {uid} 1")
             _write("/proc/self/gid_map", f"0 {gid} 1")
+        layers.use_marks_of("trusted" if self.is_root else "user")
         linux.mount("none", "/", None, linux.MS_REC | linux.MS_PRIVATE)
         linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
         self.base = MOUNT_POINT
         linux.mount("tmpfs", self.base, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=755")
         self.etc = layers.make_etc(f"{self.base}/etc", network=False, uid=agent_uid)
-        os.mkdir(f"{self.base}/empty")
-        os.mkdir(f"{self.base}/tools")
+        for name in ("empty", "tools", "tmp", "point"):
+            os.mkdir(f"{self.base}/{name}")
+        _write(f"{self.base}/point.file", "")
         for name, source in files.items():
             target = f"{self.base}/tools/{name}"
             if name.endswith(".pyc"):
@@ -117,6 +100,8 @@ class Keeper:
         self.groups = cgroups.find_parent()
         if self.groups is not None:
             cgroups.remove_stale(self.groups)
+        gc.collect()
+        gc.freeze()  # forked children would copy what a collection touches
         return {
             "base": self.base,
             "pid": os.getpid(),
@@ -130,304 +115,171 @@ class Keeper:
             layers.make_etc(path, network=True, uid=self.agent)
         return path
 
-    # ---- starting
-    def start(self, body: dict[str, Any], fds: list[int]) -> dict[str, Any]:
-        """Start bwrap for a new sandbox, or for one that is started again."""
+    # ---- boxes
+    def launch(self, body: dict[str, Any], fds: list[int]) -> dict[str, Any]:
+        """Start a box without files; see `launch.launch` for the body.
+
+        The answer comes before it is known whether that worked: the server's end of the
+        connection is closed where it did not, and `why` says more.
+        """
         (server_fd,) = fds
-        ident = body["box"]
-        old_upper = ""
-        if ident is None:
-            ident = self.next()
-            group = cgroups.Group(1, {})
-            if self.groups is not None:
-                group = cgroups.create(
-                    self.groups,
-                    f"{self.parent}-{os.getpid()}-{ident}",
-                    body["memory"],
-                    body["processes"],
-                )
-            box = Box(family=body["family"] or 0, group=group)
-        else:
-            box = self.boxes[ident]
-            self.kill(box, wait=False)
-            if body["drop"]:
-                old_upper = box.upper
-        family = self.families.get(box.family)
-        name = f"{self.base}/{self.next():x}"
-        argv = [
-            item.replace("@UPPER@", f"{name}/u")
-            .replace("@WORK@", f"{name}/w")
-            .replace("@TMP@", f"{name}/t")
-            for item in body["argv"]
-        ]
-        info_read, info_write = os.pipe()
-        err_read, err_write = os.pipe()
-        status_read, status_write = os.pipe()
-        go_read, go_write = os.pipe()
-        sys.stderr.flush()
-        pid = os.fork()
-        if pid == 0:
-            os.close(go_write)
-            self.become(
-                body, argv, family, name, old_upper, box.group,
-                (server_fd, info_write, err_write, status_write, go_read),
-            )  # fmt: skip
-        for fd in (info_write, err_write, status_write, server_fd, go_read):
-            os.close(fd)
-        box.pid = pid
-        message = b""
-        while True:
-            piece = os.read(status_read, 65536)
-            if not piece:
-                break
-            message += piece
-            if family is None and message.startswith(b"+"):
-                # It waits for us: were it to end first, its namespace would be gone.
-                family = Family(os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC))
-                os.write(go_write, b"+")
-        os.close(status_read)
-        os.close(go_write)
-        if message.lstrip(b"+"):
-            os.waitpid(pid, 0)
-            box.pid = 0
-            os.close(info_read)
-            os.close(err_read)
-            if body["box"] is None:
-                cgroups.remove(box.group)
-                if family is not None and box.family == 0:
-                    os.close(family.namespace)
-            raise OSError(0, message.lstrip(b"+").decode("utf-8", "replace"))
-        assert family is not None
-        if box.family == 0:
-            box.family = self.next()
-            self.families[box.family] = family
-        for fd in (box.info, box.errors):
-            if fd >= 0:
-                os.close(fd)
-        os.set_blocking(err_read, False)
-        box.child, box.info, box.errors, box.upper = 0, info_read, err_read, name
-        family.uppers.discard(old_upper)
-        family.uppers.add(name)
-        self.boxes[ident] = box
-        return {
-            "box": ident,
-            "family": box.family,
-            "upper": f"{name}/u",
-            "group": [box.group.version, dict(box.group.folders)],
-        }
-
-    def become(
-        self,
-        body: dict[str, Any],
-        argv: list[str],
-        family: Family | None,
-        name: str,
-        old_upper: str,
-        group: cgroups.Group,
-        fds: tuple[int, int, int, int, int],
-    ) -> None:
-        """In the forked child: prepare the mounts, then turn into bwrap. Never returns."""
-        server_fd, info_write, err_write, status, go = fds
+        ident = self.next()
+        group = cgroups.Group(1, {})
+        if self.groups is not None:
+            name = f"{self.parent}-{os.getpid()}-{ident}"
+            group = cgroups.create(self.groups, name, body["memory"], body["processes"])
+        self.answer({"box": ident, "group": [group.version, dict(group.folders)]})
         try:
-            linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
-            for path in group.procs():
-                _write(path, str(os.getpid()))
-            if family is None:
-                linux.unshare(linux.CLONE_NEWNS)
-                os.write(status, b"+")
-                os.read(go, 1)
-            else:
-                linux.setns(family.namespace, linux.CLONE_NEWNS)
-            if old_upper:
-                with contextlib.suppress(OSError):
-                    linux.unmount(old_upper)
-            self.make_upper(name, body["disk_bytes"])
-            if body["tmp"]:
-                size, executable = body["tmp"]
-                os.mkdir(f"{name}/t")
-                flags = linux.MS_NOSUID | linux.MS_NODEV | (0 if executable else linux.MS_NOEXEC)
-                linux.mount("tmpfs", f"{name}/t", "tmpfs", flags, f"size={size},mode=1777")
-            seccomp = -1
-            if body["seccomp"]:
-                seccomp = os.memfd_create("seccomp")
-                os.write(seccomp, body["seccomp"])
-                os.lseek(seccomp, 0, os.SEEK_SET)
-            null = os.open("/dev/null", os.O_RDWR)
-            # Sources may have any number: move them out of the way of the targets first.
-            targets = {
-                0: null, 1: null, 2: err_write, SERVER_FD: server_fd, INFO_FD: info_write,
-                SECCOMP_FD: seccomp, LEASH_FD: self.leash,
-            }  # fmt: skip
-            moved = {target: _move(fd) for target, fd in targets.items() if fd >= 0}
-            status = _move(status)
-            for target, fd in moved.items():
-                os.dup2(fd, target)
-            for kind, soft, hard in body["rlimits"]:
-                _limit(kind, soft, hard)
-            os.chdir("/")
-            os.execve(argv[0], argv, {"PATH": "/usr/bin:/bin", "LC_ALL": "C"})
-        except BaseException as error:
-            os.write(status, f"{type(error).__name__}: {error}".encode())
+            self.boxes[ident] = launch(body, group, server_fd, self.leash, self.base)
+        except OSError as error:
+            read, write = os.pipe()
+            os.write(write, str(error).encode()[:4000])
+            os.close(write)
+            self.boxes[ident] = Box(group=group, pid=0, errors=read)
         finally:
-            os._exit(1)
+            os.close(server_fd)
+        return {}
 
-    def make_upper(self, name: str, size: int) -> None:
-        """Mount a sized tmpfs with the two folders that an overlay writes to."""
-        os.mkdir(name)
-        inodes = max(65536, size >> 12)
-        linux.mount(
-            "tmpfs", name, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV,
-            f"mode=755,size={size},nr_inodes={inodes}",
-        )  # fmt: skip
-        for folder in ("u", "w"):
-            os.mkdir(f"{name}/{folder}", 0o755)
-            if self.is_root:
-                os.chown(f"{name}/{folder}", self.agent, self.agent)
+    def why(self, body: dict[str, Any], fds: list[int]) -> str:
+        """Return what bwrap and the server wrote to standard error."""
+        return self.boxes[body["box"]].complaints()
 
-    # ---- stopping
-    def kill(self, box: Box, *, wait: bool = True) -> None:
-        """End a sandbox's processes; with `wait`, until all of them have ended."""
-        if not box.pid:
-            return
-        if box.info >= 0 and not box.child:
-            box.child = _child_pid(box.info)
-        for pid in (box.child, box.pid) if not wait else (box.child or box.pid,):
-            if pid:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-        if wait:
+    def stop(self, body: dict[str, Any], fds: list[int]) -> None:
+        """End a box for good, with its upper folder unless that was frozen."""
+        box = self.boxes.pop(body["box"])
+        box.kill()
+        self.dying.append(box)
+        if body.get("wait", True) and box.pid:
             os.waitpid(box.pid, 0)
-        box.pid = box.child = 0
+            box.pid = 0
+            self.bury(box)
+        family = self.families.get(box.family)
+        if family is None:
+            return
+        if not any(other.family == box.family for other in self.boxes.values()):
+            self.families.pop(box.family).close()
+        elif not body.get("keep"):
+            family.drop(box.upper)
+
+    def bury(self, box: Box) -> None:
+        """Forget an ended box; its control group may need another moment."""
+        box.close()
+        if cgroups.remove(box.group, patience_s=0):
+            self.dying.remove(box)
 
     def reap(self) -> None:
-        """Collect sandboxes that ended in the meantime, and what was orphaned to us."""
-        running = {box.pid: box for box in self.boxes.values() if box.pid}
+        """Collect boxes that ended in the meantime, and what was orphaned to us."""
+        boxes = {box.pid: box for box in [*self.boxes.values(), *self.dying] if box.pid}
         while True:
             try:
                 pid, _ = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
-                return
+                break
             if pid == 0:
-                return
-            if pid in running:
-                running[pid].pid = running[pid].child = 0
+                break
+            if pid in boxes:
+                boxes[pid].pid = boxes[pid].child = 0
+        for box in [box for box in self.dying if not box.pid]:
+            self.bury(box)
 
-    def stop(self, body: dict[str, Any], fds: list[int]) -> None:
-        """End a sandbox for good; its upper folder goes unless other layers stand on it."""
-        box = self.boxes.pop(body["box"])
-        self.kill(box)
-        for fd in (box.info, box.errors):
-            if fd >= 0:
-                os.close(fd)
-        if box.group.folders:
-            cgroups.remove(box.group)
-        family = self.families[box.family]
-        if not any(other.family == box.family for other in self.boxes.values()):
-            os.close(family.namespace)
-            del self.families[box.family]
-            for name in family.uppers:
-                with contextlib.suppress(OSError):
-                    os.rmdir(name)
-        elif box.upper in family.uppers and not body["keep"]:
-            self.inside(family, lambda: linux.unmount(box.upper))
-            family.uppers.discard(box.upper)
-            with contextlib.suppress(OSError):
-                os.rmdir(box.upper)
+    # ---- files
+    def attach(self, body: dict[str, Any], fds: list[int]) -> dict[str, Any]:
+        """Give a box its files: an overlay of layers with a new upper folder.
 
-    def why(self, body: dict[str, Any], fds: list[int]) -> str:
-        """Return what bwrap and the server wrote to standard error."""
+        Args:
+            body: `box`; `family` (None for a new one); `base` and `chain` (layers, lowest
+                first); `disk_bytes`; `inner`, what is mounted below `/testbed` ([source,
+                target, whether it is a folder, whether writable], ...).
+            fds: None.
+        """
         box = self.boxes[body["box"]]
-        out = b""
-        with contextlib.suppress(BlockingIOError):
-            while piece := os.read(box.errors, 65536):
-                out += piece
-        return out.decode("utf-8", "replace").strip()
+        child = box.find_child()
+        if not child:
+            raise OSError(0, "bubblewrap did not start")
+        if body["family"] is None:
+            owner = self.agent if self.is_root else None
+            family = Family(self.base, owner, self.next)
+            number = self.next()
+        else:
+            number = body["family"]
+            family = self.families[number]
+        try:
+            upper = family.mount_overlay(child, body, replace=False)
+        except OSError:
+            if body["family"] is None:
+                family.close()
+            raise
+        self.families[number] = family
+        box.family, box.upper = number, upper
+        return {"family": number, "upper": f"{upper}/u"}
 
-    # ---- layers
     def freeze(self, body: dict[str, Any], fds: list[int]) -> dict[str, Any]:
-        """Stop a sandbox and say what its upper folder holds; the caller makes it a layer.
+        """Make a box's upper folder a layer; the box goes on with a new one above it.
 
         Returns:
-            `layer` (None where nothing was written) and the `used` bytes of it.
+            `layer` (None where nothing was written), the `used` bytes of it, and the new
+            `upper`; or `busy` where a process has a file open for writing.
         """
         box = self.boxes[body["box"]]
         family = self.families[box.family]
-        if self.inside(family, lambda: not os.listdir(f"{box.upper}/u")):
-            return {"layer": None, "used": 0}  # the sandbox goes on as it is
-        self.kill(box)
+        old = box.upper
 
-        def look() -> dict[str, Any]:
-            usage = os.statvfs(box.upper)
-            empty = not os.listdir(f"{box.upper}/u")
-            return {
-                "layer": None if empty else f"{box.upper}/u",
-                "used": 0 if empty else (usage.f_blocks - usage.f_bfree) * usage.f_frsize,
-            }
+        def look() -> tuple[bool, int]:
+            usage = os.statvfs(old)
+            used = (usage.f_blocks - usage.f_bfree) * usage.f_frsize
+            return not os.listdir(f"{old}/u"), used
 
-        return self.inside(family, look)
+        empty, used = family.inside(look)
+        if empty:
+            return {"layer": None}
+        left = max(1 << 20, body["disk_bytes"] - used)
+        body = {**body, "chain": [*body["chain"], f"{old}/u"], "disk_bytes": left}
+        try:
+            upper = family.mount_overlay(box.find_child(), body, replace=True)
+        except OSError as error:
+            if error.errno != errno.EBUSY:
+                raise
+            return {"busy": True}
+        box.upper = upper
+        return {"layer": f"{old}/u", "used": family.inside(look)[1], "upper": f"{upper}/u"}
 
     def merge(self, body: dict[str, Any], fds: list[int]) -> dict[str, Any]:
         """Merge frozen layers (lowest first) into a new one."""
         family = self.families[body["family"]]
-        name = f"{self.base}/{self.next():x}"
+        name = family.new_upper()
 
-        def work() -> dict[str, Any]:
-            self.make_upper(name, body["disk_bytes"])
+        def work() -> int:
+            family.make_upper(name, body["disk_bytes"])
             layers.merge(body["layers"], f"{name}/u")
             usage = os.statvfs(name)
-            return {
-                "layer": f"{name}/u",
-                "used": (usage.f_blocks - usage.f_bfree) * usage.f_frsize,
-            }
+            return (usage.f_blocks - usage.f_bfree) * usage.f_frsize
 
-        result = self.inside(family, work)
+        used = family.inside(work)
         family.uppers.add(name)
-        return result
+        return {"layer": f"{name}/u", "used": used}
 
     def changed(self, body: dict[str, Any], fds: list[int]) -> dict[str, str]:
         """Return the paths in which upper folders differ from what lies below them."""
         family = self.families[body["family"]]
-        return self.inside(family, lambda: layers.changed_paths(body["base"], body["uppers"]))
-
-    def inside(self, family: Family, work: Callable[[], Any]) -> Any:
-        """Run a function in a family's mount namespace and return what it returned."""
-        read, write = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            try:
-                os.close(read)
-                linux.setns(family.namespace, linux.CLONE_NEWNS)
-                try:
-                    answer = [True, work()]
-                except OSError as error:
-                    answer = [False, f"{error}"]
-                with os.fdopen(write, "wb") as f:
-                    f.write(server.encode(answer))
-            except BaseException:
-                traceback.print_exc()
-            finally:
-                os._exit(0)
-        os.close(write)
-        with os.fdopen(read, "rb") as f:
-            data = f.read()
-        os.waitpid(pid, 0)
-        if not data:
-            raise OSError(0, "the keeper's child died")
-        fine, value = cast("list[Any]", server.decode(data))
-        if not fine:
-            raise OSError(0, value)
-        return value
+        return family.inside(lambda: layers.changed_paths(body["base"], body["uppers"]))
 
     # ---- loop
+    def answer(self, value: Any, kind: str = "ok") -> None:
+        """Answer the present request, once."""
+        if self.unanswered is not None:
+            ident, self.unanswered = self.unanswered, None
+            self.control.sendall(server.frame([ident, kind, value]))
+
     def run(self) -> None:
         """Answer until the parent is gone, then leave nothing behind."""
         operations: dict[str, Callable[[dict[str, Any], list[int]], Any]] = {
             "set_up": lambda body, fds: self.set_up(body["files"], body["agent"]),
             "network_etc": lambda body, fds: self.network_etc(),
-            "start": self.start,
+            "launch": self.launch,
+            "attach": self.attach,
+            "freeze": self.freeze,
             "stop": self.stop,
             "why": self.why,
-            "freeze": self.freeze,
             "merge": self.merge,
             "changed": self.changed,
         }
@@ -439,7 +291,7 @@ class Keeper:
         inbox = bytearray()
         waiting: list[int] = []
         while True:
-            for fd, _ in poll.poll():
+            for fd, _ in poll.poll(20 if self.dying else None):
                 if fd != self.control.fileno():
                     return
                 data, fds, _, _ = socket.recv_fds(self.control, 1 << 18, 8)
@@ -448,63 +300,30 @@ class Keeper:
                 inbox += data
                 waiting += fds
                 for ident, kind, body in server.take_frames(inbox):
+                    self.unanswered = ident
                     taken = [waiting.pop(0) for _ in range(body.get("fds", 0))]
                     try:
-                        answer = [ident, "ok", operations[kind](body, taken)]
+                        self.answer(operations[kind](body, taken))
                     except Exception as error:
-                        for extra in taken:
-                            with contextlib.suppress(OSError):
-                                os.close(extra)
-                        text = str(error) if isinstance(error, OSError) else repr(error)
+                        text = (error.strerror or str(error)) if isinstance(error, OSError) else ""
                         number = (error.errno or 0) if isinstance(error, OSError) else 0
-                        answer = [ident, "error", {"text": text, "errno": number}]
-                    self.control.sendall(server.frame(answer))
-                    self.reap()
+                        self.answer({"text": text or repr(error), "errno": number}, "error")
+            self.reap()
 
     def leave(self) -> None:
-        """End all sandboxes and remove their control groups."""
-        for box in self.boxes.values():
-            with contextlib.suppress(OSError):
-                self.kill(box)
-        for box in self.boxes.values():
-            if box.group.folders:
-                cgroups.remove(box.group)
+        """End all boxes and remove their control groups."""
+        for box in [*self.boxes.values(), *self.dying]:
+            box.kill()
+        for box in [*self.boxes.values(), *self.dying]:
+            if box.pid:
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(box.pid, 0)
+            cgroups.remove(box.group)
 
 
 def _write(path: str, text: str) -> None:
     with open(path, "w") as f:
         f.write(text)
-
-
-def _move(fd: int) -> int:
-    import fcntl
-
-    return fd if fd < 0 else fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 20)
-
-
-def _limit(kind: str, soft: int, hard: int) -> None:
-    import resource
-
-    number = getattr(resource, kind)
-    ceiling = resource.getrlimit(number)[1]
-    if ceiling != resource.RLIM_INFINITY:
-        hard = ceiling if hard == resource.RLIM_INFINITY else min(hard, ceiling)
-    if hard != resource.RLIM_INFINITY:
-        soft = hard if soft == resource.RLIM_INFINITY else min(soft, hard)
-    resource.setrlimit(number, (soft, hard))
-
-
-def _child_pid(fd: int) -> int:
-    """Read the sandbox's first process from bwrap's information; 0 where bwrap never said."""
-    data = b""
-    while b"}" not in data:
-        piece = os.read(fd, 4096)
-        if not piece:
-            break
-        data += piece
-    _, _, rest = data.partition(b'"child-pid":')
-    digits = rest.strip().split(b",")[0].split(b"}")[0].strip()
-    return int(digits) if digits.isdigit() else 0
 
 
 def _compile(source: str, target: str) -> None:

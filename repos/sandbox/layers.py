@@ -14,16 +14,20 @@ import shutil
 import stat
 from collections.abc import Iterator
 
-PREFIXES = ("trusted.overlay.", "user.overlay.")
+_prefix = "trusted.overlay."
+
+
+def use_marks_of(kind: str) -> None:
+    """Say whether overlays here keep their marks in "trusted" or in "user" attributes."""
+    global _prefix
+    _prefix = f"{kind}.overlay."
 
 
 def _mark(path: str, name: str) -> bytes | None:
-    for prefix in PREFIXES:
-        try:
-            return os.getxattr(path, prefix + name, follow_symlinks=False)
-        except OSError:
-            continue
-    return None
+    try:
+        return os.getxattr(path, _prefix + name, follow_symlinks=False)
+    except OSError:
+        return None
 
 
 def is_whiteout(path: str, info: os.stat_result) -> bool:
@@ -160,10 +164,7 @@ def _remove(path: str, info: os.stat_result) -> None:
 
 
 def _set_opaque(path: str) -> None:
-    for prefix in PREFIXES:
-        with contextlib.suppress(OSError):
-            os.setxattr(path, prefix + "opaque", b"y", follow_symlinks=False)
-            return
+    os.setxattr(path, _prefix + "opaque", b"y", follow_symlinks=False)
 
 
 def _copy_facts(source: str, target: str, info: os.stat_result) -> None:

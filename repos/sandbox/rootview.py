@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from repos.sandbox.interpreter import Interpreter, package_folders
-from repos.sandbox.keeper import INFO_FD, SECCOMP_FD
+from repos.sandbox.launch import INFO_FD, SECCOMP_FD
 from repos.sandbox.protocol import TESTBED, Layers, SandboxSpec
 
 AGENT_UID = 60923
@@ -73,9 +73,8 @@ def build(
     interpreter: Interpreter,
     as_root: bool,
     seccomp: bool,
-    chain: Iterable[str],
 ) -> list[str]:
-    """Return the command line up to the program; `@UPPER@`, `@WORK@`, `@TMP@` are the keeper's.
+    """Return the command line up to the program; `/testbed` and `@TMP@` are the keeper's.
 
     Args:
         bwrap: The program.
@@ -87,7 +86,6 @@ def build(
         interpreter: Runs the exec server.
         as_root: Whether bwrap is started by root (no user namespace then).
         seccomp: Whether a filter comes on its descriptor.
-        chain: Frozen upper layers above `layers.testbed`, lowest first.
     """
     out = Arguments(
         [bwrap, "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
@@ -138,10 +136,9 @@ def build(
     out.folders(f"{TOOLS}/bin")
     out.items += ["--symlink", interpreter.executable, f"{TOOLS}/python"]
     out.folders(TESTBED)
-    for layer in [*(str(path) for path in layers.testbed), *chain]:
-        out.items += ["--overlay-src", layer]
-    out.items += ["--overlay", "@UPPER@", "@WORK@", TESTBED]
     for mount in layers.mounts:
+        if mount.target.startswith(f"{TESTBED}/"):
+            continue  # mounted with what lies at /testbed
         out.bind(str(mount.source), mount.target, writable=mount.writable)
     out.items += ["--remount-ro", "/", "--chdir", "/", "--"]
     return out.items

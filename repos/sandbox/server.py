@@ -489,9 +489,9 @@ class Server:
             else:
                 self.end(job)
             return
-        if kind == "interrupt":
+        if kind in ("interrupt", "quit"):
             for job in list(self.jobs.values()):
-                if not job.spawned:
+                if kind == "quit" or not job.spawned:
                     self.end(job)
             self.send(ident, "ok", None)
             return

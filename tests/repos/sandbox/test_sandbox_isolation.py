@@ -183,6 +183,29 @@ def test_layers_lie_above_each_other_and_mounts_are_read_only(backend, layer, tm
         box.close()
 
 
+def test_what_is_mounted_below_the_workspace_is_protected(backend, layer, tmp_path):
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_x.py").write_text("protected")
+    (tmp_path / "ini").write_text("ini")
+    own_layer(tmp_path / "tests")
+    mounts = (
+        Mount(tmp_path / "tests", "/testbed/pkg/new/tests"),
+        Mount(tmp_path / "ini", "/testbed/a.txt"),
+    )
+    box = backend.create(Layers((layer,), mounts), SandboxSpec())
+    try:
+        for _ in range(2):
+            assert box.read("/testbed/pkg/new/tests/test_x.py") == b"protected"
+            assert box.read("/testbed/a.txt") == b"ini"
+            for path in ("pkg/new/tests/test_x.py", "pkg/new/tests/y", "a.txt"):
+                assert sh(box, f"echo x > {path}").exit_code != 0
+            assert sh(box, "rm -rf pkg a.txt").exit_code != 0
+            box.snapshot()
+        assert (tmp_path / "tests" / "test_x.py").read_text() == "protected"
+    finally:
+        box.close()
+
+
 def test_links_are_followed_inside_only(create, tmp_path):
     (tmp_path / "host").write_text("host")
     box = create()

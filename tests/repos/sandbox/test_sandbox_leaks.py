@@ -43,12 +43,15 @@ def running(word: str) -> list[str]:
     return found
 
 
-def groups(mark: str) -> list[Path]:
+def groups(mark: str) -> list[str]:
+    """Control groups of ours; others may come and go meanwhile."""
     return [
-        path
+        name
         for line in Path("/proc/self/mountinfo").read_text().splitlines()
         if " - cgroup" in line
-        for path in Path(line.split()[4]).rglob(f"repogym-{mark}-*")
+        for _, names, _ in os.walk(line.split()[4])
+        for name in names
+        if name.startswith(f"repogym-{mark}-")
     ]
 
 
@@ -61,10 +64,11 @@ def wait_until(condition, seconds: float = 15.0) -> bool:
     return condition()
 
 
-def test_closing_leaves_nothing(layer):
+@pytest.mark.parametrize("spares", [0, 2])
+def test_closing_leaves_nothing(layer, spares):
     mounts = Path("/proc/self/mountinfo").read_text()
     descriptors = len(list(Path("/proc/self/fd").iterdir()))
-    backend = BubblewrapBackend()
+    backend = BubblewrapBackend(spares=spares)
     boxes = [backend.create(Layers((layer,)), SandboxSpec()) for _ in range(3)]
     boxes.append(boxes[0].fork())
     boxes[0].reset()
@@ -75,7 +79,8 @@ def test_closing_leaves_nothing(layer):
     before = len(inside().splitlines())
     for box in boxes:
         box.close()
-    assert wait_until(lambda: children.read_text() == "")
+    # All were of one kind, for which one is ready ahead.
+    assert wait_until(lambda: len(children.read_text().split()) == min(spares, 1))
     assert not running("10821082")
     # Uppers are mounted in namespaces of their families, which are gone.
     assert len(inside().splitlines()) <= before

@@ -150,3 +150,46 @@ def test_a_snapshot_of_another_sandbox_is_refused(create):
     one.write("/testbed/x", b"")
     with pytest.raises(ValueError, match="another sandbox"):
         two.restore(one.snapshot())
+
+
+def test_processes_go_on_over_a_snapshot(create):
+    box = create()
+    process = box.spawn(["cat"])
+    box.write("/testbed/x", b"1")
+    snapshot = box.snapshot()
+    process.write(b"still here")
+    assert process.read(timeout_s=10) == b"still here"
+    # It sees what happens later by absolute paths, and a later snapshot restores the first.
+    box.write("/testbed/x", b"2")
+    box.restore(snapshot)
+    assert process.poll() == -9
+    assert box.read("/testbed/x") == b"1"
+
+
+def test_a_process_can_not_write_to_what_is_frozen(create):
+    box = create()
+    # One stays in the old folder, one has a file open for writing: that one has to end.
+    stays = box.spawn(["sh", "-c", "read line; echo bad > late; echo $?"])
+    box.write("/testbed/x", b"1")
+    first = box.snapshot()
+    stays.write(b"go\n")
+    assert stays.read(timeout_s=10) != b"0\n"
+    holds = box.spawn(["sh", "-c", "exec 3>held; echo open; read line; echo bad >&3"])
+    assert holds.read(timeout_s=10) == b"open\n"
+    box.write("/testbed/x", b"2")
+    second = box.snapshot()
+    assert holds.poll() is not None
+    for snapshot, data in ((first, b"1"), (second, b"2")):
+        box.restore(snapshot)
+        assert box.read("/testbed/x") == data
+        assert "late" not in content(box)
+    assert content(box)["held"] == b""
+
+
+def test_a_child_made_ahead_has_nothing_of_another_sandbox(create):
+    one = create()
+    sh(one, "echo secret > /tmp/s; echo secret > /dev/shm/s; echo secret > ~/s")
+    two = create()
+    assert sh(two, "ls -A /tmp /dev/shm ~ | grep -v : | grep -v '^$'; true") == ""
+    one.reset()
+    assert sh(one, "cat /tmp/s /dev/shm/s ~/s 2>/dev/null; true") == ""
