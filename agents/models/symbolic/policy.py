@@ -13,6 +13,7 @@ from typing import Any
 
 from agents.models.symbolic import prose
 from agents.models.symbolic.candidates import Candidate, key_of
+from agents.models.symbolic.formats import read_trials
 from agents.models.symbolic.knowledge import (
     MAX_FILES,
     MAX_LINES,
@@ -27,7 +28,7 @@ NEEDED = ("run_tests", "view", "try_edits", "edit", "submit")
 
 SUITE_SECONDS = 60.0
 FILES_SECONDS = 180.0
-CANDIDATE_SECONDS = 12.0
+CANDIDATE_SECONDS = 15.0
 VALIDATION_SECONDS = 120.0
 
 MAX_RUNS = 3
@@ -231,11 +232,21 @@ class Policy:
         arguments: dict[str, Any] = {
             "candidates": [candidate.arguments for candidate in batch],
             "tests": tests,
-            "timeout_s": CANDIDATE_SECONDS if searching else VALIDATION_SECONDS,
+            "timeout_s": self._patience() if searching else VALIDATION_SECONDS,
         }
         if searching:
             arguments["stop_after"] = STOP_AFTER
         return Decision(text, (("try_edits", arguments),))
+
+    def _patience(self) -> float:
+        """Return the time-out of a candidate: doubled where most ran into it, on a busy machine."""
+        seconds = CANDIDATE_SECONDS
+        for exchange in self.know.history.of("try_edits"):
+            trials = read_trials(exchange.text).values()
+            late = sum(trial.verdict == "TIMEOUT" for trial in trials)
+            if 2 * late > len(trials):
+                seconds = min(2 * seconds, VALIDATION_SECONDS)
+        return seconds
 
     def _rejected(self, candidate: Candidate) -> bool:
         """Whether its edit was made before: it failed, or the tests spoke against it."""

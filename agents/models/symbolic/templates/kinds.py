@@ -71,6 +71,9 @@ def _of_name(site: Site, node: ast.Name, depth: int) -> str:
     for arg in [*args.posonlyargs, *args.args, *args.kwonlyargs]:
         if arg.arg == node.id:
             return annotated(arg.annotation)
+    for arg, kind in ((args.vararg, "tuple"), (args.kwarg, "dict")):
+        if arg is not None and arg.arg == node.id:
+            return kind
     for child in ast.walk(function):
         if isinstance(child, ast.AnnAssign) and getattr(child.target, "id", "") == node.id:
             return annotated(child.annotation)
