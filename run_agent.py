@@ -16,6 +16,7 @@ VERBS = {
     "shell": ("repos.cli", "Open the agent's view of a task's workspace."),
     "score": ("repos.cli", "Score a diff or a file of predictions."),
     "doctor": ("repos.cli", "Say what works on this machine and how to mend the rest."),
+    "cache": ("repos.cli", "Show what is stored on this machine and free it."),
     "graph": ("graphdb.cli", "Build and query code graphs."),
 }
 

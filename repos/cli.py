@@ -13,6 +13,7 @@ from rich.table import Table
 
 from repos.errors import InfrastructureError, RepoGymError
 
+cache = typer.Typer(no_args_is_help=True, help="Show what is stored on this machine and free it.")
 tasks = typer.Typer(no_args_is_help=True, help="List, show, prepare, validate and make tasks.")
 out = Console()
 err = Console(stderr=True)
@@ -26,6 +27,10 @@ SandboxOption = Annotated[str, typer.Option("--sandbox", help="Sandbox back end.
 UnsafeOption = Annotated[
     bool, typer.Option("--allow-unsafe", help="Allow a sandbox without isolation.")
 ]
+
+
+def _say(line: str) -> None:
+    err.print(line, style="dim", markup=False, highlight=False)
 
 
 def _chosen(suite: str, names: list[str] | None):
@@ -165,7 +170,7 @@ def validate_tasks(
 
     loaded, specs = _chosen(suite, task)
     minor = minor_version()
-    backend = get_backend(sandbox, allow_unsafe=allow_unsafe)
+    backend = get_backend(sandbox, allow_unsafe=allow_unsafe, report=_say)
     verdicts = []
     try:
         for spec in specs:
@@ -257,7 +262,7 @@ def shell(
 
     loaded = load_suite(suite)
     prepared = prepare(loaded.spec(task), suite=loaded.name)
-    backend = get_backend(sandbox, allow_unsafe=allow_unsafe)
+    backend = get_backend(sandbox, allow_unsafe=allow_unsafe, report=_say)
     try:
         with Workspace(backend.create(prepared.layers, prepared.sandbox)) as workspace:
             if command:
@@ -291,7 +296,7 @@ def score_diff(
     diff = sys.stdin.buffer.read() if str(patch) == "-" else patch.read_bytes()
     loaded = load_suite(suite)
     prepared = prepare(loaded.spec(task), suite=loaded.name)
-    backend = get_backend(sandbox, allow_unsafe=allow_unsafe)
+    backend = get_backend(sandbox, allow_unsafe=allow_unsafe, report=_say)
     try:
         result, log = retried(prepared, diff, backend=backend)
     finally:
@@ -328,7 +333,48 @@ def doctor(as_json: JsonOption = False) -> None:
             typer.echo(f"  {probe.remedy}")
 
 
+@cache.command("show")
+def show_cache(as_json: JsonOption = False) -> None:
+    """Show what is stored, by kind."""
+    from rich.filesize import decimal
+    from rich.table import Table
+
+    from repos.cache import cache_root
+    from repos.cachetool import disk, show
+
+    rows = show()
+    if as_json:
+        typer.echo(json.dumps([vars(row) for row in rows], indent=1))
+        return
+    table = Table("kind", "what", "entries", "size", title=str(cache_root()))
+    for row in rows:
+        table.add_row(row.kind, row.what, str(row.entries), decimal(row.bytes))
+    out.print(table)
+    typer.echo(f"{decimal(disk()[0])} are free on its disk")
+
+
+@cache.command("free")
+def free_cache(
+    kinds: Annotated[list[str], typer.Argument(help="Kinds as `cache show` names them, or all.")],
+) -> None:
+    """Remove stored things; they are fetched or built again when needed."""
+    from repos.cachetool import free
+
+    for line in free(kinds):
+        typer.echo(line)
+
+
+@cache.command("gc")
+def collect_garbage() -> None:
+    """Remove what processes left that have ended: containers, folders, half-built layers."""
+    from repos.cachetool import gc
+
+    for line in gc():
+        typer.echo(line)
+
+
 app = typer.Typer(no_args_is_help=True)
+app.add_typer(cache, name="cache")
 app.add_typer(tasks, name="tasks")
 app.command("shell")(shell)
 app.command("score")(score_diff)

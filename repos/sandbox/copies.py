@@ -21,7 +21,7 @@ from typing import Any, cast
 from repos.errors import InfrastructureError
 from repos.sandbox import server
 from repos.sandbox.client import FILE_TIMEOUT_S, ServerClient
-from repos.sandbox.protocol import TESTBED, Snapshot
+from repos.sandbox.protocol import TESTBED, Isolation, Snapshot
 
 FILL_TIMEOUT_S = 1200.0
 
@@ -56,6 +56,9 @@ class CopyClient(ServerClient):
 
     A subclass starts and ends its server in `_start` and `_end`, and makes a sibling in `_twin`.
     """
+
+    backend: str
+    isolation: Isolation
 
     def __init__(self, family: Family) -> None:
         """Join a family; the subclass starts the server."""

@@ -84,7 +84,9 @@ class DockerBackend:
             docker_engine.import_docker()
             addresses = [self._address] if self._address else docker_engine.candidates(self.name)
             if not addresses:
-                raise SandboxUnavailableError(no_engine(self.name))
+                raise SandboxUnavailableError(
+                    f"No container engine was found. {no_engine(self.name)}"
+                )
             failures = []
             for address in addresses:
                 engine = Engine(address)
@@ -154,8 +156,10 @@ class DockerBackend:
                 return Probe(self.name, True, self.isolation, f"{self.facts.title} works{how}")
             reason = result.text.strip()[-300:] or f"exit status {result.exit_code}"
             remedy = f"{reason} {no_engine(self.name)}"
-        except (SandboxUnavailableError, MissingExtraError) as error:
+        except MissingExtraError as error:
             reason = remedy = str(error)
+        except SandboxUnavailableError as error:
+            reason, remedy = str(error).removesuffix(f" {no_engine(self.name)}"), str(error)
         except (InfrastructureError, OSError) as error:
             reason = str(error)
             remedy = f"{reason} {no_engine(self.name)}"

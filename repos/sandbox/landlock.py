@@ -105,8 +105,6 @@ class LandlockBackend(ProcessBackend):
 class LandlockSandbox(ProcessSandbox):
     """A copy of the files, and a confined server that runs programs on it."""
 
-    isolation: Isolation = "partial"
-
     def _confinement(self, root: Path, sources: list[str]) -> dict[str, Any]:
         """Return the server's options: Landlock's rules, the filter, limits."""
         interpreter = running()

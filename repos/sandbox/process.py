@@ -103,8 +103,6 @@ class ProcessBackend:
 class ProcessSandbox(CopyClient):
     """A copy of the files, and a server that runs programs on it."""
 
-    isolation: Isolation = "none"
-
     def __init__(
         self,
         backend: ProcessBackend,
@@ -116,7 +114,7 @@ class ProcessSandbox(CopyClient):
         """Start it; use `ProcessBackend.create` and `fork`."""
         super().__init__(family)
         self.backend = backend.name
-        self.isolation = backend.isolation
+        self.isolation: Isolation = backend.isolation
         self._maker = backend
         self._layers = layers
         self._spec = spec

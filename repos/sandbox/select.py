@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from repos.errors import SandboxUnavailableError, UnknownNameError
-from repos.sandbox.protocol import Backend, Isolation
+from repos.sandbox.protocol import Backend, Isolation, Probe
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,21 @@ BACKENDS: dict[str, Entry] = {
 """All back ends; a further one is one entry here."""
 
 
-def get_backend(name: str = "auto", *, allow_unsafe: bool = False) -> Backend:
-    """Return a back end that works on this machine.
+@dataclass(frozen=True)
+class Choice:
+    """A back end that was chosen, and why.
+
+    Attributes:
+        backend: It works: a command ran in it.
+        reason: One line for people.
+    """
+
+    backend: Backend
+    reason: str
+
+
+def choose(name: str = "auto", *, allow_unsafe: bool = False) -> Choice:
+    """Return a back end that works on this machine, and why it is this one.
 
     Args:
         name: One of `BACKENDS`, or "auto": the first isolated one that runs a command here.
@@ -79,17 +92,7 @@ def get_backend(name: str = "auto", *, allow_unsafe: bool = False) -> Backend:
     if name != "auto" and name not in BACKENDS:
         raise UnknownNameError("sandbox", name, ["auto", *BACKENDS])
     if name == "auto":
-        failures = []
-        for entry in BACKENDS.values():
-            if not entry.automatic:
-                continue
-            backend = entry.make()
-            probe = backend.probe()
-            if probe.works:
-                return backend
-            backend.close()
-            failures.append(probe.remedy or probe.detail)
-        raise SandboxUnavailableError("\n".join(failures))
+        return _automatic()
     entry = BACKENDS[name]
     if entry.isolation == "none" and not allow_unsafe:
         raise SandboxUnavailableError(
@@ -101,4 +104,74 @@ def get_backend(name: str = "auto", *, allow_unsafe: bool = False) -> Backend:
     if not probe.works:
         backend.close()
         raise SandboxUnavailableError(probe.remedy or probe.detail)
-    return backend
+    warning = {
+        "isolated": "isolated",
+        "partial": "WARNING: only partly isolated",
+        "none": "WARNING: not isolated at all",
+    }[probe.isolation]
+    return Choice(backend, f"sandbox: {name}, as asked ({probe.detail}; {warning})")
+
+
+def _automatic() -> Choice:
+    failures: list[Probe] = []
+    for entry in BACKENDS.values():
+        if not entry.automatic:
+            continue
+        backend = entry.make()
+        probe = backend.probe()
+        if probe.works:
+            reason = f"sandbox: {probe.backend} ({probe.detail}; isolated)"
+            for failed in failures:
+                reason += f"; not {failed.backend}: {failed.detail}"
+            return Choice(backend, reason)
+        backend.close()
+        failures.append(probe)
+    raise SandboxUnavailableError(_nothing_isolated(failures))
+
+
+def _nothing_isolated(failures: list[Probe]) -> str:
+    lines = ["No isolated sandbox runs on this machine. Any one of these helps:"]
+    lines += dict.fromkeys(f"- {probe.remedy or probe.detail}" for probe in failures)
+    for name, entry in BACKENDS.items():
+        if entry.isolation == "partial":
+            backend = entry.make()
+            works = backend.probe().works
+            backend.close()
+            if works:
+                lines.append(f"- `--sandbox {name}` runs here, but isolates only in part.")
+    return "\n".join(lines)
+
+
+def get_backend(
+    name: str = "auto",
+    *,
+    allow_unsafe: bool = False,
+    report: Callable[[str], object] | None = None,
+) -> Backend:
+    """Return a back end that works on this machine.
+
+    Args:
+        name: As for `choose`.
+        allow_unsafe: As for `choose`.
+        report: Called with one line that says what was picked and why.
+
+    Raises:
+        UnknownNameError: No such back end.
+        SandboxUnavailableError: It does not run here; the message says why and what to do.
+    """
+    choice = choose(name, allow_unsafe=allow_unsafe)
+    if report is not None:
+        report(choice.reason)
+    return choice.backend
+
+
+def probe_all() -> list[Probe]:
+    """Run every back end and say how each went, the preferred ones first."""
+    probes = []
+    for entry in BACKENDS.values():
+        backend = entry.make()
+        try:
+            probes.append(backend.probe())
+        finally:
+            backend.close()
+    return probes
