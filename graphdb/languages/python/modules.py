@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 
 class ModuleTable:
@@ -80,6 +81,12 @@ class ModuleTable:
         if last.partition(".")[0] != "__init__":
             return None
         return self.beside(f"{folder}/{name}" if folder else name)
+
+
+@lru_cache(maxsize=8)
+def module_table(paths: frozenset[str]) -> ModuleTable:
+    """The table of these paths; most edits leave the set of files, and forks share it."""
+    return ModuleTable(paths)
 
 
 def place_of(path: str) -> str:

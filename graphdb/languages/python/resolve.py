@@ -8,7 +8,7 @@ from typing import NamedTuple
 from graphdb.facts import FileFacts, Reference
 from graphdb.languages import Resolved
 from graphdb.languages.python.infer import Inference, Value, Values
-from graphdb.languages.python.modules import ModuleTable, place_of
+from graphdb.languages.python.modules import module_table, place_of
 from graphdb.languages.python.scopes import CLASS_SCOPE
 from graphdb.schema import (
     CALLS,
@@ -60,7 +60,7 @@ class PythonResolver:
 
     def __init__(self, files: Mapping[str, FileFacts]) -> None:
         self.files = files
-        self.modules = ModuleTable(files)
+        self.modules = module_table(frozenset(files))
         self.inference = Inference(files, self.modules)
         self._defined: dict[str, frozenset[str]] = {}
 
