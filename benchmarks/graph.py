@@ -4,8 +4,8 @@ Usage: python benchmarks/graph.py [--quick] [--json FILE] [--kernel FOLDER]
 
 Sources come from the package index once and are kept in the cache. Figures without the name of a
 store are of the default store, kglite. The Bolt figures need REPOGYM_TEST_BOLT_PYTHON (see
-docs/graph.md); ``--kernel`` indexes the fs/ folder of a kernel tree. CPU seconds are of this process
-and those it waited for; a busy machine makes them larger.
+docs/graph.md); ``--kernel`` indexes the fs/ folder of a kernel tree. CPU seconds are of this
+process and those it waited for; a busy machine makes them larger.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def index_figures(name: str, folder: Path) -> dict[str, float]:
     paths = [path for path in source.list() if language_of(path)]
     figures = {f"{name}_index_s": cpu(lambda: index.update(source, paths))[0]}
     figures["index_mb"] = resident() - before
-    del index
+    index = Index()
     CodeGraph.build(source, folder).close()
     figures[f"{name}_reindex_s"] = cpu(lambda: CodeGraph.build(source, folder))[0]
     return figures
@@ -334,7 +334,7 @@ def speedup_figures(count: int) -> dict[str, float]:
 
     root = corpus("django")
     folder = root / "django" / "http"
-    files = sorted(folder.glob("*.py"))[:count] + [root / "django" / "shortcuts.py"]
+    files = [*sorted(folder.glob("*.py"))[:count], root / "django" / "shortcuts.py"]
     paths = [str(path.relative_to(root)) for path in files]
     own, _ = cpu(lambda: [Index().update(FolderSource(root), paths) for _ in range(5)])
     own /= 5
@@ -344,7 +344,8 @@ def speedup_figures(count: int) -> dict[str, float]:
         check=True, stdout=subprocess.DEVNULL))  # fmt: skip
     pyan, _ = cpu(lambda: subprocess.run(
         [str(python.parent / "pyan3"), *map(str, files), "--root", str(root), "--uses",
-         "--defines", "--dot"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))  # fmt: skip
+         "--defines", "--dot"],
+        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))  # fmt: skip
     print(f"{len(paths)} files: ours {own:.3f} s, jedi {jedi:.2f} s, pyan3 {pyan:.2f} s")
     return {"indexer_speedup": jedi / own, "indexer_speedup_pyan3": pyan / own}
 

@@ -23,7 +23,8 @@ PROBES: dict[str, tuple[str, dict[str, Any]]] = {
         f"MATCH {_CLASS} MATCH (b:CLASS {{name: 'HttpResponseBase'}}) "
         "MATCH p = shortestPath((c)-[:INHERITS*1..6]->(b)) RETURN length(p) AS l", {}),
     "nodes of a path": (
-        f"MATCH p = {_CLASS}-[:INHERITS*1..3]->(b:CLASS) RETURN [x IN nodes(p) | x.name] AS ns", {}),
+        f"MATCH p = {_CLASS}-[:INHERITS*1..3]->(b:CLASS) "
+        "RETURN [x IN nodes(p) | x.name] AS ns", {}),
     "regular expression": (
         "MATCH (c:CLASS) WHERE c.name =~ 'Http.*Error' RETURN c.id AS id", {}),
     "text predicates": (
@@ -48,8 +49,8 @@ PROBES: dict[str, tuple[str, dict[str, Any]]] = {
         "MATCH (f:FUNCTION) WHERE NOT (f)<-[:CALLS]-() AND f.file_path STARTS WITH 'django/http' "
         "RETURN f.id AS id", {}),
     "COUNT {}": (
-        "MATCH (c:CLASS {name: 'HttpResponse'}) RETURN COUNT { MATCH (c)-[:HAS_METHOD]->(:METHOD) } "
-        "AS n", {}),
+        "MATCH (c:CLASS {name: 'HttpResponse'}) "
+        "RETURN COUNT { MATCH (c)-[:HAS_METHOD]->(:METHOD) } AS n", {}),
     "UNION": (
         "MATCH (n:CLASS {name: 'HttpResponse'}) RETURN n.id AS id "
         "UNION MATCH (n:FUNCTION {name: 'render'}) RETURN n.id AS id", {}),

@@ -53,8 +53,12 @@ class Ty:
             stderr=subprocess.DEVNULL, cwd=root,
         )  # fmt: skip
         self._count = 0
-        self.ask("initialize", {"processId": None, "rootUri": root.as_uri(), "capabilities": {},
-                                "workspaceFolders": [{"uri": root.as_uri(), "name": "it"}]})  # fmt: skip
+        folders = [{"uri": root.as_uri(), "name": "it"}]
+        self.ask(
+            "initialize",
+            {"processId": None, "rootUri": root.as_uri(), "capabilities": {},
+             "workspaceFolders": folders},
+        )  # fmt: skip
         self.tell("initialized", {})
 
     def _send(self, message: dict[str, Any]) -> None:
