@@ -63,7 +63,7 @@ def sites_of(repository: str, path: str, source: bytes) -> list[Site]:
         found.append(
             Site(repository, path, name.start_point.row + 1, column, scope, chain(node, source))
         )
-    return found
+    return sorted(found)  # a query gives captures in no fixed order
 
 
 def ask_references(root: Path, sites: list[Site]) -> dict[str, list[list[list[Any]]]]:
