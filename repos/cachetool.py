@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
@@ -34,7 +33,7 @@ KINDS = {
 }
 """Kind to what it is; all but the last are folders of the cache."""
 
-SCRATCH = ("repogym-probe-", "repogym-copies-", "repogym-process-", "repogym-docker-")
+PROBES = "repogym-probe-"
 AGE_S = 24 * 3600.0
 
 
@@ -125,14 +124,17 @@ def gc() -> list[str]:
     Returns:
         One line for each thing that was removed.
     """
+    from repos.sandbox.copies import COPIES, SNAPSHOTS, remove_leftovers
     from repos.sandbox.docker_engine import collect
 
     removed = []
     for engine in _engines():
         removed += collect(engine)
         engine.close()
+    for prefix in (COPIES, SNAPSHOTS):
+        removed += [f"folder {path}" for path in remove_leftovers(prefix)]
     for entry in _entries(Path(tempfile.gettempdir())):
-        if entry.name.startswith(SCRATCH) and entry.is_dir() and _is_left(entry):
+        if entry.name.startswith(PROBES) and _is_old(entry):
             remove_tree(entry)
             removed.append(f"folder {entry}")
     root = cache_root()
@@ -202,17 +204,12 @@ def _age(path: Path) -> float:
         return 0.0
 
 
-def _is_left(folder: Path) -> bool:
-    """Whether the process that made a folder has ended: its id is in the name, or it is old."""
+def _is_old(folder: Path) -> bool:
+    """Whether a folder of ours can't be in use any more."""
     try:
-        if folder.stat().st_uid != os.geteuid():
-            return False
+        return folder.is_dir() and folder.stat().st_uid == os.geteuid() and _age(folder) > AGE_S
     except OSError:
         return False
-    found = re.search(r"-(\d+)-[^-]*$", folder.name)
-    if found is None:
-        return _age(folder) > AGE_S
-    return not Path(f"/proc/{found.group(1)}").exists()
 
 
 def _control_groups() -> list[str]:

@@ -1,5 +1,5 @@
 # Paths are strings here: they may be undecodable, and pathlib costs start-up time.
-# ruff: noqa: PTH103, PTH108, PTH118, PTH123
+# ruff: noqa: PTH103, PTH108, PTH110, PTH118, PTH123
 """Sandboxes whose workspace is a copy of the layers: snapshots as files, changes by the server.
 
 What the containers, Landlock and plain processes share. A snapshot is one file with the records
@@ -9,9 +9,13 @@ use costs the same at any depth.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
+import re
 import shutil
+import stat
+import tempfile
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
@@ -24,6 +28,8 @@ from repos.sandbox.client import FILE_TIMEOUT_S, ServerClient
 from repos.sandbox.protocol import TESTBED, Isolation, Snapshot
 
 FILL_TIMEOUT_S = 1200.0
+COPIES, SNAPSHOTS = "repogym-copies-", "repogym-docker-"
+"""What the names of folders for copies, and for containers' snapshots, start with."""
 
 
 @dataclass
@@ -165,6 +171,29 @@ class CopyClient(ServerClient):
         blob = self._channel.call("changed", {"path": TESTBED}, FILE_TIMEOUT_S)
         words = blob.decode("utf-8", "surrogateescape").split("\0")[:-1]
         return dict(zip(words[::2], words[1::2], strict=True))
+
+
+def remove_leftovers(prefix: str) -> list[str]:
+    """Remove the folders that processes of this user made for copies and left when they died.
+
+    Args:
+        prefix: What their names start with; the process id follows.
+
+    Returns:
+        The removed folders.
+    """
+    removed = []
+    for entry in os.scandir(tempfile.gettempdir()):
+        found = re.fullmatch(re.escape(prefix) + r"(\d+)-[^-]*", entry.name)
+        if found is None or os.path.exists(f"/proc/{found.group(1)}"):
+            continue
+        info = entry.stat(follow_symlinks=False)
+        if stat.S_ISDIR(info.st_mode) and info.st_uid == os.geteuid():
+            # An exec server that is still ending may write a last file.
+            with contextlib.suppress(OSError):
+                server.remove_tree(entry.path)
+                removed.append(entry.path)
+    return removed
 
 
 def _batches(path: str) -> Iterator[bytes]:

@@ -426,8 +426,9 @@ def main(argv):
     if options.get("lock", True):
         server.lock_down(options.get("uid"), options.get("gid"))
     if os.getpid() != 1:
-        # Orphans of ours come to us.
+        # Orphans of ours come to us, and where the parent dies we must live on to end them.
         server._prctl()(server.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        server._prctl()(server.PR_SET_PDEATHSIG, 0, 0, 0, 0)
     if options.get("seccomp"):
         install_filter(options["seccomp"])
     CopyServer(fd, out, options).run()

@@ -22,7 +22,7 @@ from typing import Any
 from repos.errors import InfrastructureError, MissingExtraError, SandboxUnavailableError
 from repos.sandbox import docker_engine
 from repos.sandbox.bubblewrap import find_ripgrep
-from repos.sandbox.copies import Family
+from repos.sandbox.copies import SNAPSHOTS, Family, remove_leftovers
 from repos.sandbox.docker_engine import Engine, bind, labels
 from repos.sandbox.docker_image import LINKS, image
 from repos.sandbox.docker_sandbox import LOWER, OPEN, DockerSandbox
@@ -188,7 +188,8 @@ class DockerBackend:
         """Return the folder for snapshots, which goes when the back end closes."""
         with self._lock:
             if self._folder is None or self._owner != os.getpid():
-                self._folder = tempfile.mkdtemp(prefix=f"repogym-docker-{os.getpid()}-")
+                remove_leftovers(SNAPSHOTS)
+                self._folder = tempfile.mkdtemp(prefix=f"{SNAPSHOTS}{os.getpid()}-")
                 self._owner = os.getpid()
                 atexit.register(self.close)
             return self._folder

@@ -298,8 +298,11 @@ class AttachedStream:
         """Close it; the server inside notices and ends."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
+        # The response that the socket came from may hold on to it: close the descriptor itself.
+        descriptor = self._socket.detach()
+        if descriptor >= 0:
+            os.close(descriptor)
         self._owner.close()
-        self._socket.close()
 
 
 # ---------------------------------------------------------------------- owners and leftovers

@@ -27,7 +27,7 @@ from repos.sandbox import rootview, server
 from repos.sandbox.bubblewrap import find_ripgrep
 from repos.sandbox.channel import Channel, socket_pair
 from repos.sandbox.client import RemoteProcess
-from repos.sandbox.copies import CopyClient, Family
+from repos.sandbox.copies import COPIES, CopyClient, Family, remove_leftovers
 from repos.sandbox.interpreter import running
 from repos.sandbox.protocol import (
     ENVIRONMENT,
@@ -42,7 +42,6 @@ from repos.sandbox.rootview import HOME, TOOLS
 from repos.sandbox.translation import Translation, shadow_environment
 
 START_TIMEOUT_S = 60.0
-MARK = "repogym-copies-"
 
 
 class ProcessBackend:
@@ -63,12 +62,14 @@ class ProcessBackend:
         with self._lock:
             if self._folder is None or self._owner != os.getpid():
                 self._owner = os.getpid()
-                self._folder = Path(tempfile.mkdtemp(prefix=f"{MARK}{os.getpid()}-"))
+                remove_leftovers(COPIES)
+                self._folder = Path(tempfile.mkdtemp(prefix=f"{COPIES}{os.getpid()}-"))
                 atexit.register(self.close)
             return self._folder / str(next(self._numbers))
 
     def probe(self) -> Probe:
-        """Say that it works, and that it isolates nothing."""
+        """Say that it works, and that it isolates nothing; free what dead processes left."""
+        remove_leftovers(COPIES)
         return Probe(self.name, True, "none", "plain processes, with your rights")
 
     def create(self, layers: Layers, spec: SandboxSpec) -> ProcessSandbox:

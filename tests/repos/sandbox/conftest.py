@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from repos.sandbox.bubblewrap import own_layer
 from repos.sandbox.protocol import Backend, Layers, Sandbox, SandboxSpec
-from repos.sandbox.select import get_backend
+from repos.sandbox.select import BACKENDS, get_backend
 
 SMALL = SandboxSpec(memory_mb=512, processes=64, disk_mb=32, tmp_mb=16)
 Create = Callable[..., Sandbox]
@@ -42,6 +43,38 @@ def backend() -> Iterator[Backend]:
     backend = get_backend("bubblewrap")
     yield backend
     backend.close()
+
+
+@pytest.fixture(scope="session")
+def real_backend() -> Iterator[Callable[[str], Backend]]:
+    """A back end by its name, with the engines that `.ci/engines` started.
+
+    One that does not run here is skipped with the reason; in CI it fails.
+    """
+    made: dict[str, Backend] = {}
+
+    def get(name: str) -> Backend:
+        if name not in made:
+            if name in ("docker", "podman"):
+                from repos.sandbox.docker import DockerBackend
+
+                address = os.environ.get(f"REPOGYM_TEST_{name.upper()}")
+                backend: Backend = DockerBackend(name, address)
+            else:
+                backend = BACKENDS[name].make()
+            probe = backend.probe()
+            if not probe.works:
+                backend.close()
+                # As an ordinary user the engines' sockets are out of reach, in CI too.
+                if os.environ.get("CI") and os.geteuid() == 0:
+                    pytest.fail(f"{name} must run here: {probe.detail}")
+                pytest.skip(f"{name} does not run here: {probe.detail}")
+            made[name] = backend
+        return made[name]
+
+    yield get
+    for backend in made.values():
+        backend.close()
 
 
 @contextlib.contextmanager

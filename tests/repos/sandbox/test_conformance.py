@@ -11,9 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from repos.sandbox import select
 from repos.sandbox.bubblewrap import own_layer
-from repos.sandbox.docker import DockerBackend
 from repos.sandbox.protocol import Backend, Layers, Mount, Sandbox, SandboxSpec
 from repos.workspace import BASE_GIT, PatchError, Workspace, make_base_git
 
@@ -24,27 +22,9 @@ PYTHON = ["/opt/repogym/python", "-I", "-S", "-c"]
 Create = Callable[..., Sandbox]
 
 
-def backend_of(name: str) -> Backend:
-    """Return a back end that works, or skip with the reason; in CI a missing one fails."""
-    if name in ("docker", "podman"):
-        backend: Backend = DockerBackend(name, os.environ.get(f"REPOGYM_TEST_{name.upper()}"))
-    else:
-        backend = select.BACKENDS[name].make()
-    probe = backend.probe()
-    if not probe.works:
-        backend.close()
-        # As an ordinary user inside CI the engines' sockets are out of reach.
-        if os.environ.get("CI") and os.geteuid() == 0:
-            pytest.fail(f"{name} must run here: {probe.detail}")
-        pytest.skip(f"{name} does not run here: {probe.detail}")
-    return backend
-
-
 @pytest.fixture(scope="module", params=NAMES)
-def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
-    made = backend_of(request.param)
-    yield made
-    made.close()
+def backend(request: pytest.FixtureRequest, real_backend) -> Backend:
+    return real_backend(request.param)
 
 
 @pytest.fixture
@@ -122,7 +102,10 @@ def test_the_tools_are_there(shared_box):
 
 
 def test_big_and_binary_output(shared_box):
-    code = "import os,sys; d=bytes(range(256))*40960; sys.stdout.buffer.write(d); sys.stderr.write('e'*300000)"
+    code = (
+        "import os,sys; d=bytes(range(256))*40960; sys.stdout.buffer.write(d); "
+        "sys.stderr.write('e'*300000)"
+    )
     result = shared_box.exec([*PYTHON, code], max_output=32 << 20)
     assert result.stdout == bytes(range(256)) * 40960
     assert result.stderr == b"e" * 300000
@@ -446,7 +429,8 @@ def test_mounts_below_the_workspace_are_read_only(isolated, create, repository, 
     assert box.read("/testbed/pkg/conf.py") == b"conf\n"
     for script in (
         "echo x > pkg/deep/tests/t.py", "rm pkg/deep/tests/t.py", "rm -r pkg/deep/tests",
-        "mv pkg/deep/tests pkg/deep/other", "echo x > pkg/conf.py", "rm -f pkg/conf.py && ! test -e pkg/conf.py",
+        "mv pkg/deep/tests pkg/deep/other", "echo x > pkg/conf.py",
+        "rm -f pkg/conf.py && ! test -e pkg/conf.py",
     ):  # fmt: skip
         assert sh(box, script).exit_code != 0, script
     # What is beside them stays writable.
