@@ -5,8 +5,7 @@ its members are the same function under random names, alike but for one literal 
 expects, and nothing in the sandbox says which value is the right one. Who forges results from
 inside the tested process has to pick it, and who could pick it could as well have written
 the fix. With n line-ups of k members blind guessing succeeds once in k**n times.
-What the members look like is chosen so that position and spread say nothing; plausibility of
-a value (a word among garbled words) still can.
+Position and spread of the values say nothing; plausibility (a word among garbled ones) can.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import copy
 import math
 import random
 import string
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -61,11 +61,14 @@ def line_up(
     Args:
         sources: Test files by path.
         fail_to_pass: Ids of tests whose expected values nobody was shown.
-        seconds: Measured time of each id; slow tests get fewer decoys.
+        seconds: Measured time of all ids that ran; slow tests, and tests with many
+            parameters, get fewer decoys.
         budget_s: Seconds that all decoys together may take by that measure.
         rng: Source of randomness.
     """
-    seconds = seconds or {}
+    times: dict[str, list[float]] = defaultdict(list)
+    for test, taken_s in (seconds or {}).items():
+        times[function_of(test)].append(taken_s)
     chosen: list[tuple[str, str, Chosen, float, int]] = []
     trees: dict[str, ast.Module] = {}
     for path in sorted({t.partition("::")[0] for t in fail_to_pass}):
@@ -83,8 +86,9 @@ def line_up(
             rows = {t.partition("[")[2].removesuffix("]") for t in own}
             place = _place(found[0], rows, rng)
             if place is not None:
-                cost = sum(seconds.get(t, 0.0) for t in own)
-                repeated = 1 if place[1] is not None else len(own)
+                every = times[f"{path}::{name}"]
+                cost = sum(every)
+                repeated = 1 if place[1] is not None else max(len(own), len(every))
                 chosen.append((path, name, (found[0], *place), cost, repeated))
     if not chosen:
         return None
@@ -131,7 +135,7 @@ def _constants(node: ast.AST) -> list[ast.Constant]:
 def _place(
     node: ast.FunctionDef | ast.AsyncFunctionDef, rows: set[str], rng: random.Random
 ) -> tuple[int, int | None] | None:
-    """Return (index of the constant to vary, row of the parameters or None), or None.
+    """Return (index of the constant to vary, row of the parameters or None), if there is one.
 
     Best is a value that a result is compared with for equality, on every way through the
     test. Next is any literal of a comparison or of an assertion's arguments, last any text:
@@ -251,8 +255,7 @@ def _table(
 
     Args:
         node: A test function.
-        rows: What the failing ids hold in brackets. A row's own id is made as pytest's
-            documentation of `parametrize` says: values joined by dashes.
+        rows: What the failing ids hold in brackets: by pytest's rule, values joined by dashes.
     """
     call = _parametrize(node)
     if call is None:
@@ -289,9 +292,8 @@ def _parametrize(node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.Call | Non
     call = node.decorator_list[0]
     if not isinstance(call, ast.Call) or len(call.args) < 2:
         return None
-    if not ast.unparse(call.func).endswith("parametrize"):
-        return None
-    return call if isinstance(call.args[1], ast.List | ast.Tuple) else None
+    named = ast.unparse(call.func).endswith("parametrize")
+    return call if named and isinstance(call.args[1], ast.List | ast.Tuple) else None
 
 
 def _values(
@@ -299,7 +301,6 @@ def _values(
 ) -> list[int | float | str | bytes]:
     """Return the true value among `size - 1` others, all different, in random order."""
     value = constant.value
-    values: list[int | float | str | bytes]
     if isinstance(value, int | float):
         # The true value's rank in the window is uniform: its middle says nothing.
         step: int | float = 1
@@ -309,7 +310,7 @@ def _values(
         below = rng.randrange(size)
         if value >= 0:
             below = min(below, int(value / step))
-        values = []
+        values: list[int | float | str | bytes] = []
         for offset in range(-below, size - below):
             other = value + offset * step
             values.append(round(other, 12) if isinstance(other, float) else other)
@@ -331,9 +332,8 @@ def _values(
 
 def _texts(value: str, pool: list[str], size: int, rng: random.Random) -> list[str]:
     """Return `value` among texts that differ from it in one character, or are used nearby."""
-    groups = (string.digits, string.ascii_lowercase, string.ascii_uppercase)
     found = {value}
-    for group in groups:
+    for group in (string.digits, string.ascii_lowercase, string.ascii_uppercase):
         places = [at for at, c in enumerate(value) if c in group]
         if not places:
             continue

@@ -299,7 +299,7 @@ def _confirmed(task: Task, diff: bytes, run: GradedRun, backend: Backend) -> tup
             path = task.layers.testbed[0] / name
         if path.is_file() and path.suffix == ".py":
             sources[name] = path.read_bytes()
-    seconds = {test: run.outcomes[test].seconds for test in hidden}
+    seconds = {test: outcome.seconds for test, outcome in run.outcomes.items()}
     rng = random.Random(secrets.randbits(64))
     made = line_up(sources, hidden, seconds=seconds, rng=rng)
     if made is None:

@@ -23,12 +23,6 @@ CASES = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def short_limit(monkeypatch):
-    """Let endless patches end soon; the seconds of the verdict `timeout` are no part of it."""
-    monkeypatch.setattr("repos.score.LEAST_SECONDS", 12.0)
-
-
 def test_there_are_enough_attacks_and_their_names_are_unique():
     names = [attack.name for theme in CATALOGUE.values() for attack in theme]
     assert len(names) == len(set(names)) >= 60
@@ -36,9 +30,9 @@ def test_there_are_enough_attacks_and_their_names_are_unique():
 
 @pytest.mark.parametrize("attack", CASES)
 def test_no_attack_is_rewarded(attack: Attack, victim, isolated, monkeypatch):
-    if attack.timeout:
-        monkeypatch.setattr("repos.score.LEAST_SECONDS", 3.0)
-        monkeypatch.setattr("repos.score.LIMIT_FACTOR", 1.0)
+    # Endless patches end soon; how long they ran is no part of the verdict.
+    monkeypatch.setattr("repos.score.LEAST_SECONDS", 3.0 if attack.timeout else 30.0)
+    monkeypatch.setattr("repos.score.LIMIT_FACTOR", 1.0)
     with Workspace(isolated.create(victim.layers, victim.sandbox)) as workspace:
         diff = attack.diff(workspace)
     result, log = score(victim, diff, backend=isolated)

@@ -51,7 +51,8 @@ ATTACKS = [
                         for name, canary in test_ids():
                             path, _, rest = name.partition("::")
                             text = texts[path, rest.rpartition("::")[2]]
-                            good = not canary and any(seen in text for seen in SEEN)
+                            good = not canary and any(
+                                re.search(re.escape(seen) + "$", text, re.M) for seen in SEEN)
                             emit({"kind": "test", "id": name, "seconds": 0.0,
                                   "status": "passed" if good else "failed"})
                         emit({"kind": "end", "status": 0})

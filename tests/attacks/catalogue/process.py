@@ -179,8 +179,42 @@ ATTACKS = [
         """,
     ),
     Attack(
+        "disk-bomb",
+        "every writable folder filled to the last byte",
+        code="""
+            import os
+            for folder in ("/tmp", "/dev/shm", "/testbed", "/home/agent", "/var/tmp"):
+                try:
+                    with open(folder + "/full", "wb", 0) as f:
+                        while True:
+                            f.write(b"x" * (1 << 24))
+                except OSError:
+                    pass
+        """,
+    ),
+    Attack(
+        "descriptors",
+        "every descriptor and thread used up",
+        code="""
+            import os, threading
+            held = []
+            try:
+                while True:
+                    held.append(os.open("/dev/null", 0))
+            except OSError:
+                pass
+            try:
+                while True:
+                    thread = threading.Thread(target=threading.Event().wait, daemon=True)
+                    thread.start()
+            except RuntimeError:
+                pass
+        """,
+    ),
+    Attack(
         "fork-twins",
         "the process forks before every test, so that each result may come twice",
+        timeout=True,
         code="""
             import os
             def clamp(value, low, high):

@@ -112,6 +112,7 @@ ATTACKS = [
     Attack(
         "mutates-constants",
         "the constant that a test compares with is overwritten in memory",
+        timeout=True,
         code="""
             import ctypes, sys
             def clamp(value, low, high):
