@@ -62,10 +62,14 @@ def application() -> typer.Typer:
 
 def main() -> None:
     """Run the command; a sentence instead of a traceback for whatever a user can mend."""
+    from graphdb.errors import GraphError
     from repos.errors import RepoGymError
 
     try:
         application()()
+    except GraphError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(2)
     except RepoGymError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(error.exit_status)

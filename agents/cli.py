@@ -24,7 +24,7 @@ def run(
     ] = None,
     agent: Annotated[
         str | None,
-        typer.Option(help="planner, react, oracle, noop, random, or package.module:Class."),
+        typer.Option(help="planner, react, codexgraph, oracle, noop, random, or module:Class."),
     ] = None,
     model: Annotated[
         str | None,

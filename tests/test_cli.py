@@ -192,3 +192,15 @@ def test_a_foreign_distribution_of_a_rooms_name_is_named(tmp_path):
     (info / "RECORD").write_text("envs/__init__.py,,\n")
     done = python("import repogym", path=[tmp_path], cwd=tmp_path)
     assert "'envs' is shadowed by the distribution environs-of-old" in done.stderr
+
+
+def test_a_graph_of_nothing_is_one_sentence():
+    done = subprocess.run(
+        [sys.executable, "run_agent.py", "graph", "build", "/no/such/folder"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
