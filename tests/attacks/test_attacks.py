@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from repos.prepare import prepare
@@ -26,6 +28,15 @@ CASES = [
 def test_there_are_enough_attacks_and_their_names_are_unique():
     names = [attack.name for theme in CATALOGUE.values() for attack in theme]
     assert len(names) == len(set(names)) >= 60
+
+
+def test_the_published_counts_are_those_of_the_suite():
+    attacks = [attack for theme in CATALOGUE.values() for attack in theme]
+    known = [attack.name for attack in attacks if attack.reason]
+    text = (Path(__file__).parents[2] / "docs" / "threat-model.md").read_text()
+    assert f"{len(attacks)} hostile patches" in text
+    assert f"{len(attacks) - len(known)} are not rewarded. {len(known)} are" in text
+    assert all(f"`{name}`" in text for name in known)
 
 
 @pytest.mark.parametrize("attack", CASES)
