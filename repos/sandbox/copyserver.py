@@ -176,6 +176,12 @@ class CopyServer(server.Server):
         found.update((path, "gone") for path in self.base if path not in now)
         return found
 
+    def sweep(self, job):
+        """End what a request started; without a process namespace a look may miss a fork."""
+        server.Server.sweep(self, job)
+        if not self.adopts:
+            server.Server.sweep(self, job)
+
     def freeze(self, number):
         """Stop (or go on with) every process but this one."""
         table = server._process_table()
