@@ -40,6 +40,9 @@ STOP_AFTER = 5
 HOPELESS_SHARE = 4
 """Where the failure says that something does not exist yet, this part of the budget is spent."""
 
+MAX_TEST_FILES = 2
+"""Failing tests of more files than these are about several things, more than a repair can do."""
+
 _ORDER = ("understand", "plan", "localise", "edit", "test", "reflect")
 
 
@@ -85,7 +88,8 @@ class Policy:
         """The search as it stands."""
         if self._search is None:
             budget = self._candidates
-            if prose.hopeless(self.know.facts.messages):
+            scattered = len({file_of(f.id) for f in self.know.failures}) > MAX_TEST_FILES
+            if scattered or prose.hopeless(self.know.facts.messages):
                 budget = max(1, budget // HOPELESS_SHARE)
             self._search = Search(self._pool(), self.know, budget)
         return self._search
@@ -150,7 +154,7 @@ class Policy:
         if done == 0:
             arguments = {"tests": [], "coverage": True, "timeout_s": SUITE_SECONDS}
             return Decision(prose.first_run(named), (("run_tests", arguments),))
-        if done < MAX_RUNS and named:
+        if done < MAX_RUNS and named and not self._uncollected(files):
             wanted = files if done == 1 else list(named)
             if done > 1 and know.spectrum_run is not None and seen:
                 return None
@@ -161,6 +165,13 @@ class Policy:
         if self.phase is not None and self.phase != "understand":
             return self._stop(prose.NO_FAILURE)
         return Decision(prose.NO_FAILURE, () if self.phase else (("submit", {}),))
+
+    def _uncollected(self, files: list[str]) -> bool:
+        """Whether the last run could import none of the failing tests' files."""
+        if not self.know.runs:
+            return False
+        errors = {f.id: " ".join(f.details) for f in self.know.runs[-1][1].failures}
+        return all(prose.hopeless((errors.get(path, ""),)) for path in files)
 
     # -- localise --------------------------------------------------------------------------
 

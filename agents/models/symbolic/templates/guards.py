@@ -136,6 +136,27 @@ def fallback(site: Site, node: ast.AST) -> Iterator[Proposal]:
             yield from site.proposal(node, "fallback", 0.5 if none else 0.2, note, edit)
 
 
+@on(ast.Assign, ast.Return, ast.Expr, ast.For, ast.If)
+def converted(site: Site, node: ast.AST) -> Iterator[Proposal]:
+    """Convert a parameter to the type that the statement needs first."""
+    assert isinstance(node, ast.stmt)
+    function = site.function(node)
+    if function is None or not {"TypeError", "AttributeError"} & set(site.facts.raised):
+        return
+    parameters = {a.arg for a in [*function.args.args, *function.args.kwonlyargs]}
+    told = " ".join(site.facts.messages)
+    for name in [n for n in variables(site, node) if n in parameters][:2]:
+        for kind, words in (
+            ("str", ("Path", "'int'", "'float'", "'bytes'")),
+            ("list", ("generator", "iterator", "dict_", "map", "'set'", "subscriptable")),
+            ("tuple", ("unhashable", "'list'")),
+        ):
+            prior = 0.7 if any(word in told for word in words) else 0.2
+            edit = site.before(node, f"{name} = {kind}({name})")
+            note = f"{name} = {kind}({name}) first"
+            yield from site.proposal(node, "converted", prior, note, edit)
+
+
 @on(ast.Assign, ast.AugAssign, ast.Expr, ast.Return, ast.Raise, ast.Delete)
 def only_if(site: Site, node: ast.AST) -> Iterator[Proposal]:
     """Do a statement only under a condition."""
