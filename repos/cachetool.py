@@ -9,6 +9,7 @@ import contextlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,7 @@ KINDS = {
 
 PROBES = "repogym-probe-"
 AGE_S = 24 * 3600.0
+IMAGE_AGE_S = 7 * AGE_S
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def free(kinds: Iterable[str]) -> list[str]:
 def gc() -> list[str]:
     """Remove what processes left that have ended: containers, volumes, folders, half-built layers.
 
-    What belongs to a process that runs, or may run on another machine, stays.
+    Images go a week after they were made. What belongs to a process that runs, or may run on another machine, stays.
 
     Returns:
         One line for each thing that was removed.
@@ -130,6 +132,12 @@ def gc() -> list[str]:
     removed = []
     for engine in _engines():
         removed += collect(engine)
+        for image in _images(engine):
+            # Of an earlier version, or made again in a moment; one in use is refused.
+            if time.time() - image.get("Created", 0) > IMAGE_AGE_S and _try(
+                engine, lambda api, i=image: api.remove_image(i["Id"])
+            ):
+                removed.append(f"image {image['Id'][7:19]}")
         engine.close()
     for prefix in (COPIES, SNAPSHOTS):
         removed += [f"folder {path}" for path in remove_leftovers(prefix)]
@@ -196,8 +204,6 @@ def _remove(path: Path) -> None:
 
 
 def _age(path: Path) -> float:
-    import time
-
     try:
         return time.time() - path.lstat().st_mtime
     except OSError:
