@@ -121,7 +121,8 @@ def free(kinds: Iterable[str]) -> list[str]:
 def gc() -> list[str]:
     """Remove what processes left that have ended: containers, volumes, folders, half-built layers.
 
-    Images go a week after they were made. What belongs to a process that runs, or may run on another machine, stays.
+    Images go a week after they were made. What belongs to a process that runs, or may run on
+    another machine, stays.
 
     Returns:
         One line for each thing that was removed.
