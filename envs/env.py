@@ -21,9 +21,9 @@ from repos.records import AssistLevel, PublicTask, Task
 from repos.runners.registry import get_runner
 from repos.sandbox.protocol import Backend, Snapshot
 from repos.sandbox.select import get_backend
-from repos.score import Score, retried
+from repos.score import Score, retried, unusable
 from repos.suite import Suite, load_suite
-from repos.workspace import Workspace
+from repos.workspace import PatchError, Workspace
 from tools.context import ToolContext
 from tools.registry import DEFAULT_TOOLS, ToolSet
 from tools.result import Submitted
@@ -264,9 +264,7 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         score: Score | None = None
         if infra is None:
             try:
-                score, self.scoring_log = retried(
-                    self._loaded(), self.diff(), backend=self._start()
-                )
+                score, self.scoring_log = self._score()
             except InfrastructureError as error:
                 infra = str(error)
         reward = self.reward(score) if score is not None else 0.0
@@ -342,6 +340,13 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         if self._backend is None:
             self._backend = get_backend(self._backend_name, allow_unsafe=self._allow_unsafe)
         return self._backend
+
+    def _score(self) -> tuple[Score, str]:
+        try:
+            diff = self.diff()
+        except PatchError as error:
+            return unusable(self._loaded()), str(error)
+        return retried(self._loaded(), diff, backend=self._start())
 
     def _draw(self):
         from repos.environments import minor_version

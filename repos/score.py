@@ -83,9 +83,7 @@ def score(task: Task, diff: bytes, *, backend: Backend) -> tuple[Score, str]:
     canaries: list[str] = []
     run = _graded(task, diff, task.hidden.files, decisive, backend, edit=_planting(task, canaries))
     if run is None:
-        verdicts = dict.fromkeys(decisive, "failed")
-        result = Score(task=task.id, resolved=False, tests=verdicts, applied=False, flags=flags)
-        return result, "The diff does not apply to the base."
+        return unusable(task, flags), "The diff does not apply to the base."
     verdicts = {test: _verdict(run, test) for test in decisive}
     tampered = list(run.tampered)
     tampered += [f"canary {name} passed" for name in _passing_canaries(run, canaries)]
@@ -119,6 +117,13 @@ def score(task: Task, diff: bytes, *, backend: Backend) -> tuple[Score, str]:
         flags=flags,
     )
     return result, log
+
+
+def unusable(task: Task, flags: tuple[str, ...] = ()) -> Score:
+    """Return the score of a change that is no usable diff: nothing is fixed, nothing applied."""
+    expected = task.hidden.expected
+    verdicts = dict.fromkeys((*expected.fail_to_pass, *expected.pass_to_pass), "failed")
+    return Score(task=task.id, resolved=False, tests=verdicts, applied=False, flags=flags)
 
 
 def run_expected(

@@ -158,6 +158,7 @@ class Workspace:
         in the workspace's own repository has no influence.
 
         Raises:
+            PatchError: It is larger than `MAX_DIFF`.
             InfrastructureError: It could not be made.
         """
         paths = self.sandbox.changed_paths()
@@ -165,9 +166,11 @@ class Workspace:
         if paths is not None:
             data = b"".join(os.fsencode(path) + b"\0" for path in paths)
         result = self._git("diff", data)
-        if result.exit_code != 0 or result.stdout_dropped:
+        if result.stdout_dropped:
+            raise PatchError(f"The diff is larger than {MAX_DIFF >> 20} MiB: remove what you made.")
+        if result.exit_code != 0:
             why = result.stderr.decode("utf-8", "replace").strip()[-400:]
-            raise InfrastructureError(f"The diff could not be made: {why or 'it is too large'}.")
+            raise InfrastructureError(f"The diff could not be made: {why}.")
         return result.stdout
 
     def apply(self, diff: bytes) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from repos.runners.protocol import TestReport
+from repos.runners.protocol import TestReport, WarmRunner
 from tools.context import ToolContext
 from tools.files import decode
 from tools.paths import read_bytes, writable, write_bytes
@@ -154,17 +154,26 @@ class _Trials:
         return self._settle()
 
     def _work(self, workspace: Workspace) -> None:
-        clean = workspace.snapshot()
+        runner = self._ctx.runner.warm(workspace)
+        clean, mark = workspace.snapshot(), workspace.mark()
         while (index := self._take()) is not None:
+            before: dict[str, bytes] = {}
             try:
-                result: Trial | TestReport = self._try(workspace, self._candidates[index])
+                result = self._try(workspace, runner, self._candidates[index], before)
             except BaseException:
                 with self._lock:
                     self._next = len(self._candidates)
                 raise
             with self._lock:
                 self._results[index] = result
-            workspace.restore(clean)
+            for path, data in before.items():
+                workspace.write(path, data)
+            if set(workspace.changes(mark)) - before.keys():
+                # The tests left something behind: the next candidate gets a clean copy.
+                runner.close()
+                workspace.restore(clean)
+                mark = workspace.mark()
+        runner.close()
 
     def _take(self) -> int | None:
         with self._lock:
@@ -184,16 +193,25 @@ class _Trials:
             passed += _passed(self._results[index])
         return 0 < self._stop_after <= passed
 
-    def _try(self, workspace: Workspace, edits: Sequence[Edit]) -> Trial | TestReport:
+    def _try(
+        self,
+        workspace: Workspace,
+        runner: WarmRunner,
+        edits: Sequence[Edit],
+        before: dict[str, bytes],
+    ) -> Trial | TestReport:
+        """Apply the edits and run the tests; `before` takes what the edited files held."""
         for edit in edits:
             try:
                 place = writable(workspace, edit.path)
-                file = decode(read_bytes(workspace, place), place)
+                raw = read_bytes(workspace, place)
+                file = decode(raw, place)
                 changed, _ = replace_exact(file, edit.old, edit.new, place)
                 write_bytes(workspace, place, changed.encode())
             except ToolError as error:
                 return Trial("REJECTED", clip_line(str(error).replace("\n", " | "), 300))
-        return self._ctx.runner.run(workspace, self._ids, timeout_s=self._timeout_s)
+            before.setdefault(place, raw)
+        return runner.run(self._ids, timeout_s=self._timeout_s)
 
     def _settle(self) -> tuple[list[Trial], list[str]]:
         """Forget what ran beyond the candidate at which one worker would have stopped."""

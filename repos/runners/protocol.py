@@ -57,6 +57,18 @@ class TestReport:
     output: str = ""
 
 
+class WarmRunner(Protocol):
+    """Runs tests many times in one workspace, quicker than one by one."""
+
+    def run(self, ids: Sequence[str] = (), *, timeout_s: float = 300.0) -> TestReport:
+        """Run tests; as `Runner.run`."""
+        ...
+
+    def close(self) -> None:
+        """End what it keeps running; may be called twice."""
+        ...
+
+
 class Runner(Protocol):
     """Runs the tests of one kind of project."""
 
@@ -82,4 +94,8 @@ class Runner(Protocol):
         Raises:
             InfrastructureError: The sandbox is gone.
         """
+        ...
+
+    def warm(self, workspace: Workspace) -> WarmRunner:
+        """Return a runner for many runs in one workspace."""
         ...

@@ -8,11 +8,15 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from repos.errors import InfrastructureError
 from repos.runners.protocol import TestOutcome, TestReport
 from repos.sandbox.protocol import ENVIRONMENT, TESTBED, ExecResult, Mount
 from repos.workspace import Workspace
+
+if TYPE_CHECKING:
+    from repos.runners.warm import WarmPytest
 
 INSIDE = Path(__file__).parent / "inside"
 RUNNER_FOLDER = "/opt/repogym/runner"
@@ -65,8 +69,7 @@ class PytestRunner:
         """Run tests as a developer would; see `repos.runners.protocol.Runner.run`."""
         tag = secrets.token_hex(6)
         records, config = f"/tmp/.records-{tag}", f"/tmp/.config-{tag}"
-        args = ["-q", "-p", "no:cacheprovider", "--rootdir", TESTBED, "-c", TASK_INI, *ids]
-        body = {"records": records, "args": args, "coverage": COVERAGE_FOLDER if coverage else ""}
+        body = _request(records, ids, coverage)
         workspace.write(config, json.dumps(body).encode())
         done = workspace.exec(
             [PYTHON, f"{RUNNER_FOLDER}/develop.py", config],
@@ -74,12 +77,13 @@ class PytestRunner:
             timeout_s=timeout_s,
             max_output=64 << 10,
         )
-        try:
-            raw = workspace.read(records, max_bytes=MAX_RECORDS)
-            workspace.remove(records)
-        except OSError:
-            raw = b""
-        return _report(raw, done)
+        return _report(_taken(workspace, records), done)
+
+    def warm(self, workspace: Workspace) -> WarmPytest:
+        """Return a runner for many runs in one workspace; see `repos.runners.warm`."""
+        from repos.runners.warm import WarmPytest
+
+        return WarmPytest(workspace)
 
     def grade(
         self,
@@ -150,6 +154,21 @@ class PytestRunner:
         if answer["forged"]:
             tampered.append(f"{answer['forged']} forged result records")
         return GradedRun(outcomes, errors, end is not None, tuple(tampered), None, log)
+
+
+def _request(records: str, ids: Sequence[str], coverage: bool = False) -> dict:
+    args = ["-q", "-p", "no:cacheprovider", "--rootdir", TESTBED, "-c", TASK_INI, *ids]
+    return {"records": records, "args": args, "coverage": COVERAGE_FOLDER if coverage else ""}
+
+
+def _taken(workspace: Workspace, path: str) -> bytes:
+    """Return a file's bytes and remove it; nothing where the run did not get so far."""
+    try:
+        raw = workspace.read(path, max_bytes=MAX_RECORDS)
+        workspace.remove(path)
+    except OSError:
+        return b""
+    return raw
 
 
 def _fold(

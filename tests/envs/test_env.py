@@ -117,6 +117,17 @@ def test_limits_truncate_and_score():
     hasty.close()
 
 
+def test_a_change_too_large_to_be_a_diff_is_a_verdict_and_no_excuse(monkeypatch):
+    monkeypatch.setattr("repos.workspace.MAX_DIFF", 1 << 20)
+    made = make()
+    made.reset()
+    made.step(call("bash", command="head -c 5000000 /dev/urandom > big.bin"))
+    _, reward, _, _, info = made.step(call("submit"))
+    assert info["infra_error"] is None
+    assert (reward, info["score"]["applied"]) == (0.0, False)
+    made.close()
+
+
 def test_rewards_by_name_and_by_function():
     made = make(reward="fraction", privileged=True)
     made.reset()

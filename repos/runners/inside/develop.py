@@ -12,10 +12,15 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def main():
-    """Run pytest and append JSON lines to the records file."""
+    """Read the config that the command line names, and run."""
     with open(sys.argv[1], encoding="utf-8") as handle:
         config = json.load(handle)
     os.remove(sys.argv[1])
+    return run(config)
+
+
+def run(config):
+    """Run pytest and append JSON lines to the records file."""
     sys.path[:] = [p for p in sys.path if p and os.path.abspath(p) != HERE]
     sys.path.append(HERE)
     cover = None
