@@ -1098,6 +1098,20 @@ def lock_down(uid, gid):
     prctl(PR_SET_PDEATHSIG, 9, 0, 0, 0)
 
 
+def cap_processes(most):
+    """Stop a fork bomb before the watch sees it, where no control group counts processes.
+
+    The kernel counts for each user namespace (Linux 5.14), so other sandboxes of the same
+    user do not count. The cap is above the bound, which the watch holds and names.
+    """
+    import resource
+
+    hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+    if hard != resource.RLIM_INFINITY:
+        most = min(most, hard)
+    resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
+
+
 def main(argv):
     """Run: `server.py FD OPTIONS`, the options being an encoded dict in hexadecimal."""
     fd = int(argv[1])
@@ -1114,6 +1128,8 @@ def main(argv):
         _prctl()(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # orphans of ours come to us
     if options.get("lock", True):
         lock_down(options.get("uid"), options.get("gid"))
+        if options.get("uid") is None and options.get("processes"):
+            cap_processes(2 * options["processes"] + 64)
         os.umask(0o022)
     server = Server(fd, options)
     server.run()
