@@ -867,6 +867,10 @@ class Server:
         if not self.adopts:  # other programs live here too
             roots = {job.pid for job in self.jobs.values()}
             table = {p: row for p, row in table.items() if _has_root(p, table, roots)}
+        if process_limit and len(table) > process_limit:
+            # First, and at once: a fork bomb grows while its memory is added up.
+            self.end_largest(table, dict.fromkeys(table, 1), "processes")
+            return
         page = 4096
         use = {}
         for pid in table:
@@ -881,8 +885,6 @@ class Server:
             if sum(use.values()) > memory_limit:
                 self.end_largest(table, use, "memory")
                 return
-        if process_limit and len(table) > process_limit:
-            self.end_largest(table, dict.fromkeys(table, 1), "processes")
 
     def end_largest(self, table, weight, limit):
         totals = dict.fromkeys(self.jobs, 0)
