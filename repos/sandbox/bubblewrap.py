@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from repos.errors import InfrastructureError, SandboxUnavailableError
-from repos.sandbox import cgroups, rootview, seccomp, server
+from repos.sandbox import cgroups, rootview, seccomp
 from repos.sandbox.bubblewrap_sandbox import (
     START_TIMEOUT_S,
     BubblewrapSandbox,
@@ -23,7 +23,7 @@ from repos.sandbox.bubblewrap_sandbox import (
 from repos.sandbox.channel import Channel, socket_pair
 from repos.sandbox.interpreter import Interpreter, running
 from repos.sandbox.keeping import KeeperClient, KeeperError
-from repos.sandbox.launch import LEASH_FD, SERVER_FD
+from repos.sandbox.launch import LEASH_FD
 from repos.sandbox.protocol import (
     TESTBED,
     Isolation,
@@ -32,7 +32,7 @@ from repos.sandbox.protocol import (
     SandboxSpec,
 )
 from repos.sandbox.remedies import bubblewrap_remedy
-from repos.sandbox.rootview import AGENT_UID, TOOLS
+from repos.sandbox.rootview import AGENT_UID
 
 FILE_LIMIT = 4096
 
@@ -150,17 +150,13 @@ class BubblewrapBackend:
         keeper = self.keeper
         assert self.bwrap is not None
         as_root = os.geteuid() == 0
-        program = seccomp.program(spec.seccomp)
         argv = rootview.build(
             self.bwrap,
             layers,
-            spec,
             base=keeper.facts["base"],
             etc=self.etc(spec.network),
             tools=self._tools,
             interpreter=self.interpreter,
-            as_root=as_root,
-            seccomp=program is not None,
         )
         controllers = keeper.facts["controllers"]
         options = {
@@ -174,13 +170,16 @@ class BubblewrapBackend:
             "processes": 0 if "pids" in controllers else spec.processes,
             "watch": not {"memory", "pids"} <= set(controllers),
         }
-        argv += [self.interpreter.executable, "-I", "-S", "-B", f"{TOOLS}/server.pyc"]
+        inside = f"{TESTBED}/"
         return {
-            "argv": [*argv, str(SERVER_FD), server.encode(options).hex()],
-            "tmp": None if spec.tmp_exec else [spec.tmp_mb << 20],
+            "argv": argv,
+            "sources": [str(m.source) for m in layers.mounts if not m.target.startswith(inside)],
+            "options": options,
+            "network": spec.network,
+            "tmpfs": rootview.memory_file_systems(spec),
             "memory": spec.memory_mb << 20,
             "processes": spec.processes + 1,  # the server itself
-            "seccomp": program,
+            "seccomp": seccomp.program(spec.seccomp),
             "rlimits": [["RLIMIT_CORE", 0, 0], ["RLIMIT_NOFILE", FILE_LIMIT, FILE_LIMIT]],
         }
 

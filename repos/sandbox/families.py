@@ -55,14 +55,13 @@ class Family:
         """Return the name for a further upper folder."""
         return f"{self.base}/{self.next():x}"
 
-    def mount_overlay(self, child: int, body: dict[str, Any], *, replace: bool) -> str:
+    def mount_overlay(self, target: int, body: dict[str, Any], *, replace: bool) -> str:
         """Mount an overlay in our namespace and move it to `/testbed` of a box.
 
         Raises:
             OSError: EBUSY where the present one, to be replaced, is being written to.
         """
         name = self.new_upper()
-        target = os.open(f"/proc/{child}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         lower = [self.alias(path) for path in reversed([*body["base"], *body["chain"]])]
 
         def work() -> None:
@@ -99,10 +98,7 @@ class Family:
                 linux.unmount(name)
                 raise
 
-        try:
-            self.inside(work)
-        finally:
-            os.close(target)
+        self.inside(work)
         self.uppers.add(name)
         return name
 

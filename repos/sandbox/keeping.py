@@ -39,14 +39,17 @@ class KeeperClient:
         self._inbox = bytearray()
         self.closed = False
         self.owner = os.getpid()
-        program = str(Path(__file__).with_name("keeper.py"))
         self._process = subprocess.Popen(
-            [interpreter, "-I", "-S", "-B", program, str(theirs.fileno()), str(os.getpid())],
+            [interpreter, "-I", "-S", "-B", "keeper.py"],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
-            cwd="/",
+            env={
+                "PATH": "/usr/bin:/bin",
+                "LC_ALL": "C.UTF-8",
+                "REPOGYM_KEEPER": f"{theirs.fileno()} {os.getpid()}",
+            },
+            cwd=Path(__file__).parent,
             start_new_session=True,
         )
         theirs.close()

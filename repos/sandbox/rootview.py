@@ -1,5 +1,5 @@
 # Paths are strings here: they may be undecodable, and pathlib costs start-up time.
-# ruff: noqa: PTH110, PTH112, PTH114, PTH115
+# ruff: noqa: PTH112, PTH114, PTH115
 """What a bubblewrap sandbox shows: the arguments that build its root."""
 
 from __future__ import annotations
@@ -7,9 +7,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import PurePosixPath
+from typing import Any
 
 from repos.sandbox.interpreter import Interpreter, package_folders
-from repos.sandbox.launch import INFO_FD, SECCOMP_FD
 from repos.sandbox.protocol import TESTBED, Layers, SandboxSpec
 
 AGENT_UID = 60923
@@ -55,54 +55,38 @@ class Arguments:
         self._made.add(target)
         self.items += ["--bind" if writable else "--ro-bind", source, target]
 
-    def tmpfs(self, target: str, size: int, mode: str) -> None:
-        """Mount a sized memory file system."""
-        self.folders(str(PurePosixPath(target).parent))
-        self._made.add(target)
-        self.items += ["--perms", mode, "--size", str(size), "--tmpfs", target]
+
+def memory_file_systems(spec: SandboxSpec) -> list[list[Any]]:
+    """Return what a box mounts of its own: [target, bytes, mode, whether programs may run]."""
+    return [
+        ["/tmp", spec.tmp_mb << 20, "1777", spec.tmp_exec],
+        [HOME, HOME_BYTES, "0777", True],
+        ["/dev/shm", SHM_BYTES, "1777", True],
+    ]
 
 
 def build(
     bwrap: str,
     layers: Layers,
-    spec: SandboxSpec,
     *,
     base: str,
     etc: str,
     tools: dict[str, str],
     interpreter: Interpreter,
-    as_root: bool,
-    seccomp: bool,
 ) -> list[str]:
-    """Return the command line up to the program; `/testbed` and `@TMP@` are the keeper's.
+    """Return the command line up to the program; what is writable is each box's own.
+
+    `@INFO@` stands for the number of the descriptor for bwrap's information.
 
     Args:
         bwrap: The program.
         layers: What to show.
-        spec: What the task needs.
         base: The keeper's folder.
         etc: The folder shown as `/etc`.
         tools: Path below `/opt/repogym` to its source.
         interpreter: Runs the exec server.
-        as_root: Whether bwrap is started by root (no user namespace then).
-        seccomp: Whether a filter comes on its descriptor.
     """
-    out = Arguments(
-        [bwrap, "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]
-    )
-    out.items += ["--hostname", "sandbox", "--die-with-parent", "--new-session", "--as-pid-1"]
-    out.items += ["--clearenv", "--info-fd", str(INFO_FD)]
-    if not spec.network:
-        out.items.append("--unshare-net")
-    if as_root:
-        out.items += ["--cap-drop", "ALL"]
-        for capability in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"):
-            out.items += ["--cap-add", capability]
-    else:
-        out.items += ["--unshare-user", "--uid", str(AGENT_UID), "--gid", str(AGENT_UID)]
-    if seccomp:
-        out.items += ["--seccomp", str(SECCOMP_FD)]
-
+    out = Arguments([bwrap, "--clearenv", "--info-fd", "@INFO@"])
     out.bind("/usr", "/usr")
     for folder in package_folders("/usr"):
         out.bind(f"{base}/empty", folder)
@@ -112,18 +96,10 @@ def build(
         elif os.path.isdir(f"/{name}"):
             out.bind(f"/{name}", f"/{name}")
     out.bind(etc, "/etc")
-    out.items += ["--proc", "/proc", "--dev", "/dev"]
-    # bwrap covers these only where it may write to them itself.
-    for name in ("sys", "sysrq-trigger"):
-        if os.path.exists(f"/proc/{name}"):
-            out.items += ["--ro-bind", f"/proc/{name}", f"/proc/{name}"]
-    out.tmpfs("/dev/shm", SHM_BYTES, "1777")
-    out.items += ["--remount-ro", "/dev"]
-    if spec.tmp_exec:
-        out.tmpfs("/tmp", spec.tmp_mb << 20, "1777")
-    else:
-        out.bind("@TMP@", "/tmp", writable=True)
-    out.tmpfs(HOME, HOME_BYTES, "0777")
+    out.bind("/proc", "/proc", writable=True)  # a box puts its own in the place of it
+    out.items += ["--dev", "/dev", "--remount-ro", "/dev"]
+    out.folders("/tmp")
+    out.folders(HOME)
     out.folders("/run")
     out.folders("/var")
     out.items += ["--symlink", "/tmp", "/var/tmp"]
