@@ -117,7 +117,7 @@ def test_a_sandbox_that_is_forgotten_is_closed(layer):
     backend = BubblewrapBackend()
     box = backend.create(Layers((layer,)), SandboxSpec())
     box.spawn(["sleep", "10831083"])
-    assert running("10831083")
+    assert wait_until(lambda: running("10831083"))
     del box
     assert wait_until(lambda: not running("10831083"))
     backend.close()
