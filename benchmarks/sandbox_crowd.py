@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import resource
 import time
 from dataclasses import dataclass
@@ -77,9 +78,8 @@ def measure(layers: Layers, count: int) -> Crowd:
                 raise RuntimeError(f"true ended with {done.exit_code}: {done.text}")
         lost = available - _available()
         processes = sum(_proportional(pid) for pid in _descendants(backend.keeper.pid))
-        groups = [_kernel(sandbox._group.folders) for sandbox in open_ones]
-        counted = [size for size in groups if size is not None]
-        kernel = sum(counted) / GIB if len(counted) == count else None
+        counted = [_kernel(folder) for folder in _groups(backend.keeper.pid)]
+        kernel = sum(counted) / GIB if len(counted) >= count else None
         begun = time.perf_counter()
         for sandbox in open_ones:
             sandbox.close()
@@ -130,15 +130,23 @@ def _proportional(pid: int) -> int:
     return 0
 
 
-def _kernel(folders: dict[str, str]) -> int | None:
+def _groups(keeper: int) -> list[Path]:
+    """Return the memory control groups of this process's sandboxes under a keeper."""
+    found = []
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        left, _, right = line.partition(" - ")
+        kind, _, options = right.split(" ", 2)
+        if kind == "cgroup2" or (kind == "cgroup" and "memory" in options.split(",")):
+            # Other sandboxes may come and go meanwhile: what vanishes is passed over.
+            for folder, names, _ in os.walk(left.split()[4]):
+                mine = [n for n in names if n.startswith(f"repogym-{os.getpid()}-{keeper}-")]
+                found += [Path(folder, name) for name in mine]
+    return found
+
+
+def _kernel(folder: Path) -> int:
     """Return the kernel memory and memory file systems that a control group counted."""
-    folder = folders.get("memory")
-    if folder is None:
-        return None
-    with contextlib.suppress(OSError, ValueError):
-        stat = dict(line.split() for line in Path(folder, "memory.stat").read_text().splitlines())
-        if "kernel" in stat:  # version 2
-            return int(stat["kernel"]) + int(stat["shmem"])
-        kernel = int(Path(folder, "memory.kmem.usage_in_bytes").read_text())
-        return kernel + int(stat["shmem"])
-    return None
+    stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+    if "kernel" in stat:  # version 2
+        return int(stat["kernel"]) + int(stat["shmem"])
+    return int((folder / "memory.kmem.usage_in_bytes").read_text()) + int(stat["shmem"])
