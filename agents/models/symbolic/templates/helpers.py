@@ -37,6 +37,7 @@ class Helper:
         weight: How much the statement speaks of it, from 0.3.
         takes: Kind of its first parameter, where it is annotated.
         calls: What it calls, directly or through others.
+        asks: Whether it answers yes or no: then it is no conversion of a value.
         bring: The edit that imports it, where needed.
     """
 
@@ -45,6 +46,7 @@ class Helper:
     weight: float
     takes: str
     calls: frozenset[str]
+    asks: bool
     bring: Edit | None = None
 
 
@@ -69,7 +71,8 @@ def _helpers(site: Site) -> Iterator[Helper]:
             first = [*node.args.posonlyargs, *node.args.args]
             takes = annotated(first[0].annotation) if first else ""
             calls = site.project.reach(node.name)
-            helper = Helper(node.name, found, _weight(site, node), takes, calls)
+            asks = _asks(node)
+            helper = Helper(node.name, found, _weight(site, node), takes, calls, asks)
             if path == site.module.path or node.name in scope:
                 yield helper
             elif posixpath.dirname(path) == posixpath.dirname(site.module.path):
@@ -120,6 +123,11 @@ def _import(site: Site, stem: str, name: str) -> Edit:
     return site.edit(at, at, line)
 
 
+def _asks(node: ast.FunctionDef) -> bool:
+    name = node.name.lstrip("_")
+    return annotated(node.returns) == "bool" or name.startswith(("is_", "has_", "can_"))
+
+
 def _required(found: Signature) -> int:
     return len([n for n in found.names if n not in found.optional])
 
@@ -138,7 +146,7 @@ def around(site: Site, node: ast.AST) -> Iterator[Proposal]:
     made = 0
     for helper in helpers(site):
         name = helper.call.rpartition(".")[2]
-        if _required(helper.signature) > 1 or _circular(function, helper):
+        if _required(helper.signature) > 1 or helper.asks or _circular(function, helper):
             continue
         if text.startswith(f"{helper.call}(") or _different(kind, helper.takes):
             continue
@@ -165,7 +173,7 @@ def around_each(site: Site, node: ast.AST) -> Iterator[Proposal]:
     if place_of(site, node) not in ("value", "argument", "iter"):
         return
     function = site.function(node)
-    fitting = [h for h in helpers(site) if _required(h.signature) <= 1]
+    fitting = [h for h in helpers(site) if _required(h.signature) <= 1 and not h.asks]
     for helper in [h for h in fitting if not _circular(function, h)][:MAX_EACH]:
         new = f"[{helper.call}(each) for each in {text}]"
         edits = [site.put(node, new), *([helper.bring] if helper.bring else [])]
@@ -190,6 +198,8 @@ def instead(site: Site, node: ast.AST) -> Iterator[Proposal]:
         other = helper.call.rpartition(".")[2]
         fits = _required(helper.signature) <= count <= len(helper.signature.names)
         if not fits or other == name or _circular(function, helper):
+            continue
+        if helper.asks != name.startswith(("is", "has_", "can_")):
             continue
         if not count or _different(kind, helper.takes):
             continue
