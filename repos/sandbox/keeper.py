@@ -40,7 +40,7 @@ if __name__ == "__main__":  # run by path, isolated: find our own package
 
 from repos.sandbox import cgroups, layers, linux, server
 from repos.sandbox.families import Family
-from repos.sandbox.launch import Box, launch
+from repos.sandbox.launch import Box, home_namespace, launch
 from repos.sandbox.templates import Templates
 
 MOUNT_POINT = "/sys/kernel"
@@ -89,6 +89,7 @@ class Keeper:
         layers.use_marks_of("trusted" if self.is_root else "user")
         linux.mount("none", "/", None, linux.MS_REC | linux.MS_PRIVATE)
         linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
+        self.home = home_namespace()
         self.base = MOUNT_POINT
         linux.mount("tmpfs", self.base, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=755")
         self.etc = layers.make_etc(f"{self.base}/etc", network=False, uid=agent_uid)
@@ -140,7 +141,7 @@ class Keeper:
         self.answer({"box": ident, "group": [group.version, dict(group.folders)]})
         try:
             root = self.templates.get(body["argv"], body["sources"])
-            self.boxes[ident] = launch(body, group, server_fd, self.leash, root)
+            self.boxes[ident] = launch(body, group, server_fd, self.leash, root, self.home)
         except OSError as error:
             read, write = os.pipe()
             os.write(write, str(error).encode()[:4000])

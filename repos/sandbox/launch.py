@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from repos.sandbox import cgroups, linux, server
-from repos.sandbox.copyserver import install_filter
 
 SERVER_FD = 10
 LEASH_FD, ROOT_FD, LINK_FD = 13, 14, 15
@@ -94,7 +93,12 @@ class Box:
 
 
 def launch(
-    body: dict[str, Any], group: cgroups.Group, connection: int, leash: int, root: int
+    body: dict[str, Any],
+    group: cgroups.Group,
+    connection: int,
+    leash: int,
+    root: int,
+    home: int | None,
 ) -> Box:
     """Fork a box's server. What goes wrong in it is written to the box's `errors`.
 
@@ -106,44 +110,77 @@ def launch(
         connection: The server's end of its connection.
         leash: Descriptor that is at its end once the keeper has ended.
         root: Mount namespace of the template.
+        home: What `home_namespace` returned.
 
     Raises:
         OSError: It could not be started.
     """
     err_read, err_write = os.pipe()
-    pid_read, pid_write = os.pipe()
     ours, theirs = socket.socketpair()
+    fds = (connection, err_write, leash, root, theirs.fileno())
+    try:
+        if home is None:
+            pid = _fork_twice(body, group, fds, ours)
+        else:
+            # The next child only is the first process of a new namespace.
+            linux.unshare(linux.CLONE_NEWPID)
+            pid = os.fork()
+            if pid == 0:
+                _become(body, group, fds)
+            linux.setns(home, linux.CLONE_NEWPID)
+    except OSError:
+        os.close(err_read)
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+        os.close(err_write)
+    # Only now are we its parent, whose end it asks to be told of.
+    ours.send(b"+")
+    os.set_blocking(err_read, False)
+    return Box(group=group, pid=pid, link=ours, errors=err_read)
+
+
+def home_namespace() -> int | None:
+    """Return our process namespace if we may come back to it; an ordinary user may not."""
+    own = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        linux.setns(own, linux.CLONE_NEWPID)
+    except OSError:
+        os.close(own)
+        return None
+    return own
+
+
+def _fork_twice(
+    body: dict[str, Any], group: cgroups.Group, fds: tuple[int, ...], ours: socket.socket
+) -> int:
+    """Fork the server from a child that enters the new namespace and ends; return its id."""
+    read, write = os.pipe()
     between = os.fork()
     if between == 0:
         try:
-            # A process can't go back to its old namespace everywhere: this one ends.
             linux.unshare(linux.CLONE_NEWPID)
             pid = os.fork()
             if pid == 0:
                 ours.close()
-                os.close(pid_write)
-                _become(body, group, (connection, err_write, leash, root, theirs.detach()))
-            os.write(pid_write, str(pid).encode())
+                os.close(write)
+                _become(body, group, fds)
+            os.write(write, str(pid).encode())
         except OSError as error:
-            os.write(err_write, str(error).encode())
+            os.write(write, str(error).encode())
         finally:
             os._exit(0)
-    theirs.close()
-    for fd in (err_write, pid_write):
-        os.close(fd)
-    with os.fdopen(pid_read, "rb") as f:
-        said = f.read(16)
+    os.close(write)
+    with os.fdopen(read, "rb") as f:
+        said = f.read()
     os.waitpid(between, 0)
-    # Only now are we its parent, whose end it asks to be told of.
-    if said:
-        ours.send(b"+")
-    os.set_blocking(err_read, False)
-    return Box(group=group, pid=int(said or 0), link=ours, errors=err_read)
+    if not said.isdigit():
+        raise OSError(0, said.decode("utf-8", "replace") or "no further process is allowed")
+    return int(said)
 
 
-def _become(
-    body: dict[str, Any], group: cgroups.Group, fds: tuple[int, int, int, int, int]
-) -> NoReturn:
+def _become(body: dict[str, Any], group: cgroups.Group, fds: tuple[int, ...]) -> NoReturn:
     """Turn the forked child into the box's server."""
     connection, errors, leash, root, link = fds
     try:
@@ -263,7 +300,7 @@ def _give_up_rights(uid: int | None, gid: int, program: bytes | None) -> None:
     linux.drop_capabilities()
     os.umask(0o022)
     if program is not None:
-        install_filter(program)
+        linux.install_filter(program)
 
 
 def _limit(kind: int, soft: int, hard: int) -> None:
