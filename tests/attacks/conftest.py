@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -15,9 +16,18 @@ from tests.attacks.victim import make_spec
 ISOLATED = [name for name, entry in BACKENDS.items() if entry.isolation == "isolated"]
 
 
+ADDRESSES = {
+    "docker": ("REPOGYM_TEST_DOCKER", "DOCKER_HOST"),
+    "podman": ("REPOGYM_TEST_PODMAN", "CONTAINER_HOST"),
+}
+
+
 @pytest.fixture(scope="session", params=ISOLATED)
 def isolated(request: pytest.FixtureRequest) -> Iterator[Backend]:
     """Each isolated back end; one that does not run here is skipped, with its reason."""
+    ours, theirs = ADDRESSES.get(request.param, ("", ""))
+    if ours in os.environ:
+        os.environ[theirs] = os.environ[ours]
     made = BACKENDS[request.param].make()
     probe = made.probe()
     made.close()

@@ -75,7 +75,7 @@ def test_the_verb_writes_a_manifest_that_other_verbs_take(repository, tmp_path):
     suite = load_suite(str(manifest))
     assert (suite.name, len(suite.specs)) == ("own", 1)
     listed = run(app, ["tasks", "list", str(manifest), "--json"])
-    assert json.loads(listed.output)[0]["available"] is True
+    assert json.loads(listed.stdout)[0]["available"] is True
     shown = run(app, ["tasks", "show", str(manifest), suite.specs[0].id])
     assert "total() left out" in shown.output
     assert "numbers[1:]" not in shown.output
@@ -84,7 +84,7 @@ def test_the_verb_writes_a_manifest_that_other_verbs_take(repository, tmp_path):
     patch = tmp_path / "p.diff"
     patch.write_bytes(prepare(suite.specs[0]).hidden.reference)
     scored = run(app, ["score", str(manifest), suite.specs[0].id, str(patch), "--json"])
-    assert json.loads(scored.output)["resolved"] is True
+    assert json.loads(scored.stdout)["resolved"] is True
 
 
 @pytest.mark.parametrize(
