@@ -230,7 +230,7 @@ def crowds(report: Report, tree: Path, counts: list[int]) -> None:
         report.add(f"exec_ms_among_{count}", crowd.exec_ms)
         report.add(f"close_s_{count}", crowd.close_s)
     if 1000 not in counts:
-        # Each further sandbox takes the same; the whole run opens all of them.
+        # An estimate, some 7% low when checked; the whole run opens all of them.
         report.add("gb_1000", crowd.gb * 1000 / crowd.count)
 
 

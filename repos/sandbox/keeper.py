@@ -6,7 +6,7 @@ It lives in a mount namespace of its own (as an ordinary user also in a user nam
 nothing of this is visible on the host, and all of it is gone when the keeper ends, which it
 does when its parent ends, however that happens.
 
-A sandbox (*box*) is launched without its files, which takes some 4 ms and can be done ahead: a
+A sandbox (*box*) is launched without its files, which takes longest and can be done ahead: a
 fork of this process enters a root that bwrap laid out once for all boxes of a kind, and becomes
 the exec server. The files are then attached: an overlay is mounted and moved into the box's
 namespace, in 1 ms. A *family* is a created sandbox with its forks. It has a mount namespace of

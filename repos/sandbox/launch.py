@@ -2,8 +2,9 @@
 # ruff: noqa: PTH110, PTH123
 """Launching a box from the keeper: a fork that enters a template's root and locks itself down.
 
-The keeper has the exec server's code loaded already, so a fork of it is a server in 3 ms and
-2 MB less than a new interpreter would be. What a box sees was laid out by bwrap, once for all
+The keeper has the exec server's code loaded already: a fork of it takes half the processor time
+(11 ms for create and close) and 0.8 MB less than a bwrap with a new interpreter each time would.
+What a box sees was laid out by bwrap, once for all
 boxes of a kind (`templates.py`); the fork gets namespaces, memory file systems, `/proc` and
 pseudo-terminals of its own, gives up every right, and serves. It is PID 1 of its namespace.
 """
