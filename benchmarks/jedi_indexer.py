@@ -11,7 +11,7 @@ from pathlib import Path
 
 def main() -> None:
     """Index."""
-    import jedi
+    import jedi  # pyright: ignore[reportMissingImports]
 
     root = Path(sys.argv[1])
     project = jedi.Project(root)

@@ -25,7 +25,7 @@ def relative(path: str | None, root: Path) -> str | None:
 
 def ask_jedi(root: Path, sites: list[list[Any]]) -> list[list[list[Any]]]:
     """Definitions by jedi, imports followed."""
-    import jedi
+    import jedi  # pyright: ignore[reportMissingImports]
 
     project = jedi.Project(root, sys_path=[str(root), str(root / "tests"), *sys.path[1:]])
     found = []
