@@ -45,9 +45,8 @@ def running(word: str) -> list[str]:
 
 def mounts() -> list[str]:
     """This machine's mounts but those of container engines, which come and go."""
-    own = (os.environ.get("REPOGYM_TEST_ENGINES", "/var/lib") + "/", "/run/", "/var/run/")
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
-    return [line for line in lines if not line.split()[4].startswith(own)]
+    return [x for x in lines if not any(word in x for word in ("docker", "podman", "netns"))]
 
 
 def groups(mark: str) -> list[str]:
