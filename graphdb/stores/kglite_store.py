@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakSet
 
+from graphdb import collector
 from graphdb import cypher as language
 from graphdb.delta import Delta
 from graphdb.errors import QueryError, QueryLimitError, StoreError
@@ -73,6 +74,10 @@ class KgliteStore:
 
     def load(self, nodes: Iterable[Node], edges: Iterable[Edge]) -> None:
         """Replace everything."""
+        with collector.paused():
+            self._load(nodes, edges)
+
+    def _load(self, nodes: Iterable[Node], edges: Iterable[Edge]) -> None:
         self._settle()
         self._graph, self._origin = _new_graph(), None
         by_label: dict[str, list[Node]] = {label: [] for label in LABELS}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
+from graphdb import collector
 from graphdb.delta import Delta, EdgeKey
 from graphdb.errors import StoreError
 from graphdb.schema import EDGE_TYPES, LABELS, Edge, Node
@@ -30,11 +31,15 @@ class _Base:
         self.graphs = {kind: networkx.DiGraph() for kind in EDGE_TYPES}
         self.nodes: dict[str, Node] = {}
         self.names: dict[str, list[str]] = {}
-        for node in nodes:
-            self.nodes[node.id] = node
-            self.names.setdefault(node.name, []).append(node.id)
-        for edge in edges:
-            self.graphs[edge.type].add_edge(edge.source, edge.target, edge=edge)
+        with collector.paused():
+            for node in nodes:
+                self.nodes[node.id] = node
+                self.names.setdefault(node.name, []).append(node.id)
+            by_type: dict[str, list[tuple[str, str, dict[str, Edge]]]] = {t: [] for t in EDGE_TYPES}
+            for edge in edges:
+                by_type[edge.type].append((edge.source, edge.target, {"edge": edge}))
+            for kind, found in by_type.items():
+                self.graphs[kind].add_edges_from(found)
 
 
 class NetworkXStore:
@@ -113,24 +118,31 @@ class NetworkXStore:
     def links(self, nodes: Sequence[Node], types: Sequence[str], direction: str) -> list[Link]:
         """Edges at these nodes."""
         found: list[Link] = []
-        outward = direction == OUT
-        for node in nodes:
-            for kind in types:
-                for edge in self._edges_at(node.id, kind, direction):
-                    other = self._node(edge.target if outward else edge.source)
+        far = 2 if direction == OUT else 0  # target or source
+        changed, base = self._nodes, self._base.nodes
+        for kind in types:
+            graph: Any = self._base.graphs[kind]
+            near = graph._succ if direction == OUT else graph._pred  # its views cost ten times more
+            for node in nodes:
+                edges = [data["edge"] for data in near[node.id].values()] if node.id in near else []
+                if self._near:
+                    edges = self._with_changes(edges, node.id, kind, direction)
+                for edge in edges:
+                    key = edge[far]
+                    other = changed[key] if key in changed else base.get(key)
                     if other is not None:
                         found.append(Link(edge, other))
-        return sorted(found, key=by_edge)
-
-    def _edges_at(self, node_id: str, kind: str, direction: str) -> list[Edge]:
-        graph: Any = self._base.graphs[kind]
-        near = graph._succ if direction == OUT else graph._pred  # the views cost ten times more
-        found = [data["edge"] for data in near.get(node_id, {}).values()]
-        changed = self._near.get((node_id, kind, direction))
-        if changed:
-            found = [edge for edge in found if edge.key not in changed]
-            found += [edge for key in changed if (edge := self._edges[key]) is not None]
+        found.sort(key=by_edge)
         return found
+
+    def _with_changes(
+        self, edges: list[Edge], node_id: str, kind: str, direction: str
+    ) -> list[Edge]:
+        changed = self._near.get((node_id, kind, direction))
+        if not changed:
+            return edges
+        kept = [edge for edge in edges if edge.key not in changed]
+        return kept + [edge for key in changed if (edge := self._edges[key]) is not None]
 
     def _all_nodes(self) -> Iterable[Node]:
         for key, node in self._base.nodes.items():

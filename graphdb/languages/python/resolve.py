@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from graphdb.facts import FileFacts, Reference
@@ -77,19 +77,18 @@ class PythonResolver:
                 name = name.rpartition(".")[0]
         return keys
 
-    def resolve(self, path: str) -> Resolved:
-        """Edges of one file."""
+    def resolve(self, path: str, references: Sequence[Reference]) -> Resolved:
+        """Edges of one file, given what it mentions."""
         self.inference.begin()
         edges: dict[tuple[str, str, str], Edge] = {}
         externals: dict[str, Node] = {}
-        facts = self.files[path]
         for edge in self._imports(path, externals):
             _merge(edges, edge)
         for dotted, scope in self.inference.scopes(path).items():
             if scope.kind == CLASS_SCOPE:
                 for edge in self._hierarchy(path, dotted, externals):
                     _merge(edges, edge)
-        for reference in facts.references:
+        for reference in references:
             for edge in self._reference(path, reference, externals):
                 _merge(edges, edge)
         needs = frozenset(k for k in self.inference.needs if not k.startswith(path + "\0"))
