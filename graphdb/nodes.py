@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from graphdb.facts import FileFacts
+from graphdb.languages import languages
 from graphdb.schema import (
     CLASS,
     CONTAINS,
@@ -32,9 +33,10 @@ def file_nodes(facts: FileFacts, module: str) -> Iterator[Node]:
     path, language = facts.path, facts.language
     name = path.rpartition("/")[2]
     yield Node(file_id(path), FILE, name, path, path, language, 1, facts.lines)
-    short = module.rpartition(".")[2] if language == "python" else name
+    separator = languages()[language].separator
+    short = module.rpartition(separator)[2] if separator else name
     yield Node(module_id(language, path), MODULE, short, module, path, language, 1, facts.lines)
-    prefix = module + "." if language == "python" else ""
+    prefix = module + separator if separator else ""
     for item in facts.definitions:
         plain = item.dotted if "#" not in item.dotted else _unmarked(item.dotted)
         yield Node(

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from graphdb.errors import AmbiguousSymbolError, UnknownSymbolError
+from graphdb.languages import language_of, languages
 from graphdb.schema import (
     CALLS,
     CLASS,
@@ -32,6 +33,8 @@ from graphdb.schema import (
     USES,
     Edge,
     Node,
+    file_id,
+    module_id,
 )
 from graphdb.stores.base import IN, OUT, Link, Store
 
@@ -118,8 +121,8 @@ def _exact(store: Store, name: str, labels: Sequence[str]) -> list[Node]:
         found = [node for node in store.nodes([name]) if node.label in labels]
         if found:
             return found
-    if "/" in name or name.endswith((".py", ".c", ".h")):
-        ids = [f"{kind}:{name}" for kind in ("python", "c", "file")]
+    if "/" in name or language_of(name) is not None:
+        ids = [*(module_id(kind, name) for kind in languages()), file_id(name)]
         found = [node for node in store.nodes(ids) if node.label in labels]
         if found:
             return found

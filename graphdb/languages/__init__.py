@@ -53,10 +53,13 @@ class Language(Protocol):
     Attributes:
         name: Lower-case name, used in ids.
         suffixes: File name endings, with the dot.
+        separator: What stands between a module's name and a definition's in qualified names; empty
+            where modules give no names.
     """
 
     name: str
     suffixes: tuple[str, ...]
+    separator: str
 
     def extract(self, path: str, source: bytes) -> FileFacts:
         """Facts of one file; text that doesn't parse is passed over, not an error."""

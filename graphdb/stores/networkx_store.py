@@ -118,7 +118,7 @@ class NetworkXStore:
     def links(self, nodes: Sequence[Node], types: Sequence[str], direction: str) -> list[Link]:
         """Edges at these nodes."""
         found: list[Link] = []
-        far = 2 if direction == OUT else 0  # target or source
+        outward = direction == OUT
         changed, base = self._nodes, self._base.nodes
         for kind in types:
             graph: Any = self._base.graphs[kind]
@@ -128,7 +128,7 @@ class NetworkXStore:
                 if self._near:
                     edges = self._with_changes(edges, node.id, kind, direction)
                 for edge in edges:
-                    key = edge[far]
+                    key = edge.target if outward else edge.source
                     other = changed[key] if key in changed else base.get(key)
                     if other is not None:
                         found.append(Link(edge, other))

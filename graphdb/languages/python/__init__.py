@@ -16,6 +16,7 @@ class Python:
 
     name = "python"
     suffixes = (".py", ".pyi", ".pyw")
+    separator = "."
 
     def extract(self, path: str, source: bytes) -> FileFacts:
         """Facts of one Python file."""
