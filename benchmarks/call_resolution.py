@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks.graph import corpus, machine, tools_python
 from graphdb.languages.python import LANGUAGE
 from graphdb.languages.python.expressions import chain
-from graphdb.languages.python.extract import _engine, _Extraction
+from graphdb.languages.python.extract import Extraction, engine
 from graphdb.languages.python.resolve import PythonResolver
 from graphdb.parsing import captures
 from graphdb.source import FolderSource
@@ -48,9 +48,9 @@ class Site(NamedTuple):
 
 def sites_of(repository: str, path: str, source: bytes) -> list[Site]:
     """All calls in a file; line from 1, column in characters from 0."""
-    parser, query = _engine()
+    parser, query = engine()
     root = parser.parse(source).root_node
-    extraction = _Extraction(path, source, root, captures(query, root))
+    extraction = Extraction(path, source, root, captures(query, root))
     extraction.facts()
     found = []
     for node in extraction.captures.get("callee", ()):

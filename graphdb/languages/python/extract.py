@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import marshal
-from bisect import bisect_right
 from functools import lru_cache
 from hashlib import blake2b
 from sys import intern
 from typing import TYPE_CHECKING, Any
 
-from graphdb.facts import Definition, FileFacts, Reference
-from graphdb.languages.python.expressions import annotation, chain, text, values
-from graphdb.languages.python.scopes import (
-    CLASS_SCOPE,
-    FUNCTION_SCOPE,
-    MODULE_SCOPE,
-    Scope,
-    bind,
-    new_scope,
-)
-from graphdb.parsing import captures, first_broken_line, one_line, parse
-from graphdb.schema import CLASS, FIELD, FUNCTION, GLOBAL_VARIABLE, METHOD
+from graphdb.facts import FileFacts, Reference
+from graphdb.languages.python.bindings import Bindings
+from graphdb.languages.python.expressions import chain
+from graphdb.languages.python.scopes import FUNCTION_SCOPE
+from graphdb.parsing import captures, first_broken_line, parse
 
 if TYPE_CHECKING:
-    from tree_sitter import Node
+    pass
 
 _QUERY = """
 (function_definition) @def
@@ -51,12 +43,10 @@ _QUERY = """
 (nonlocal_statement) @global
 """
 
-#: Methods whose first parameter is the class although no decorator says so.
-_CLASS_METHODS = frozenset({"__new__", "__init_subclass__", "__class_getitem__"})
-
 
 @lru_cache(maxsize=1)
-def _engine() -> tuple[Any, Any]:
+def engine() -> tuple[Any, Any]:
+    """The parser and the query."""
     import tree_sitter
     import tree_sitter_python
 
@@ -70,35 +60,18 @@ def extract(path: str, source: bytes) -> FileFacts:
     Raises:
         graphdb.parsing.ParseTimeoutError: The file takes too long to parse.
     """
-    parser, query = _engine()
+    parser, query = engine()
     root = parse(parser, source).root_node
-    return _Extraction(path, source, root, captures(query, root)).facts()
+    return Extraction(path, source, root, captures(query, root)).facts()
 
 
-class _Extraction:
-    def __init__(
-        self, path: str, source: bytes, root: Node, captures: dict[str, list[Node]]
-    ) -> None:
-        self.path = path
-        self.source = source
-        self.root = root
-        self.captures = captures
-        self.scopes: dict[str, Scope] = {"": new_scope(MODULE_SCOPE, "")}
-        self.definitions: dict[str, Definition] = {}
-        self.starts: list[int] = [0]
-        self.owners: list[str] = [""]
-        self.references: dict[tuple[str, str, str], list[int]] = {}
-        self.skip: set[int] = set()
-        self.targets: set[tuple[int, int]] = set()
-        self.globals: dict[str, set[str]] = {}
+class Extraction(Bindings):
+    """The third pass over a file: what is mentioned where."""
 
     def facts(self) -> FileFacts:
-        self._define()
-        self._imports()
-        self._declared_globals()
-        for node in self._in_order("binding"):
-            self._bindings(node)
-        self._returns()
+        """All facts, by three passes."""
+        self.define()
+        self.bind()
         self._refer()
         definitions = sorted(self.definitions.values(), key=lambda d: (d.line, d.dotted))
         return FileFacts(
@@ -111,301 +84,6 @@ class _Extraction:
             self._symbols(),
             {name: tuple(scope) for name, scope in self.scopes.items()},
         )
-
-    def _in_order(self, name: str) -> list[Node]:
-        """Nodes of a capture by position; a query gives them in no fixed order."""
-        return sorted(self.captures.get(name, ()), key=lambda node: node.start_byte)
-
-    def owner(self, position: int) -> str:
-        """Dotted name of the innermost definition around a byte position."""
-        return self.owners[bisect_right(self.starts, position) - 1]
-
-    # -- definitions ---------------------------------------------------------------------------
-
-    def _define(self) -> None:
-        decorators: dict[int, list[Node]] = {}
-        for node in self.captures.get("decorated", ()):
-            inner = node.child_by_field_name("definition")
-            if inner is not None:
-                found = [child for child in node.named_children if child.type == "decorator"]
-                decorators[inner.start_byte] = found
-        stack: list[tuple[int, str]] = [(len(self.source) + 1, "")]
-        for node in sorted(self.captures.get("def", ()), key=lambda n: (n.start_byte, -n.end_byte)):
-            start = node.start_byte
-            while stack[-1][0] <= start:
-                end, _ = stack.pop()
-                self._mark(end, stack[-1][1])
-            dotted = self._definition(node, stack[-1][1], decorators.get(start, []))
-            self._mark(start, dotted)
-            stack.append((node.end_byte, dotted))
-        while len(stack) > 1:
-            end, _ = stack.pop()
-            self._mark(end, stack[-1][1])
-
-    def _mark(self, position: int, dotted: str) -> None:
-        if self.starts[-1] == position:
-            self.owners[-1] = dotted
-        else:
-            self.starts.append(position)
-            self.owners.append(dotted)
-
-    def _unique(self, owner: str, name: str) -> str:
-        plain = f"{owner}.{name}" if owner else name
-        dotted, count = plain, 1
-        while dotted in self.definitions:
-            count += 1
-            dotted = f"{plain}#{count}"
-        return dotted
-
-    def _definition(self, node: Node, owner: str, decorators: list[Node]) -> str:
-        source, outer = self.source, self.scopes[owner]
-        name_node = node.child_by_field_name("name")
-        name = text(name_node, source) if name_node else "?"
-        if name_node:
-            self.skip.add(name_node.start_byte)
-        dotted = self._unique(owner, name)
-        in_class = outer.kind == CLASS_SCOPE
-        is_class = node.type == "class_definition"
-        heading_end = node.end_byte
-        for field in ("return_type", "parameters", "superclasses", "name"):
-            part = node.child_by_field_name(field)
-            if part is not None:
-                heading_end = part.end_byte
-                break
-        scope = new_scope(CLASS_SCOPE if is_class else FUNCTION_SCOPE, owner)
-        for decorator in decorators:
-            inner = decorator.named_children[0] if decorator.named_children else None
-            short = chain(inner, source)
-            scope.decorators.append(short)
-            if short[0] != "?":
-                self._reference(
-                    dotted, "decorator", short.removesuffix("()"), decorator.start_point.row
-                )
-            if inner is not None:  # said by the decorator reference already
-                self.targets.add((inner.start_byte, inner.end_byte))
-                self.skip.add(inner.start_byte)
-        heading = one_line(source, node.start_byte, heading_end)
-        self.definitions[dotted] = Definition(
-            dotted,
-            CLASS if is_class else (METHOD if in_class else FUNCTION),
-            (decorators[0] if decorators else node).start_point.row + 1,
-            node.end_point.row + 1,
-            heading,
-            outer_name(owner) if in_class else "",
-            owner,
-        )
-        bind(outer.bindings, name, ["#" + dotted])
-        if is_class:
-            self._bases(node, scope)
-        else:
-            scope = self._parameters(node, scope, in_class, name)
-        self.scopes[dotted] = scope
-        return dotted
-
-    def _bases(self, node: Node, scope: Scope) -> None:
-        arguments = node.child_by_field_name("superclasses")
-        for child in arguments.named_children if arguments else ():
-            if child.type in ("keyword_argument", "comment"):
-                continue
-            # Generic[T] and Base[int] inherit from what stands before the bracket
-            inner = child.child_by_field_name("value") if child.type == "subscript" else child
-            scope.bases.append(chain(inner, self.source))
-            if inner is not None:
-                self.skip.add(inner.start_byte)
-                self.targets.add((inner.start_byte, inner.end_byte))
-
-    def _parameters(self, node: Node, scope: Scope, in_class: bool, name: str) -> Scope:
-        source = self.source
-        listed = node.child_by_field_name("parameters")
-        first = ""
-        for place, parameter in enumerate(listed.named_children if listed else ()):
-            target = parameter.child_by_field_name("name") or parameter
-            if target.type == "typed_parameter" and target.named_children:
-                target = target.named_children[0]
-            starred = target.type in ("list_splat_pattern", "dictionary_splat_pattern")
-            if starred and target.named_children:
-                target = target.named_children[0]
-            if target.type != "identifier":
-                continue
-            written = text(target, source)
-            found = annotation(parameter.child_by_field_name("type"), source)
-            if place == 0 and in_class and not starred and "staticmethod" not in scope.decorators:
-                first = written
-                by_class = name in _CLASS_METHODS or "classmethod" in scope.decorators
-                found = ["%cls" if by_class else "%self"]
-            elif starred:
-                found = []
-            bind(scope.bindings, written, found or ["?"])
-        scope.annotated.extend(annotation(node.child_by_field_name("return_type"), source))
-        return scope._replace(first=first)
-
-    # -- bindings ------------------------------------------------------------------------------
-
-    def _imports(self) -> None:
-        for node in self._in_order("import"):
-            scope = self.scopes[self.owner(node.start_byte)]
-            if node.type == "import_statement":
-                for child in node.named_children:
-                    alias = child.child_by_field_name("alias")
-                    name = text(child.child_by_field_name("name") or child, self.source)
-                    if alias is not None:
-                        bind(scope.bindings, text(alias, self.source), ["@" + name])
-                    else:  # "import a.b" binds a, and makes a.b reachable
-                        bind(scope.bindings, name.partition(".")[0], ["@" + name.partition(".")[0]])
-                        if "." in name:
-                            bind(scope.bindings, "@" + name, ["@" + name])
-                continue
-            origin = node.child_by_field_name("module_name")
-            module = text(origin, self.source).replace(" ", "") if origin else ""
-            if any(child.type == "wildcard_import" for child in node.named_children):
-                scope.stars.append(module)
-            for child in node.children_by_field_name("name"):
-                alias = child.child_by_field_name("alias")
-                name = text(child.child_by_field_name("name") or child, self.source)
-                local = text(alias, self.source) if alias is not None else name
-                bind(scope.bindings, local, [f"@{module}:{name}"])
-
-    def _declared_globals(self) -> None:
-        for node in self.captures.get("global", ()):
-            names = self.globals.setdefault(self.owner(node.start_byte), set())
-            for child in node.named_children:
-                names.add(text(child, self.source))
-                self.skip.add(child.start_byte)
-
-    def _bindings(self, node: Node) -> None:
-        source, kind = self.source, node.type
-        if kind in ("assignment", "augmented_assignment"):
-            right = node.child_by_field_name("right")
-            while right is not None and right.type == "assignment":
-                right = right.child_by_field_name("right")
-            found = annotation(node.child_by_field_name("type"), source)
-            if kind == "augmented_assignment":
-                found = []
-            elif not found or all(value.startswith("%L") for value in found):
-                found = found or (values(right, source) if right is not None else [])
-            self._assign(node.child_by_field_name("left"), found, right, node)
-        elif kind == "named_expression":
-            value = node.child_by_field_name("value")
-            self._assign(node.child_by_field_name("name"), values(value, source), value, node)
-        elif kind in ("for_statement", "for_in_clause"):
-            found = values(node.child_by_field_name("right"), source)
-            found = [v[2:] if v.startswith("%L") else _trail(v, "[]") for v in found]
-            self._assign(node.child_by_field_name("left"), found, None, node)
-        elif kind == "as_pattern":
-            parts = node.named_children
-            target = parts[-1].named_children[0] if parts and parts[-1].named_children else None
-            if len(parts) > 1 and target is not None:
-                found = values(parts[0], source)
-                parent = node.parent
-                trailer = "()" if parent and parent.type == "except_clause" else ".__enter__()"
-                self._assign(target, [_trail(v, trailer) for v in found], None, node)
-        elif kind == "lambda":
-            listed = node.child_by_field_name("parameters")
-            scope = self.scopes[self.owner(node.start_byte)]
-            for child in listed.named_children if listed else ():
-                target = child.child_by_field_name("name") or child
-                if target.type == "identifier":
-                    self.skip.add(target.start_byte)
-                    if scope.kind == FUNCTION_SCOPE:
-                        bind(scope.bindings, text(target, source), ["?"])
-
-    def _assign(
-        self, target: Node | None, found: list[str], right: Node | None, whole: Node
-    ) -> None:
-        if target is None:
-            return
-        source = self.source
-        if target.type in ("pattern_list", "tuple_pattern", "list_pattern"):
-            parts = target.named_children
-            items = right.named_children if right is not None else []
-            pairs = right is not None and right.type in ("expression_list", "tuple", "list")
-            for place, part in enumerate(parts):
-                item = items[place] if pairs and len(items) == len(parts) else None
-                self._assign(part, values(item, source) if item else ["?"], item, whole)
-            return
-        if target.type == "identifier":
-            self._assign_name(target, found, whole)
-        elif target.type == "attribute":
-            self.targets.add((target.start_byte, target.end_byte))
-            owner = self.owner(target.start_byte)
-            scope = self.scopes[owner]
-            short = chain(target, source)
-            head, _, name = short.rpartition(".")
-            holder = self.scopes.get(scope.parent)
-            if scope.first and head == scope.first and holder and holder.kind == CLASS_SCOPE:
-                known = holder.attributes.setdefault(name, [])
-                for value in found or ["?"]:
-                    if (owner, value) not in known and len(known) < 8:
-                        known.append((owner, value))
-                self._field(scope.parent, name, whole)
-            if short[0] != "?":
-                self._reference(owner, "write", short, target.start_point.row)
-
-    def _assign_name(self, target: Node, found: list[str], whole: Node) -> None:
-        name = text(target, self.source)
-        owner = self.owner(target.start_byte)
-        if name in self.globals.get(owner, ()):
-            self.skip.add(target.start_byte)
-            self._reference(owner, "write", name, target.start_point.row)
-            bind(self.scopes[""].bindings, name, ["?"])
-            return
-        scope = self.scopes[owner]
-        fresh = name not in scope.bindings
-        bind(scope.bindings, name, found or ([] if not fresh else ["?"]))
-        if scope.kind == FUNCTION_SCOPE:
-            return
-        self.skip.add(target.start_byte)
-        if whole.type != "assignment":
-            return
-        if scope.kind == CLASS_SCOPE:
-            self._field(owner, name, whole)
-        elif fresh:
-            self.definitions[self._unique("", name)] = Definition(
-                name,
-                GLOBAL_VARIABLE,
-                whole.start_point.row + 1,
-                whole.end_point.row + 1,
-                one_line(self.source, whole.start_byte, whole.end_byte, 100),
-                "",
-                "",
-            )
-
-    def _field(self, owner: str, name: str, whole: Node) -> None:
-        dotted = f"{owner}.{name}"
-        if dotted not in self.definitions:
-            self.definitions[dotted] = Definition(
-                dotted,
-                FIELD,
-                whole.start_point.row + 1,
-                whole.end_point.row + 1,
-                one_line(self.source, whole.start_byte, whole.end_byte, 100),
-                outer_name(owner),
-                owner,
-            )
-
-    def _returns(self) -> None:
-        for node in self._in_order("return"):
-            scope = self.scopes[self.owner(node.start_byte)]
-            if scope.kind != FUNCTION_SCOPE or scope.annotated:
-                continue
-            inner = node.named_children
-            if not inner:
-                continue
-            for value in values(inner[0], self.source):
-                value = "%L" + value if node.type == "yield" else value
-                if value not in scope.returns and len(scope.returns) < 6:
-                    scope.returns.append(value)
-
-    # -- references ----------------------------------------------------------------------------
-
-    def _reference(self, scope: str, kind: str, expr: str, row: int) -> None:
-        known = self.references.get((scope, kind, expr))
-        if known is None:
-            self.references[(scope, kind, expr)] = [row + 1, 1]
-        else:
-            known[1] += 1
-            if row + 1 < known[0]:
-                known[0] = row + 1
 
     def _refer(self) -> None:
         source, skip, targets = self.source, self.skip, self.targets
@@ -422,7 +100,7 @@ class _Extraction:
                 continue
             owner = self.owner(start)
             if short.partition(".")[0] not in hidden[owner]:
-                self._reference(owner, "call", short, node.start_point.row)
+                self.reference(owner, "call", short, node.start_point.row)
         ends: set[int] = set()
         for node in self.captures.get("attribute", ()):
             start, end = node.start_byte, node.end_byte
@@ -434,7 +112,7 @@ class _Extraction:
                 continue
             owner = self.owner(start)
             if short.partition(".")[0] not in hidden[owner]:
-                self._reference(owner, "read", short, node.start_point.row)
+                self.reference(owner, "read", short, node.start_point.row)
         annotated = {node.start_byte for node in self.captures.get("annotation", ())}
         local = self._locals()
         for node in self.captures.get("identifier", ()):
@@ -445,7 +123,7 @@ class _Extraction:
             name = intern(source[start:end].decode("utf-8", "replace"))
             if name not in local[owner]:
                 kind = "annotation" if start in annotated else "read"
-                self._reference(owner, kind, name, node.start_point.row)
+                self.reference(owner, kind, name, node.start_point.row)
 
     def _locals(self) -> dict[str, frozenset[str]]:
         """For each scope, names that stand for plain local values there."""
@@ -497,12 +175,3 @@ class _Extraction:
             )  # version 2 has no reference flags: equal values give equal bytes
             for name, parts in held.items()
         }
-
-
-def outer_name(dotted: str) -> str:
-    """Last part of a dotted name, without its redefinition mark."""
-    return dotted.rpartition(".")[2].partition("#")[0]
-
-
-def _trail(value: str, trailer: str) -> str:
-    return "?" if value[0] == "?" or value.startswith("%L") else value + trailer

@@ -13,40 +13,32 @@ A value is a tuple whose first item tells its kind:
 * ``("S", path, class, receiver)`` what ``super()`` gives
 
 Every answer that crosses a top-level name is kept together with the names it rests on, so an
-edit invalidates exactly what it can change. Answers cut short by a cycle are not kept, which makes
-the result independent of the order of questions.
+edit invalidates exactly what it can change.
 """
 
 from __future__ import annotations
 
 import builtins
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from graphdb.facts import FileFacts
+from graphdb.languages.python.memo import Memo, Value, Values
 from graphdb.languages.python.modules import ModuleTable
 from graphdb.languages.python.mro import c3
 from graphdb.languages.python.scopes import CLASS_SCOPE, FUNCTION_SCOPE, Scope
 
-Value = tuple[Any, ...]
-Values = tuple[Value, ...]
-
 _TRAILERS = re.compile(r"\.\w+|\(\)|\[\]")
 _BUILTINS = frozenset(dir(builtins))
-_NO_NEEDS: frozenset[str] = frozenset()
-_MAX_ACTIVE = 40
-_MAX_STEPS = 4000
 _MAX_VALUES = 6
 _PROPERTIES = frozenset(
     {"property", "cached_property", "abstractproperty", "classproperty", "lazy_property",
      "hybrid_property", "locked_cached_property", "reify", "async_property"}
 )  # fmt: skip
 _ACCESSORS = (".setter", ".deleter", ".getter")
-_FAR = 1 << 30
 
 
-class Inference:
+class Inference(Memo):
     """Answers questions about expressions over a fixed set of files.
 
     Args:
@@ -55,25 +47,11 @@ class Inference:
     """
 
     def __init__(self, files: Mapping[str, FileFacts], modules: ModuleTable) -> None:
+        super().__init__()
         self.files = files
         self.modules = modules
         self._scopes: dict[str, dict[str, Scope]] = {}
-        self._memo: dict[tuple[Any, ...], tuple[Values, frozenset[str]]] = {}
-        self._interned: dict[frozenset[str], frozenset[str]] = {}
-        self._active: dict[tuple[Any, ...], int] = {}
-        self._cut = _FAR
-        self._steps = 0
         self._split: dict[str, tuple[str, tuple[str, ...]]] = {}
-        self.needs: set[str] = set()
-
-    def begin(self) -> None:
-        """Start a new question: nothing needed so far."""
-        self.needs = set()
-
-    def fresh_budget(self) -> None:
-        """Allow the next expression its full number of steps."""
-        self._steps = 0
-        self._cut = _FAR
 
     def scopes(self, path: str) -> dict[str, Scope]:
         """Scopes of a file by dotted name."""
@@ -85,36 +63,6 @@ class Inference:
 
     def _need(self, path: str, dotted: str) -> None:
         self.needs.add(path + "\0" + dotted.partition(".")[0].partition("#")[0])
-
-    def _kept(self, key: tuple[Any, ...], compute: Callable[[], Values]) -> Values:
-        known = self._memo.get(key)
-        if known is not None:
-            self.needs |= known[1]
-            return known[0]
-        depth = self._active.get(key)
-        if depth is not None:
-            self._cut = min(self._cut, depth)
-            return ()
-        depth = len(self._active)
-        if depth >= _MAX_ACTIVE or self._steps >= _MAX_STEPS:
-            self._cut = -1
-            return ()
-        self._steps += 1
-        outer_needs, self.needs = self.needs, set()
-        outer_cut, self._cut = self._cut, _FAR
-        self._active[key] = depth
-        found = compute()
-        del self._active[key]
-        if self._cut >= depth:
-            needs = frozenset(self.needs) if self.needs else _NO_NEEDS
-            needs = self._interned.setdefault(needs, needs)
-            self._memo[key] = (found, needs)
-            self._cut = outer_cut
-        else:
-            self._cut = min(outer_cut, self._cut)
-        outer_needs |= self.needs
-        self.needs = outer_needs
-        return found
 
     # -- expressions ---------------------------------------------------------------------------
 

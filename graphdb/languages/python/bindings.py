@@ -1,0 +1,186 @@
+"""What the names of a Python file are bound to: imports, assignments, loops, returned values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from graphdb.facts import Definition
+from graphdb.languages.python.expressions import annotation, chain, text, values
+from graphdb.languages.python.outline import Outline, outer_name
+from graphdb.languages.python.scopes import CLASS_SCOPE, FUNCTION_SCOPE, bind
+from graphdb.parsing import one_line
+from graphdb.schema import FIELD, GLOBAL_VARIABLE
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+
+class Bindings(Outline):
+    """The second pass over a file: values of the names in its scopes."""
+
+    def bind(self) -> None:
+        """Find what names are bound to."""
+        self._imports()
+        self._declared_globals()
+        for node in self.in_order("binding"):
+            self._bindings(node)
+        self._returns()
+
+    def _imports(self) -> None:
+        for node in self.in_order("import"):
+            scope = self.scopes[self.owner(node.start_byte)]
+            if node.type == "import_statement":
+                for child in node.named_children:
+                    alias = child.child_by_field_name("alias")
+                    name = text(child.child_by_field_name("name") or child, self.source)
+                    if alias is not None:
+                        bind(scope.bindings, text(alias, self.source), ["@" + name])
+                    else:  # "import a.b" binds a, and makes a.b reachable
+                        bind(scope.bindings, name.partition(".")[0], ["@" + name.partition(".")[0]])
+                        if "." in name:
+                            bind(scope.bindings, "@" + name, ["@" + name])
+                continue
+            origin = node.child_by_field_name("module_name")
+            module = text(origin, self.source).replace(" ", "") if origin else ""
+            if any(child.type == "wildcard_import" for child in node.named_children):
+                scope.stars.append(module)
+            for child in node.children_by_field_name("name"):
+                alias = child.child_by_field_name("alias")
+                name = text(child.child_by_field_name("name") or child, self.source)
+                local = text(alias, self.source) if alias is not None else name
+                bind(scope.bindings, local, [f"@{module}:{name}"])
+
+    def _declared_globals(self) -> None:
+        for node in self.captures.get("global", ()):
+            names = self.globals.setdefault(self.owner(node.start_byte), set())
+            for child in node.named_children:
+                names.add(text(child, self.source))
+                self.skip.add(child.start_byte)
+
+    def _bindings(self, node: Node) -> None:
+        source, kind = self.source, node.type
+        if kind in ("assignment", "augmented_assignment"):
+            right = node.child_by_field_name("right")
+            while right is not None and right.type == "assignment":
+                right = right.child_by_field_name("right")
+            found = annotation(node.child_by_field_name("type"), source)
+            if kind == "augmented_assignment":
+                found = []
+            elif not found or all(value.startswith("%L") for value in found):
+                found = found or (values(right, source) if right is not None else [])
+            self._assign(node.child_by_field_name("left"), found, right, node)
+        elif kind == "named_expression":
+            value = node.child_by_field_name("value")
+            self._assign(node.child_by_field_name("name"), values(value, source), value, node)
+        elif kind in ("for_statement", "for_in_clause"):
+            found = values(node.child_by_field_name("right"), source)
+            found = [v[2:] if v.startswith("%L") else _trail(v, "[]") for v in found]
+            self._assign(node.child_by_field_name("left"), found, None, node)
+        elif kind == "as_pattern":
+            parts = node.named_children
+            target = parts[-1].named_children[0] if parts and parts[-1].named_children else None
+            if len(parts) > 1 and target is not None:
+                found = values(parts[0], source)
+                parent = node.parent
+                trailer = "()" if parent and parent.type == "except_clause" else ".__enter__()"
+                self._assign(target, [_trail(v, trailer) for v in found], None, node)
+        elif kind == "lambda":
+            listed = node.child_by_field_name("parameters")
+            scope = self.scopes[self.owner(node.start_byte)]
+            for child in listed.named_children if listed else ():
+                target = child.child_by_field_name("name") or child
+                if target.type == "identifier":
+                    self.skip.add(target.start_byte)
+                    if scope.kind == FUNCTION_SCOPE:
+                        bind(scope.bindings, text(target, source), ["?"])
+
+    def _assign(
+        self, target: Node | None, found: list[str], right: Node | None, whole: Node
+    ) -> None:
+        if target is None:
+            return
+        source = self.source
+        if target.type in ("pattern_list", "tuple_pattern", "list_pattern"):
+            parts = target.named_children
+            items = right.named_children if right is not None else []
+            pairs = right is not None and right.type in ("expression_list", "tuple", "list")
+            for place, part in enumerate(parts):
+                item = items[place] if pairs and len(items) == len(parts) else None
+                self._assign(part, values(item, source) if item else ["?"], item, whole)
+            return
+        if target.type == "identifier":
+            self._assign_name(target, found, whole)
+        elif target.type == "attribute":
+            self.targets.add((target.start_byte, target.end_byte))
+            owner = self.owner(target.start_byte)
+            scope = self.scopes[owner]
+            short = chain(target, source)
+            head, _, name = short.rpartition(".")
+            holder = self.scopes.get(scope.parent)
+            if scope.first and head == scope.first and holder and holder.kind == CLASS_SCOPE:
+                known = holder.attributes.setdefault(name, [])
+                for value in found or ["?"]:
+                    if (owner, value) not in known and len(known) < 8:
+                        known.append((owner, value))
+                self._field(scope.parent, name, whole)
+            if short[0] != "?":
+                self.reference(owner, "write", short, target.start_point.row)
+
+    def _assign_name(self, target: Node, found: list[str], whole: Node) -> None:
+        name = text(target, self.source)
+        owner = self.owner(target.start_byte)
+        if name in self.globals.get(owner, ()):
+            self.skip.add(target.start_byte)
+            self.reference(owner, "write", name, target.start_point.row)
+            bind(self.scopes[""].bindings, name, ["?"])
+            return
+        scope = self.scopes[owner]
+        fresh = name not in scope.bindings
+        bind(scope.bindings, name, found or ([] if not fresh else ["?"]))
+        if scope.kind == FUNCTION_SCOPE:
+            return
+        self.skip.add(target.start_byte)
+        if whole.type != "assignment":
+            return
+        if scope.kind == CLASS_SCOPE:
+            self._field(owner, name, whole)
+        elif fresh:
+            self.definitions[self._unique("", name)] = Definition(
+                name,
+                GLOBAL_VARIABLE,
+                whole.start_point.row + 1,
+                whole.end_point.row + 1,
+                one_line(self.source, whole.start_byte, whole.end_byte, 100),
+                "",
+                "",
+            )
+
+    def _field(self, owner: str, name: str, whole: Node) -> None:
+        dotted = f"{owner}.{name}"
+        if dotted not in self.definitions:
+            self.definitions[dotted] = Definition(
+                dotted,
+                FIELD,
+                whole.start_point.row + 1,
+                whole.end_point.row + 1,
+                one_line(self.source, whole.start_byte, whole.end_byte, 100),
+                outer_name(owner),
+                owner,
+            )
+
+    def _returns(self) -> None:
+        for node in self.in_order("return"):
+            scope = self.scopes[self.owner(node.start_byte)]
+            if scope.kind != FUNCTION_SCOPE or scope.annotated:
+                continue
+            inner = node.named_children
+            if not inner:
+                continue
+            for value in values(inner[0], self.source):
+                value = "%L" + value if node.type == "yield" else value
+                if value not in scope.returns and len(scope.returns) < 6:
+                    scope.returns.append(value)
+
+
+def _trail(value: str, trailer: str) -> str:
+    return "?" if value[0] == "?" or value.startswith("%L") else value + trailer
