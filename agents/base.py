@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
@@ -83,13 +84,29 @@ def as_agent(value: Any, where: str) -> Agent:
         where: Its dotted path, for the message.
 
     Raises:
-        RepoGymError: It has neither.
+        RepoGymError: It has neither, or one that takes other arguments.
     """
     if isinstance(value, Agent):
+        _check_form(value.run, "run", "episode", where)
         return value
     if isinstance(value, Acting):
+        _check_form(value.act, "act", "observation", where)
         return ActAdapter(value)
     raise RepoGymError(
         f"{where} made a {type(value).__name__}, which has neither run(episode) nor "
         "act(observation): an agent needs one of them."
     )
+
+
+def _check_form(method: Any, name: str, argument: str, where: str) -> None:
+    try:
+        signature = inspect.signature(method)
+    except (TypeError, ValueError):
+        return  # a compiled method tells no signature
+    try:
+        signature.bind(None)
+    except TypeError as error:
+        raise RepoGymError(
+            f"{where}: its {name} can't be called as {name}({argument}) ({error}): write "
+            f"`def {name}(self, {argument})`."
+        ) from error

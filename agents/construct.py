@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
+from repos.dotted import load_dotted
 from repos.errors import RepoGymError, UnknownNameError
 
 
@@ -23,31 +21,11 @@ def load(path: str, kind: str) -> Any:
         RepoGymError: The module cannot be imported, or the name is no class or function.
         UnknownNameError: The module has no such name.
     """
-    module_name, _, attribute = path.partition(":")
-    if not module_name or not attribute:
-        raise RepoGymError(f"{kind} {path!r}: write package.module:Class.")
-    here = str(Path.cwd())
-    if here not in sys.path and "" not in sys.path:
-        sys.path.append(here)
-    try:
-        value: Any = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        raise RepoGymError(
-            f"{kind} {path!r}: there is no module {error.name!r} here or on PYTHONPATH "
-            f"(looked from {here})."
-        ) from error
-    except Exception as error:
-        raise RepoGymError(
-            f"{kind} {path!r}: importing {module_name} failed: {type(error).__name__}: {error}"
-        ) from error
-    for part in attribute.split("."):
-        if not hasattr(value, part):
-            names = [name for name in vars(value) if not name.startswith("_")]
-            raise UnknownNameError(f"{kind} in {module_name}", attribute, names)
-        value = getattr(value, part)
+    value = load_dotted(path, kind, "package.module:Class")
     try:
         inspect.signature(value)
     except (TypeError, ValueError) as error:
+        attribute = path.partition(":")[2]
         raise RepoGymError(
             f"{kind} {path!r}: {attribute} is not a class or function that can be called "
             "with keyword arguments."

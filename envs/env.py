@@ -13,7 +13,7 @@ import numpy as np
 from gymnasium import spaces
 
 from envs.opening import opening
-from envs.rewards import Reward, get_reward
+from envs.rewards import Reward, get_reward, rewarded
 from envs.spaces import ToolCalls, Unicode
 from repos.errors import InfrastructureError, RepoGymError
 from repos.prepare import prepare
@@ -104,6 +104,8 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
             raise RepoGymError(f"Unknown assist level {assist!r}: use none, files or tests.")
         if not 1 <= max_steps <= MAX_STEPS:
             raise RepoGymError(f"max_steps is {max_steps}; it must lie in 1..{MAX_STEPS}.")
+        if max_seconds is not None and not max_seconds >= 0:
+            raise RepoGymError(f"max_seconds is {max_seconds}; it must be 0 or more.")
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise RepoGymError(f"Unknown render mode {render_mode!r}: use 'ansi' or None.")
         self.suite: Suite = load_suite(suite)
@@ -227,6 +229,7 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         Raises:
             gymnasium.error.ResetNeeded: The episode is over.
             gymnasium.error.InvalidAction: Not a dict of two strings.
+            RewardError: The reward function failed.
         """
         if self._context is None or self._ended is not None:
             raise gymnasium.error.ResetNeeded("The episode is over: call reset().")
@@ -267,7 +270,7 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
                 score, self.scoring_log = self._score()
             except InfrastructureError as error:
                 infra = str(error)
-        reward = self.reward(score) if score is not None else 0.0
+        reward = rewarded(self.reward, score) if score is not None else 0.0
         return self._observation(), reward, not truncated, truncated, self._info(score, infra)
 
     def render(self) -> str | None:
@@ -314,11 +317,11 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
 
     def fork(self) -> Self:
         """Return an environment that goes on from this state; `envs.fork` keeps wrappers too."""
-        context = self._context
+        workspace, context = self._opened(), self._context
         assert context is not None
         twin = object.__new__(type(self))
         twin.__dict__.update(self.__dict__)
-        twin._workspace = self._opened().fork()
+        twin._workspace = workspace.fork()
         twin._context = context.fork(twin._workspace)
         twin._backend = None
         twin._shared_backend = self._start()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
+import math
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
+from repos.dotted import load_dotted
 from repos.errors import RepoGymError, UnknownNameError
 from repos.score import Score
 
 Reward = Callable[[Score], float]
+
+
+class RewardError(RepoGymError):
+    """A reward function of one's own that raised, or gave something that is no number."""
 
 
 def resolved(score: Score) -> float:
@@ -41,18 +44,44 @@ def get_reward(reward: str | Reward) -> Reward:
         return reward
     if reward in REWARDS:
         return REWARDS[reward]
-    module, colon, name = reward.partition(":")
-    if not colon:
+    if ":" not in reward:
         raise UnknownNameError(
             "reward", reward, REWARDS, "One of your own is given as package.module:function."
         )
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.append(here)
-    try:
-        found: Any = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise RepoGymError(f"The reward {reward!r} can't be imported: {error}.") from error
+    found = load_dotted(reward, "reward")
     if not callable(found):
         raise RepoGymError(f"The reward {reward!r} is not a function.")
     return cast(Reward, found)
+
+
+def rewarded(reward: Reward, score: Score) -> float:
+    """Return what `reward` gives for `score`, as a plain float.
+
+    Raises:
+        RewardError: The function raised something, or gave no finite number.
+    """
+    name = getattr(reward, "__qualname__", repr(reward))
+    try:
+        value = reward(score)
+    except Exception as error:
+        raise RewardError(
+            f"The reward function {name} failed: {type(error).__name__}: {error}."
+        ) from error
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if isinstance(value, str) or not math.isfinite(number):
+        raise RewardError(f"The reward function {name} gave {value!r}: it must give a number.")
+    return number
+
+
+def tried(reward: Reward) -> Reward:
+    """Return `reward` after it has valued a score that fixes nothing.
+
+    Raises:
+        RewardError: It can't, so no episode needs to be played to find that out.
+    """
+    nothing = Score(task="a task", resolved=False, tests={"test_a": "failed", "test_b": "passed"})
+    rewarded(reward, nothing)
+    return reward

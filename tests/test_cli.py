@@ -76,6 +76,10 @@ BAD = {
         "--assist none does not go with the model symbolic",
     ),
     "unknown tool format": ([*RUN, "--tool-format", "xml"], "Unknown tool format 'xml'"),
+    "no list of tools": ([*RUN, "--env-arg", "tools=5"], "tools is 5: give a list of names"),
+    "no tools": ([*RUN, "--env-arg", "tools=[]"], "give a list of names"),
+    "empty task": ([*RUN, "--task", ""], "--task is empty"),
+    "seed": ([*RUN, "--seed", "-1"], "--seed is -1"),
     "limit": ([*RUN, "--limit", "0"], "--limit is 0"),
     "samples": ([*RUN, "--samples", "0"], "--samples is 0"),
     "workers": ([*RUN, "--workers", "-1"], "--workers is -1"),
@@ -91,6 +95,53 @@ BAD = {
         "--price",
     ),
 }
+
+
+OWN = """
+def raises(score):
+    return 1 / 0
+
+def words(score):
+    return "much"
+
+def two(score, more):
+    return 1.0
+
+class NoEpisode:
+    def run(self):
+        pass
+"""
+
+BAD_OWN = {
+    "reward raises": ([*RUN, "--reward", "own_parts:raises"], "ZeroDivisionError"),
+    "reward is text": ([*RUN, "--reward", "own_parts:words"], "gave 'much'"),
+    "reward's arguments": ([*RUN, "--reward", "own_parts:two"], "TypeError"),
+    "reward's syntax": ([*RUN, "--reward", "own_broken:f"], "SyntaxError"),
+    "tool's syntax": ([*RUN, "--env-arg", 'tools=["own_broken:f"]'], "SyntaxError"),
+    "agent's run": (
+        ["--env", "swe-mini", "--agent", "own_parts:NoEpisode"],
+        "write `def run(self, episode)`",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_OWN)
+def test_parts_of_ones_own_that_do_not_work_are_one_sentence_before_any_work(
+    case, monkeypatch, capsys, tmp_path
+):
+    (tmp_path / "own_parts.py").write_text(OWN)
+    (tmp_path / "own_broken.py").write_text("def f(:\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("own_parts", "own_broken"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    arguments, expected = BAD_OWN[case]
+    status, out, err = call(monkeypatch, capsys, *arguments)
+    assert (status, out) == (2, "")
+    assert expected in err
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize("case", BAD)

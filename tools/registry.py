@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast, overload
 
+from repos.dotted import load_dotted
 from repos.errors import RepoGymError, UnknownNameError
 from tools.context import ToolContext
 from tools.result import Submitted, ToolError, ToolResult
@@ -174,10 +175,16 @@ class ToolSet:
             names: Names or dotted paths.
 
         Raises:
-            RepoGymError: A name that is unknown or given twice.
+            RepoGymError: No list of names, or a name that is unknown or given twice.
         """
         self.tools: dict[str, Tool] = {}
-        for name in names:
+        listed = isinstance(names, Iterable) and not isinstance(names, str | Mapping)
+        chosen_names = tuple(names) if listed else ()
+        if not chosen_names or not all(isinstance(name, str) for name in chosen_names):
+            raise RepoGymError(
+                f'tools is {names!r}: give a list of names, for example ["view", "submit"].'
+            )
+        for name in chosen_names:
             chosen = get_tool(name)
             if chosen.name in self.tools:
                 raise RepoGymError(f"The tool {chosen.name} was chosen twice.")
@@ -269,13 +276,7 @@ def _origin(function: ToolFunction) -> tuple[str, str]:
 
 
 def _from_path(path: str) -> Tool:
-    module_name, _, attribute = path.partition(":")
-    try:
-        found = getattr(importlib.import_module(module_name), attribute)
-    except ImportError as error:
-        raise RepoGymError(f"The tool {path} can't be imported: {error}.") from error
-    except (AttributeError, ValueError) as error:
-        raise RepoGymError(f"There is no {attribute!r} in the module {module_name!r}.") from error
+    found = load_dotted(path, "tool")
     if isinstance(found, Tool):
         return found
     if not callable(found) or not hasattr(found, "__name__"):

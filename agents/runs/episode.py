@@ -215,7 +215,7 @@ def _act(
         journal.append("note", text="The agent neither stepped nor returned in time.")
     except (RepoGymError, MemoryError):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         # The agent is someone's own code: its fault ends its episode, not the run.
         reason = "agent_error"
         problem = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]

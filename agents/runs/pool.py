@@ -67,6 +67,10 @@ class Lost:
 PoolEvent = Stepped | Finished | Refused | Lost
 
 
+class _TerminatedError(BaseException):
+    """SIGTERM in a worker; unlike SystemExit it can't be an agent's own doing."""
+
+
 @dataclass
 class _Worker:
     process: Any
@@ -182,8 +186,19 @@ def _work(connection: Connection, parent: int, log: str) -> None:
     _die_with(parent)
     # Ctrl-C reaches the whole process group; the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signal.signal(signal.SIGTERM, _terminate)
     _print_to(log)
+    with contextlib.suppress(_TerminatedError):
+        _play_all(connection)
+        return
+    sys.exit(128 + signal.SIGTERM)
+
+
+def _terminate(*_: object) -> None:
+    raise _TerminatedError
+
+
+def _play_all(connection: Connection) -> None:
     from agents.runs.episode import run_episode
     from repos.errors import RepoGymError
 

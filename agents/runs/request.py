@@ -95,6 +95,7 @@ def settings_of(request: Request) -> RunSettings:
     from repos.suite import load_suite
 
     for option, value, least in (
+        ("--seed", request.seed, 0),
         ("--limit", request.limit, 1),
         ("--samples", request.samples, 1),
         ("--workers", request.workers, 1),
@@ -167,7 +168,9 @@ def _suite_name(name: str) -> str:
 
 
 def _tasks(suite: Suite, request: Request, python: str) -> tuple[list[str], list[str]]:
-    named = [part for item in request.tasks for part in item.split(",") if part]
+    named = [part.strip() for item in request.tasks for part in item.split(",")]
+    if "" in named:
+        raise RepoGymError("--task is empty: give a task's id, or leave --task out for all tasks.")
     chosen = {suite.spec(name).id for name in named}
     specs = [spec for spec in suite.specs if not named or spec.id in chosen]
     here = [spec.id for spec in specs if python in spec.expected]
@@ -222,10 +225,12 @@ def _try_parts(settings: RunSettings, budget: float | None) -> None:
 
     from agents.registry import make_agent
     from agents.runs.episode import environment_of, model_of
+    from envs.rewards import get_reward, tried
     from repos.sandbox.select import get_backend
 
     with tempfile.TemporaryDirectory(prefix="repogym-check-") as scratch:
         spec = settings.episode(settings.tasks[0], 0, Path(scratch), budget)
+        tried(get_reward(spec.reward))
         environment_of(spec).close()
         model = model_of(spec) if spec.model else None
         make_agent(spec.agent, model=model, seed=0, args=spec.agent_args)

@@ -188,6 +188,10 @@ class Broken:
         episode.step(ToolCall("bash", '{"command": "echo x > NEW.txt"}'))
         raise ZeroDivisionError("my own fault")
 
+class Exits:
+    def run(self, episode):
+        raise SystemExit(4)
+
 class Leaver:
     def run(self, episode):
         pass
@@ -217,6 +221,13 @@ def test_an_agent_that_raises_is_scored_as_it_stands(tmp_path):
     assert "agent errors 1" in text
     (place,) = episodes(tmp_path / "a")
     assert b"NEW.txt" in (place / "patch.diff").read_bytes()
+
+
+def test_an_agent_that_exits_ends_its_episode_and_not_the_worker(tmp_path):
+    (tmp_path / "mine.py").write_text(OWN_AGENT)
+    arguments = ["--env", "swe-mini", "--limit", "1", "--agent", "mine:Exits", "--out", "a"]
+    run(*arguments, cwd=tmp_path)
+    assert summary_of(tmp_path / "a")["episodes"][0]["agent_error"] == "SystemExit: 4"
 
 
 def bash(text):

@@ -140,6 +140,17 @@ def test_rewards_by_name_and_by_function():
     own.close()
 
 
+def test_a_reward_that_is_no_number_is_one_sentence_with_its_name():
+    def bragging(score):
+        return "very good"
+
+    own = make(reward=bragging)
+    own.reset()
+    with pytest.raises(RepoGymError, match="bragging gave 'very good'"):
+        own.step(call("submit"))
+    own.close()
+
+
 @pytest.mark.parametrize(
     ("kwargs", "says"),
     [
@@ -148,7 +159,9 @@ def test_rewards_by_name_and_by_function():
         ({"assist": "all"}, "none, files or tests"),
         ({"max_steps": 0}, "max_steps"),
         ({"reward": "resolve"}, "Did you mean 'resolved'"),
-        ({"reward": "no.such:thing"}, "can't be imported"),
+        ({"reward": "no.such:thing"}, "no module 'no'"),
+        ({"max_seconds": -1.0}, "max_seconds"),
+        ({"tools": "view"}, "list of names"),
         ({"tools": ["vieww"]}, "Did you mean"),
         ({"render_mode": "human"}, "render mode"),
     ],
@@ -179,6 +192,23 @@ def test_forks_go_on_independently_with_their_wrappers():
     twin.close()
     assert "shared.txt" in wrapped.step(call("bash", command="ls"))[0]["text"]
     wrapped.close()
+
+
+def test_before_the_first_reset_there_is_nothing_to_branch():
+    made = make()
+    for branch in (made.fork, made.snapshot, made.diff):
+        with pytest.raises(gymnasium.error.ResetNeeded, match="call reset"):
+            branch()
+
+
+def test_a_fork_outlives_its_parent(env):
+    twin = envs.fork(env)
+    env.close()
+    observation, *_ = twin.step(call("bash", command="echo alive"))
+    assert "alive" in observation["text"]
+    *_, info = twin.step(call("submit"))
+    assert info["score"] is not None, info["infra_error"]
+    twin.close()
 
 
 def test_a_wrapper_that_cannot_be_cloned_is_named(env):

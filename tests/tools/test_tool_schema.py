@@ -213,8 +213,8 @@ def test_a_dotted_path_names_a_tool():
 @pytest.mark.parametrize(
     ("path", "said"),
     [
-        ("no_such_module_here:x", "can't be imported"),
-        ("tools.submit:nope", "no 'nope' in the module"),
+        ("no_such_module_here:x", "no module 'no_such_module_here'"),
+        ("tools.submit:nope", "Unknown tool in tools.submit 'nope'"),
         ("tools.text:MAX_LINE", "not a function"),
         ("tools.text:scrub", "first parameter"),
     ],
