@@ -11,7 +11,7 @@ from graphdb.delta import Delta
 from graphdb.errors import StoreError
 from graphdb.index import MAX_FILE_BYTES, Index, LeftOut
 from graphdb.languages import language_of
-from graphdb.source import Source
+from graphdb.source import PartialSource, Source
 from graphdb.stores import QueryResult, Store, open_store
 from graphdb.stores.base import DEFAULT_LIMITS, Limits
 
@@ -43,7 +43,7 @@ class CodeGraph:
     def __init__(self, source: Source, index: Index, store: Store | None, kind: str) -> None:
         self.source = source
         self.index = index
-        self.report = Report(len(index.entries), 0, index.left_out, index.broken)
+        self.report = self._reported(0)
         self.notes: tuple[str, ...] = ()
         self._store = store
         self._kind = kind
@@ -79,7 +79,7 @@ class CodeGraph:
         delta = index.update(source, [*sorted(wanted), *sorted(index.entries.keys() - wanted)])
         graph = cls(source, index, None, store)
         graph._token = token
-        graph.report = graph.report._replace(indexed=len(delta.files))
+        graph.report = graph._reported(len(delta.files))
         if folder is not None and (delta.files or not saved):
             saved = persist.write(folder, index)
         graph._store = graph._fill(folder, saved, dataset)
@@ -116,6 +116,18 @@ class CodeGraph:
         graph._store = graph._fill(folder, stamp, dataset)
         graph._token = token
         return graph
+
+    def _reported(self, indexed: int) -> Report:
+        left_out = self.index.left_out
+        if isinstance(self.source, PartialSource):
+            named = self.source.not_listed.items()
+            # of links, those that would be in the graph: files of a known language, and folders
+            left_out += [
+                LeftOut(path, reason)
+                for path, reason in sorted(named)
+                if path.endswith("/") or language_of(path) or "." not in path.rpartition("/")[2]
+            ]
+        return Report(len(self.index.entries), indexed, left_out, self.index.broken)
 
     def _fill(self, folder: Path | None, stamp: str, dataset: str) -> Store:
         if self._kind == "kglite" and folder is not None:
@@ -157,9 +169,7 @@ class CodeGraph:
                 self._leave_server()
             else:
                 self.store.apply(delta)
-        self.report = Report(
-            len(self.index.entries), len(delta.files), self.index.left_out, self.index.broken
-        )
+        self.report = self._reported(len(delta.files))
         return delta
 
     def _leave_server(self) -> None:

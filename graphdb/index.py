@@ -9,6 +9,7 @@ difference. A fork shares all entries with its origin.
 from __future__ import annotations
 
 import marshal
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
@@ -203,6 +204,8 @@ class Index:
         if language is None:
             return None if path in self.entries else _SAME
         self._left_out.pop(path, None)
+        if not path.isprintable() and any("\ud800" <= sign <= "\udfff" for sign in path):
+            return self._leave_out(path, "its name is not valid UTF-8")
         try:
             content = source.read(path)
         except FileNotFoundError:
@@ -216,8 +219,7 @@ class Index:
         known = self.entries.get(path)
         if known is not None and known.digest == digest:
             return _SAME
-        if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            content = content.decode("utf-16", "replace").encode()
+        content = _as_utf8(content)
         if b"\0" in content:
             return self._leave_out(path, "binary: it holds null bytes")
         try:
@@ -325,6 +327,28 @@ class _Resolvers:
 
     def module_name(self, path: str, entry: Entry) -> str:
         return self.of(entry.language).module_name(path)
+
+
+#: Names the encoding of a file, for Python (PEP 263) and for editors.
+_CODING = re.compile(rb"coding[:=][ \t]*([-\w.]+)")
+
+
+def _as_utf8(content: bytes) -> bytes:
+    """Text in whatever encoding it is marked with, as UTF-8."""
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return content.decode("utf-16", "replace").encode()
+    if content.isascii():
+        return content
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        named = _CODING.search(b"\n".join(content[:400].splitlines()[:2]))
+        try:
+            text = content.decode(named[1].decode() if named else "latin-1")
+        except (LookupError, ValueError):  # an unknown name, or not what it is
+            text = content.decode("latin-1")
+        return text.encode("utf-8", "replace")
+    return content
 
 
 class _Same:

@@ -304,7 +304,9 @@ def neighbourhood(
         symbol: The centre.
         hops: Steps.
         types: Edges to follow.
-        limit: Most nodes; those nearer are kept, and within one step those with more edges.
+        limit: Most nodes; those nearer are kept. Within one step the kinds of relation take turns,
+            so that many callers do not hide the base classes; in each, code goes before tests, and
+            what is mentioned more often before the rest.
     """
     centre = one_symbol(store, symbol)
     nodes = {centre.id: centre}
@@ -312,21 +314,40 @@ def neighbourhood(
     level, truncated = [centre], False
     for _ in range(min(hops, _MAX_HOPS)):
         links = store.links(level, types, OUT) + store.links(level, types, IN)
-        weight: dict[str, int] = {}
-        others: dict[str, Node] = {}
-        for link in links:
-            if link.other.id not in nodes:
-                others[link.other.id] = link.other
-                weight[link.other.id] = weight.get(link.other.id, 0) + link.edge.count
-        kept = sorted(others, key=lambda key: (others[key].label == FILE, -weight[key], key))
+        near = _in_turns([link for link in links if link.other.id not in nodes])
         room = max(0, limit - len(nodes))
-        truncated = truncated or len(kept) > room
-        level = [others[key] for key in kept[:room]]
+        truncated = truncated or len(near) > room
+        level = near[:room]
         nodes.update((node.id, node) for node in level)
         for link in links:
             if link.edge.source in nodes and link.edge.target in nodes:
                 edges[link.edge.key] = link.edge
     return Neighbourhood(centre, list(nodes.values()), [edges[k] for k in sorted(edges)], truncated)
+
+
+def _in_turns(links: list[Link]) -> list[Node]:
+    """The far ends of links, the kinds of relation taking turns; FILE nodes last."""
+    others = {link.other.id: link.other for link in links}
+    weight: dict[str, int] = {}
+    groups: dict[tuple[str, bool], dict[str, None]] = {}
+    for link in links:
+        key = link.other.id
+        weight[key] = weight.get(key, 0) + link.edge.count
+        groups.setdefault((link.edge.type, key == link.edge.source), {})[key] = None
+    turn: dict[str, int] = {}
+    for group in groups.values():
+        ranked = sorted(group, key=lambda key: (_is_test(others[key]), -weight[key], key))
+        for place, key in enumerate(ranked):
+            turn[key] = min(place, turn.get(key, place))
+    order = sorted(
+        others, key=lambda key: (others[key].label == FILE, turn[key], -weight[key], key)
+    )
+    return [others[key] for key in order]
+
+
+def _is_test(node: Node) -> bool:
+    folders, _, name = node.file_path.rpartition("/")
+    return name.startswith("test_") or not {"test", "tests"}.isdisjoint(folders.split("/"))
 
 
 def __getattr__(name: str) -> object:

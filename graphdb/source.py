@@ -45,6 +45,17 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
+class PartialSource(Protocol):
+    """A source that knows what it did not list.
+
+    Attributes:
+        not_listed: Path and reason, as of the last list of files or changes.
+    """
+
+    not_listed: dict[str, str]
+
+
 class FolderSource:
     """Files below a folder of the host; symbolic links are not followed.
 
@@ -60,20 +71,27 @@ class FolderSource:
         self.root = Path(root).resolve()
         self._skip = frozenset(skip)
         self._states: dict[str, dict[str, tuple[int, int]]] = {}
+        self.not_listed: dict[str, str] = {}
         if not self.root.is_dir():
             kind = "is a file" if self.root.exists() else "does not exist"
             raise SourceError(f"can't index {str(root)!r}: it {kind}; give a folder of source code")
 
     def _walk(self) -> Iterable[os.DirEntry[str]]:
         pending = [str(self.root)]
+        cut = len(str(self.root).rstrip("/")) + 1
+        self.not_listed = {}
         while pending:
             folder = pending.pop()
             try:
                 entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-            except OSError:
-                continue  # removed or unreadable meanwhile: its files are reported when read
+            except FileNotFoundError:
+                continue  # removed meanwhile
+            except OSError as error:
+                self.not_listed[folder[cut:] + "/"] = f"can't be listed: {error.strerror}"
+                continue
             for entry in entries:
                 if entry.is_symlink():
+                    self.not_listed[entry.path[cut:]] = "symbolic link: not followed"
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     if entry.name not in self._skip:

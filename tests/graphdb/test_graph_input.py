@@ -38,13 +38,15 @@ def test_encodings() -> None:
     index = indexed(
         {
             "latin.py": b"# -*- coding: latin-1 -*-\ndef caf\xe9(): pass\ndef f(): return '\xe9'\n",
+            "unmarked.c": b"/* caf\xe9 */ int plain(void) { return 0; }\n",
             "bom.py": b"\xef\xbb\xbfdef with_bom(): pass\n",
             "wide.py": "def wide(): pass\n".encode("utf-16"),
             "greek.py": "def αβγ(): pass\ndef f(): αβγ()\n",
             "binary.py": b"def f(): pass\0\0\0",
         }
     )
-    assert {"f", "with_bom", "wide", "αβγ"} <= names(index)
+    assert {"f", "café", "with_bom", "wide", "αβγ", "plain"} <= names(index)
+    assert not index.broken
     assert [(item.path, item.reason) for item in index.left_out] == [
         ("binary.py", "binary: it holds null bytes")
     ]
@@ -93,6 +95,39 @@ def test_symlinks_are_not_followed(tmp_path: Path) -> None:
     os.mkfifo(root / "pipe.py")
     graph = CodeGraph.build(FolderSource(root))
     assert list(graph.index.entries) == ["a.py"]
+    left_out = [item.path for item in graph.report.left_out]
+    assert left_out == ["gone.py", "loop", "out.py", "self.py"]
+    assert {item.reason for item in graph.report.left_out} == {"symbolic link: not followed"}
+
+
+@pytest.mark.parametrize("store", ["kglite", "networkx"])
+def test_names_that_are_not_text_are_left_out_and_told(tmp_path: Path, store: str) -> None:
+    (tmp_path / os.fsdecode(b"nam\xe9.py")).write_text("def odd(): pass\n")
+    (tmp_path / "naïve.py").write_text("def even(): pass\n")
+    graph = CodeGraph.build(FolderSource(tmp_path), tmp_path / "kept", store)
+    assert [node.name for node in graph.store.named("even", ("FUNCTION",))] == ["even"]
+    assert [item.reason for item in graph.report.left_out] == ["its name is not valid UTF-8"]
+    again = CodeGraph.build(FolderSource(tmp_path), tmp_path / "kept", store)
+    assert again.report.left_out == graph.report.left_out
+
+
+def test_folder_that_refuses_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "shut").mkdir()
+    (tmp_path / "shut" / "a.py").write_text("x = 1\n")
+    (tmp_path / "b.py").write_text("x = 1\n")
+    real = os.scandir
+
+    def scandir(path: str) -> object:  # root may read what permissions forbid
+        if path.endswith("shut"):
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    graph = CodeGraph.build(FolderSource(tmp_path))
+    assert list(graph.index.entries) == ["b.py"]
+    assert [tuple(item) for item in graph.report.left_out] == [
+        ("shut/", "can't be listed: Permission denied")
+    ]
 
 
 def test_file_that_vanishes_or_refuses() -> None:

@@ -148,8 +148,9 @@ def test_path(store: Store) -> None:
 def test_neighbourhood(store: Store) -> None:
     found = queries.neighbourhood(store, "add")
     names = [node.name for node in found.nodes]
-    assert names[:3] == ["add", "Price", "value"]
-    assert sorted(names[3:]) == ["__init__", "money", "run", "total"]
+    # one of each kind of relation first: method of, called by, inside of; then the rest
+    assert names[:4] == ["add", "Price", "run", "money"]
+    assert sorted(names[4:]) == ["__init__", "total", "value"]
     assert not found.truncated
     assert queries.neighbourhood(store, "add", limit=3).truncated
 
