@@ -12,6 +12,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
+from envs.lease import BackendLease
 from envs.opening import opening
 from envs.rewards import Reward, get_reward, rewarded
 from envs.spaces import ToolCalls, Unicode
@@ -119,7 +120,7 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         self.privileged = privileged
         self.render_mode = render_mode
         self._backend_name, self._allow_unsafe = sandbox, allow_unsafe
-        self._backend: Backend | None = None
+        self._lease: BackendLease | None = None
         self._task: Task | None = None
         self._workspace: Workspace | None = None
         self._context: ToolContext | None = None
@@ -284,9 +285,9 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
     def close(self) -> None:
         """End every process and leave nothing behind."""
         self._close_workspace()
-        if self._backend is not None:
-            self._backend.close()
-            self._backend = None
+        if self._lease is not None:
+            self._lease.close()
+            self._lease = None
         super().close()
 
     # -- branching -------------------------------------------------------------------------
@@ -323,8 +324,7 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         twin.__dict__.update(self.__dict__)
         twin._workspace = workspace.fork()
         twin._context = context.fork(twin._workspace)
-        twin._backend = None
-        twin._shared_backend = self._start()
+        twin._lease = self._lease.share() if self._lease is not None else None
         twin._last = dict(self._last)
         twin._np_random = copy.deepcopy(self.np_random)
         twin.action_space = copy.deepcopy(self.action_space)
@@ -333,16 +333,14 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
 
     # -- inside ----------------------------------------------------------------------------
 
-    _shared_backend: Backend | None = None
     scoring_log: str = ""
     _np_random: np.random.Generator | None
 
     def _start(self) -> Backend:
-        if self._shared_backend is not None:
-            return self._shared_backend
-        if self._backend is None:
-            self._backend = get_backend(self._backend_name, allow_unsafe=self._allow_unsafe)
-        return self._backend
+        if self._lease is None:
+            backend = get_backend(self._backend_name, allow_unsafe=self._allow_unsafe)
+            self._lease = BackendLease(backend)
+        return self._lease.backend
 
     def _score(self) -> tuple[Score, str]:
         try:
