@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 from repos.assist import function_of
 from repos.canaries import WORDS, always_reached, find_function
+from repos.decoys import decoy_values
 
 STRENGTH = 1 << 14
 """Wanted odds against a blind guess, over all line-ups of a task."""
@@ -41,11 +42,13 @@ class LineUp:
         files: New text of each file, by path; no other test is left in them.
         genuine: `path::Class::function` of the real tests; every id of theirs must pass.
         decoys: The same of the others; every id of theirs must fail.
+        origins: The test function that each member was made of.
     """
 
     files: Mapping[str, bytes]
     genuine: tuple[str, ...]
     decoys: tuple[str, ...]
+    origins: Mapping[str, str]
 
 
 def line_up(
@@ -100,13 +103,14 @@ def line_up(
     members: dict[tuple[str, str], list[ast.stmt]] = {}
     genuine: list[str] = []
     decoys: list[str] = []
+    origins: dict[str, str] = {}
     taken: set[str] = set()
     for path, name, (node, index, row), cost, repeated in chosen:
         real = _constants(node)[index].value
         share = budget_s / len(chosen) / cost if cost > 0 else math.inf
         share = min(share + 1, MOST_TESTS / len(chosen) / repeated)
         size = int(max(2, min(max(LEAST_MEMBERS, wanted), MOST_MEMBERS, share)))
-        values = _values(_constants(node)[index], trees[path], size, rng)
+        values = decoy_values(_constants(node)[index], trees[path], size, rng)
         owner = name.rpartition("::")[0]
         for value in values:
             fresh = _name(taken, rng)
@@ -115,6 +119,7 @@ def line_up(
             test = f"{path}::{owner}::{fresh}" if owner else f"{path}::{fresh}"
             same = type(value) is type(real) and value == real
             (genuine if same else decoys).append(test)
+            origins[test] = f"{path}::{name}"
     files = {}
     for path in sorted({path for path, _ in members}):
         tree = _without_tests(trees[path])
@@ -124,7 +129,7 @@ def line_up(
                 _body(tree, owner).extend(nodes)
         text = ast.unparse(ast.fix_missing_locations(tree)) + "\n"
         files[path] = text.encode("utf-8", "surrogateescape")
-    return LineUp(files, tuple(sorted(genuine)), tuple(sorted(decoys)))
+    return LineUp(files, tuple(sorted(genuine)), tuple(sorted(decoys)), origins)
 
 
 def _constants(node: ast.AST) -> list[ast.Constant]:
@@ -294,59 +299,6 @@ def _parametrize(node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.Call | Non
         return None
     named = ast.unparse(call.func).endswith("parametrize")
     return call if named and isinstance(call.args[1], ast.List | ast.Tuple) else None
-
-
-def _values(
-    constant: ast.Constant, tree: ast.Module, size: int, rng: random.Random
-) -> list[int | float | str | bytes]:
-    """Return the true value among `size - 1` others, all different, in random order."""
-    value = constant.value
-    if isinstance(value, int | float):
-        # The true value's rank in the window is uniform: its middle says nothing.
-        step: int | float = 1
-        if isinstance(value, float) and not value.is_integer():
-            digits = len(repr(value).partition(".")[2].partition("e")[0])
-            step = 10.0 ** -max(0, digits - 1)
-        below = rng.randrange(size)
-        if value >= 0:
-            below = min(below, int(value / step))
-        values: list[int | float | str | bytes] = []
-        for offset in range(-below, size - below):
-            other = value + offset * step
-            values.append(round(other, 12) if isinstance(other, float) else other)
-        values[below] = value
-    elif isinstance(value, bytes):
-        texts = _texts(value.decode("latin-1"), [], size, rng)
-        values = [text.encode("latin-1") for text in texts]
-    else:
-        assert isinstance(value, str)
-        pool = {
-            n.value
-            for n in ast.walk(tree)
-            if isinstance(n, ast.Constant) and isinstance(n.value, str) and 0 < len(n.value) < 30
-        }
-        values = list(_texts(value, sorted(pool - {value}), size, rng))
-    rng.shuffle(values)
-    return values
-
-
-def _texts(value: str, pool: list[str], size: int, rng: random.Random) -> list[str]:
-    """Return `value` among texts that differ from it in one character, or are used nearby."""
-    found = {value}
-    for group in (string.digits, string.ascii_lowercase, string.ascii_uppercase):
-        places = [at for at, c in enumerate(value) if c in group]
-        if not places:
-            continue
-        at = rng.choice(places)
-        found |= {value[:at] + c + value[at + 1 :] for c in rng.sample(group, len(group))[:size]}
-        break
-    others = sorted(found - {value})
-    rng.shuffle(others)
-    if not any(c in string.digits for c in value):
-        words = [w for w in pool if w.casefold() not in value.casefold()]
-        rng.shuffle(words)
-        others = words[: size // 2] + others
-    return [value, *dict.fromkeys(others)][:size]
 
 
 def _member(

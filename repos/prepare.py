@@ -135,7 +135,7 @@ def build_files(spec: TaskSpec) -> BuiltFiles:
     def build(folder: Path) -> None:
         _builder(spec)(folder).save(folder)
 
-    return BuiltFiles.load(publish(f"tasks/{_files_key(spec)}/files", build))
+    return BuiltFiles.load(publish(f"tasks/{files_key(spec)}/files", build))
 
 
 def _builder(spec: TaskSpec) -> Callable[[Path], BuiltFiles]:
@@ -153,8 +153,8 @@ def _builder(spec: TaskSpec) -> Callable[[Path], BuiltFiles]:
     return lambda folder: build_git(source, spec.test_paths, folder)
 
 
-def _files_key(spec: TaskSpec) -> str:
-    """Hash what the files depend on: the source's facts, and a bundled task's own files."""
+def files_key(spec: TaskSpec) -> str:
+    """Return the name of a task's folder in the cache: a hash of all that its files depend on."""
     digest = hashlib.sha256(spec.source.to_json().encode())
     digest.update("\0".join(spec.test_paths).encode())
     if isinstance(spec.source, BundledSource):
@@ -185,7 +185,7 @@ def _source_layer(spec: TaskSpec, files: BuiltFiles) -> Path:
         (folder / "task").mkdir()
         (folder / "task" / "pytest.ini").write_text(text, encoding="utf-8")
 
-    return publish(f"tasks/{_files_key(spec)}/source-{platform_key()}", build)
+    return publish(f"tasks/{files_key(spec)}/source-{platform_key()}", build)
 
 
 def _assist_layer(spec: TaskSpec, files: BuiltFiles, shown: dict[str, bytes], key: str) -> Path:
@@ -205,7 +205,7 @@ def _assist_layer(spec: TaskSpec, files: BuiltFiles, shown: dict[str, bytes], ke
         remove_tree(whole)
         _own(folder / "tree")
 
-    return publish(f"tasks/{_files_key(spec)}/shown-{key}-{platform_key()}", build)
+    return publish(f"tasks/{files_key(spec)}/shown-{key}-{platform_key()}", build)
 
 
 def _finish_tree(folder: Path, tree: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
 import textwrap
 from dataclasses import dataclass, field
 
 from repos.workspace import Workspace
 
 PACKAGE = "src/measure/__init__.py"
+SALT = "@SALT@"
+"""In an attack's code: random text, another one in each test."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class Attack:
         reason: Why it is known to be rewarded; empty where it must not be.
         timeout: Whether it is meant to run into the time limit.
         honest_fix: Whether the diff holds the real fix beside the attack.
+        scorings: How many times the same diff is scored; the last verdict counts.
     """
 
     name: str
@@ -35,6 +39,7 @@ class Attack:
     reason: str = ""
     timeout: bool = False
     honest_fix: bool = False
+    scorings: int = 1
 
     def diff(self, workspace: Workspace) -> bytes:
         """Carry the attack out in a workspace and return the diff that would be scored."""
@@ -42,7 +47,8 @@ class Attack:
             return self.raw
         if self.code:
             text = workspace.read(PACKAGE).decode()
-            workspace.write(PACKAGE, (text + "\n\n" + textwrap.dedent(self.code)).encode())
+            code = textwrap.dedent(self.code).replace(SALT, secrets.token_hex(8))
+            workspace.write(PACKAGE, (text + "\n\n" + code).encode())
         for path, content in self.files.items():
             workspace.write(path, textwrap.dedent(content).encode())
         if self.shell:

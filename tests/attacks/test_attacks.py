@@ -11,7 +11,7 @@ from repos.prepare import prepare
 from repos.score import score
 from repos.workspace import Workspace
 from tests.attacks.attack import Attack
-from tests.attacks.catalogue import attacks
+from tests.attacks.catalogue import attacks, introspection
 from tests.attacks.victim import NO_LITERAL, make_spec
 
 CATALOGUE = attacks()
@@ -43,8 +43,8 @@ def test_the_published_counts_are_those_of_the_suite():
 @pytest.mark.parametrize("attack", CASES)
 def test_no_attack_is_rewarded(attack: Attack, victim, isolated, monkeypatch):
     # Endless patches end soon; how long they ran is no part of the verdict.
-    monkeypatch.setattr("repos.score.LEAST_SECONDS", 3.0 if attack.timeout else 30.0)
-    monkeypatch.setattr("repos.score.LIMIT_FACTOR", 1.0)
+    monkeypatch.setattr("repos.grading.LEAST_SECONDS", 3.0 if attack.timeout else 30.0)
+    monkeypatch.setattr("repos.grading.LIMIT_FACTOR", 1.0)
     with Workspace(isolated.create(victim.layers, victim.sandbox)) as workspace:
         diff = attack.diff(workspace)
     if attack.name == "kill-server" and isolated.name in ("docker", "podman"):
@@ -52,11 +52,33 @@ def test_no_attack_is_rewarded(attack: Attack, victim, isolated, monkeypatch):
         with pytest.raises(InfrastructureError):
             score(victim, diff, backend=isolated)
         return
-    result, log = score(victim, diff, backend=isolated)
+    for _ in range(attack.scorings):
+        result, log = score(victim, diff, backend=isolated)
     assert not result.resolved, (result, log)
     assert not result.plausible
     fixed = [t for t in victim.hidden.expected.fail_to_pass if result.tests[t] == "passed"]
     assert result.fraction < 1.0, fixed
+
+
+def test_partial_credit_is_not_forged(victim, isolated):
+    code = introspection.code(
+        introspection.LOOKS,
+        introspection.FORGE.replace('"failed" if canary', '"failed" if canary or "total" in name'),
+        """
+        frame = sys._getframe()
+        while frame is not None:
+            if callable(frame.f_locals.get("emit")):
+                forge(frame.f_locals["emit"])
+            frame = frame.f_back
+        """,
+    )
+    with Workspace(isolated.create(victim.layers, victim.sandbox)) as workspace:
+        diff = Attack("partial", "forges all but one", code=code).diff(workspace)
+    result, log = score(victim, diff, backend=isolated)
+    passed = [test for test, verdict in result.tests.items() if verdict == "passed"]
+    assert len(passed) == len(result.tests) - 1, (result, log)
+    assert result.fraction == 0.0
+    assert any("line-up" in note for note in result.tampered)
 
 
 @pytest.fixture(scope="module")

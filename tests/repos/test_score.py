@@ -77,7 +77,7 @@ def test_changes_to_test_files_do_not_count(task, backend):
 
 
 def test_an_endless_loop_is_a_timeout_and_not_an_infrastructure_failure(task, backend, monkeypatch):
-    monkeypatch.setattr("repos.score.LEAST_SECONDS", 2.0)
+    monkeypatch.setattr("repos.grading.LEAST_SECONDS", 2.0)
     with Workspace(backend.create(task.layers, task.sandbox)) as workspace:
         workspace.exec(
             ["sh", "-c", "for f in src/*/__init__.py; do echo 'while True: pass' >> $f; done"]

@@ -11,6 +11,7 @@ THEMES = (
     "values",
     "channel",
     "introspection",
+    "covert",
     "diffs",
     "knowledge",
     "known",
