@@ -13,6 +13,13 @@ from tools.registry import tool
 from tools.result import ToolError, ToolResult
 from tools.text import captured
 
+# Order of sets, and ids of commits that the agent makes.
+_SAME_IN_EVERY_RUN = {
+    "PYTHONHASHSEED": "0",
+    "GIT_AUTHOR_DATE": "2000-01-01T00:00:00Z",
+    "GIT_COMMITTER_DATE": "2000-01-01T00:00:00Z",
+}
+
 _BOUNDS: dict[Limit, str] = {
     "time": "was stopped after its time-out of {timeout:g} s, with all that it had started",
     "memory": "was stopped because its processes used more memory than the sandbox has",
@@ -56,6 +63,7 @@ def bash(
     outer = 'cd -- "$2" && exec bash -c "$1" bash 2>&1'
     done = ctx.workspace.exec(
         ["bash", "-c", outer, "bash", command, folder],
+        env=_SAME_IN_EVERY_RUN,
         timeout_s=timeout,
         max_output=4 * ctx.limits.max_chars,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from repos.sandbox.protocol import ExecResult
+from tools.clock import without_times
 
 MAX_LINE = 2_000
 """Characters shown of one line."""
@@ -13,17 +14,21 @@ _SCRUBS: tuple[tuple[re.Pattern[str], str], ...] = (
     # Addresses in reprs: "<Foo object at 0x7f3b2c4d5e60>".
     (re.compile(r"\b(at|of|from) 0x[0-9a-fA-F]{6,16}\b"), r"\1 0x..."),
     # Addresses of the 47-bit user space anywhere ("0x7f..", "0x55..").
-    (re.compile(r"\b0x(?:7[ef]|5[56])[0-9a-f]{10}\b"), "0x..."),
+    (re.compile(r"\b0x(?:0000)?(?:7[ef]|5[56])[0-9a-f]{10}\b"), "0x..."),
+    # Threads: "<Thread(Thread-1, started daemon 139690592557952)>".
+    (re.compile(r"\b(started(?: daemon)?) \d{6,}"), r"\1 N"),
     # pytest's and unittest's durations.
     (
         re.compile(r"\b(in|took) \d+(?:\.\d+)? ?(?:s|ms|seconds?)\b(?: \(\d+:\d\d:\d\d\))?"),
         r"\1 N s",
     ),
+    (re.compile(r"\b\d+(?:\.\d+)? ([num]?sec per loop)\b"), r"N \1"),
     (re.compile(r"^\d+\.\d+s (call|setup|teardown)\b", re.MULTILINE), r"N s \1"),
     (re.compile(r"^(real|user|sys)(\s+)\d+m\d+[.,]\d+s$", re.MULTILINE), r"\1\2N s"),
     # Temporary folders: tempfile's, mktemp's and pytest's.
     (re.compile(r"/tmp/pytest-of-[^/\s]+/pytest-\d+"), "/tmp/pytest"),
     (re.compile(r"/tmp/tmp\.?[A-Za-z0-9_]{8,10}\b"), "/tmp/tmp"),
+    (re.compile(r"\btmp\.[A-Za-z0-9]{10}\b"), "tmp.N"),
     # Process ids: "pid 123", "pid=123", and what bash says about a killed job.
     (re.compile(r"\b(pid|PID|process id)([ =:]+)\d+"), r"\1\2N"),
     (
@@ -44,7 +49,7 @@ def scrub(text: str) -> str:
     """
     for pattern, by in _SCRUBS:
         text = pattern.sub(by, text)
-    return text
+    return without_times(text)
 
 
 def clip(text: str, max_chars: int) -> str:

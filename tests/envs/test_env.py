@@ -51,6 +51,9 @@ def test_non_ascii_observations_lie_in_the_space(env):
 def test_the_same_actions_give_the_same_observations():
     actions = [
         call("bash", command="ls -R src; echo $$ > /tmp/x; python -m pytest -q | tail -1"),
+        call("bash", command="ls -la; ls -la --full-time src; date; date +%s; date -Is"),
+        call("bash", command="python -c 'print({str(i) for i in range(9)}, object())'"),
+        call("bash", command="echo x > new; git add -A; git commit -qm new; git log -1 --stat"),
         call("run_tests"),
         call("edit", path="README.md", old="nowhere", new="x"),
         call("nope"),

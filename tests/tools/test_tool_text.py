@@ -1,7 +1,9 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from repos.sandbox.protocol import ExecResult
+from tools.clock import without_times
 from tools.text import captured, clip, plural, printable, scrub
 
 
@@ -38,6 +40,60 @@ def test_scrub():
     assert scrub("/tmp/pytest-of-root/pytest-12/test_a0") == "/tmp/pytest/test_a0"
     assert scrub("bash: line 1:   123 Killed   sleep 1") == "bash: line 1: Killed   sleep 1"
     assert scrub("started, pid 4711") == "started, pid N"
+
+
+def test_scrub_names_of_mktemp():
+    assert scrub("ls\ntmp.2h6dhu0yAq\nz") == "ls\ntmp.N\nz"
+
+
+def test_scrub_threads_and_addresses():
+    assert scrub("<Thread(T, started daemon 139690592557952)>") == "<Thread(T, started daemon N)>"
+    assert scrub("Current thread 0x00007f5fd39fab80 (most") == "Current thread 0x... (most"
+    assert scrub("1 loop, best of 1: 881 nsec per loop") == "1 loop, best of 1: N nsec per loop"
+
+
+NOW = 1_795_342_849.0  # Sun Nov 22 10:20:49 2026 UTC
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("1795342849", "<time>"),
+        ("assert 1795342851.7829945 < 0", "assert <time> < 0"),
+        ("ms 1795342849123.", "ms <time>."),
+        ("x=1795342849123456789,", "x=<time>,"),
+        ("Sun Nov 22 10:20:49 UTC 2026", "<time>"),
+        ("Date:   Sun Nov 22 10:20:49 2026 +0000", "Date:   <time>"),
+        ("Sun, 22 Nov 2026 10:20:49 GMT", "<time>"),
+        ("2026-11-22 10:20:49,123 INFO up", "<time> INFO up"),
+        ("[2026-11-22T10:20:49.5+00:00]", "[<time>]"),
+        ("-rw-r--r-- 1 a a 21 Nov 22 09:57 HEAD", "-rw-r--r-- 1 a a 21 <time> HEAD"),
+        ("drwxr-xr-x  1 a a   40 Jan  2  2020 ..", "drwxr-xr-x  1 a a   40 <time> .."),
+        (
+            "drwxr-xr-x 1 a a 40 2026-11-22 10:20:49.176835533 +0000 ..",
+            "drwxr-xr-x 1 a a 40 <time> ..",
+        ),
+    ],
+)
+def test_times_of_the_present_are_replaced(text, clean):
+    assert without_times(text, NOW) == clean
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1234567890",
+        "2020-02-30 10:20:49",
+        "2026-11-22",
+        "2025-11-22T10:20:49Z",
+        "Sun Nov 22 10:20:49 2020",
+        "id 17953428490",
+        "0.1795342849",
+        "12:30",
+    ],
+)
+def test_other_times_and_numbers_stay(text):
+    assert without_times(text, NOW) == text
 
 
 @given(st.text())
