@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 _HEAD = re.compile(
     r"\A(?P<path>.+): lines (?P<first>\d+)-(?P<last>\d+) of (?P<count>\d+)(?P<notes>.*)"
@@ -17,6 +17,7 @@ _COUNT = re.compile(r"(\d+) (failed|error|xpassed|passed|skipped|xfailed)")
 _FRAME = re.compile(r"\A(?P<path>[^\s:]+\.py):(?P<line>\d+):(?: (?P<text>.*))?\Z")
 _SPECTRUM = re.compile(r"\A  (?P<lines>[\d,-]+) failed=(?P<failed>\d+) passed=(?P<passed>\d+)\Z")
 _CANDIDATE = re.compile(r"\ACANDIDATE (?P<number>\d+) (?P<verdict>[A-Z]+)(?P<rest>.*)\Z")
+_LISTED = re.compile(r"\AT\d+ (.+)\Z")
 _COUNTS = re.compile(r"passed=(\d+) failed=(\d+)(?: (\S+))?")
 
 
@@ -192,6 +193,7 @@ class Trial:
         failed: Tests that did not.
         marks: One character a test.
         errors: By test id, the exception, for the first few.
+        good: Ids of the tests that passed, where the tests were listed.
     """
 
     verdict: str
@@ -199,30 +201,38 @@ class Trial:
     failed: int = 0
     marks: str = ""
     errors: tuple[tuple[str, str], ...] = ()
+    good: frozenset[str] = frozenset()
 
 
 def read_trials(text: str) -> dict[int, Trial]:
     """Read an answer of `try_edits`: a trial by candidate number, from 1."""
     trials: dict[int, Trial] = {}
     number, errors = 0, []
+    names: list[str] = []
     for line in text.split("\n"):
+        listed = _LISTED.match(line) if not trials else None
+        if listed:
+            names.append(listed[1])
+            continue
         match = _CANDIDATE.match(line)
         if match:
             number, errors = int(match["number"]), []
             counts = _COUNTS.search(match["rest"])
+            marks = (counts[3] or "") if counts else ""
             trials[number] = Trial(
                 match["verdict"],
                 int(counts[1]) if counts else 0,
                 int(counts[2]) if counts else 0,
-                (counts[3] or "") if counts else "",
+                marks,
+                (),
+                frozenset(n for n, m in zip(names, marks, strict=False) if m == "."),
             )
             continue
         found = re.match(r"\A  (?:FAILED|ERROR|XPASSED) (.*)\Z", line)
         if found and number:
             name, _, message = found[1].partition(": ")
             errors.append((name, message))
-            old = trials[number]
-            trials[number] = Trial(old.verdict, old.passed, old.failed, old.marks, tuple(errors))
+            trials[number] = replace(trials[number], errors=tuple(errors))
         elif line.startswith("["):
             number = 0
     for one in re.findall(r"\d+", text.rpartition("\nPASSING ")[2]):

@@ -246,7 +246,7 @@ class Knowledge:
     def _tried(self, *, searching: bool) -> dict[str, Trial]:
         found: dict[str, Trial] = {}
         for exchange in self.history.of("try_edits"):
-            if (exchange.arguments.get("tests") == self.search_tests) != searching:
+            if self.is_search(exchange) != searching:
                 continue
             trials = read_trials(exchange.text)
             for number, edits in enumerate(exchange.arguments.get("candidates", ()), 1):
@@ -256,11 +256,30 @@ class Knowledge:
     @property
     def batches(self) -> int:
         """How many batches of candidates were tried on the search tests."""
-        return sum(e.arguments.get("tests") == self.search_tests for e in self._try_calls)
+        return sum(map(self.is_search, self.history.of("try_edits")))
 
-    @property
-    def _try_calls(self) -> list[Exchange]:
-        return self.history.of("try_edits")
+    def is_search(self, exchange: Exchange) -> bool:
+        """Whether a `try_edits` was about the search tests, perhaps with neighbours of them."""
+        tests = exchange.arguments.get("tests") or []
+        return tests[: len(self.search_tests)] == self.search_tests
+
+    @cached_property
+    def neighbours(self) -> dict[str, dict[str, frozenset[int]]]:
+        """Passing tests with the lines that they ran, by file: what a repair must not break."""
+        run = self.spectrum_run
+        if run is None:
+            return {}
+        bad = {failure.id for failure in run.failures}
+        return {t: c for t, c in run.covers.items() if t not in bad and t != "(collection)"}
+
+    def passing_at(self, path: str, line: int, count: int) -> list[str]:
+        """Return passing tests that ran a line, of different functions first."""
+        found = [t for t, c in self.neighbours.items() if line in c.get(path, ())]
+        first: dict[str, str] = {}
+        for test in found:
+            first.setdefault(function_of(test), test)
+        order = [*first.values(), *(t for t in found if t not in first.values())]
+        return order[:count]
 
     @cached_property
     def all_tests(self) -> list[str]:

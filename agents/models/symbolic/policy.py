@@ -13,6 +13,7 @@ from typing import Any
 
 from agents.models.symbolic import prose
 from agents.models.symbolic.candidates import Candidate, key_of
+from agents.models.symbolic.focus import neighbours
 from agents.models.symbolic.formats import read_trials
 from agents.models.symbolic.knowledge import (
     MAX_FILES,
@@ -233,13 +234,15 @@ class Policy:
         batch = self.search.batch(size)
         if batch:
             text = prose.trying(self.know, batch, self.search)
-            return self._try(text, batch, self.know.search_tests)
+            tests = [*self.know.search_tests, *neighbours(self.search, batch)]
+            return self._try(text, batch, tests, searching=True)
         if chosen is not None:
             return self._apply(chosen)
         return self._partial() or self._none_left()
 
-    def _try(self, text: str, batch: list[Candidate], tests: list[str]) -> Decision:
-        searching = tests == self.know.search_tests
+    def _try(
+        self, text: str, batch: list[Candidate], tests: list[str], *, searching: bool = False
+    ) -> Decision:
         arguments: dict[str, Any] = {
             "candidates": [candidate.arguments for candidate in batch],
             "tests": tests,
@@ -277,11 +280,7 @@ class Policy:
         return doubtful and self.search.left > 0 and self.know.batches <= found_in
 
     def _batch_of(self, candidate: Candidate) -> int:
-        calls = [
-            e
-            for e in self.know.history.of("try_edits")
-            if e.arguments.get("tests") == self.know.search_tests
-        ]
+        calls = filter(self.know.is_search, self.know.history.of("try_edits"))
         for number, exchange in enumerate(calls, 1):
             if candidate.arguments in exchange.arguments.get("candidates", ()):
                 return number

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from agents.models.symbolic.source import FunctionNode, Module
+from agents.models.symbolic.source import FunctionNode, Module, nodes
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Project:
             for function in module.functions:
                 names = {
                     getattr(n.func, "attr", None) or getattr(n.func, "id", "")
-                    for n in ast.walk(function)
+                    for n in nodes(function)
                     if isinstance(n, ast.Call)
                 }
                 found[function.name] = found.get(function.name, frozenset()) | names
@@ -91,7 +91,7 @@ class Project:
         """By class name, the attributes and methods that its own body sets or defines."""
         found: dict[str, frozenset[str]] = {}
         for module in self.modules.values():
-            for node in ast.walk(module.tree):
+            for node in nodes(module.tree):
                 if isinstance(node, ast.ClassDef):
                     found[node.name] = found.get(node.name, frozenset()) | class_names(node)
         return found
@@ -137,7 +137,7 @@ def class_names(node: ast.ClassDef) -> frozenset[str]:
             names.add(child.target.id)
         elif isinstance(child, ast.Assign):
             names.update(t.id for t in child.targets if isinstance(t, ast.Name))
-    for child in ast.walk(node):
+    for child in nodes(node):
         if (
             isinstance(child, ast.Attribute)
             and isinstance(child.ctx, ast.Store)

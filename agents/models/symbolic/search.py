@@ -15,9 +15,11 @@ from agents.models.symbolic.candidates import (
     value,
     written,
 )
+from agents.models.symbolic.focus import focused
 from agents.models.symbolic.formats import Trial
 from agents.models.symbolic.knowledge import Knowledge
 from agents.models.symbolic.source import Edit
+from agents.models.symbolic.templates.probes import FORCE
 
 DESTRUCTIVE_FACTOR = 0.35
 """Factor, when choosing, of survivors that remove behaviour."""
@@ -34,6 +36,9 @@ DEAD_FACTOR = 0.5
 UNPROMISING_SHARE = 2
 """Without any sign of success, this part of the budget is spent."""
 
+FOCUS_SHARE = 0.75
+"""Share of a batch that conditions at places where a probe helped may take."""
+
 DEAD_AFTER = 4
 MAX_TWINS = 4
 MAX_PARTIALS = 4
@@ -48,6 +53,7 @@ class Pool:
     knowledge: Knowledge
     ordered: list[tuple[float, Proposal]]
     by_key: dict[str, Candidate] = field(default_factory=dict)
+    focus: dict[str, list[Proposal]] = field(default_factory=dict)
     _written: dict[int, Candidate | None] = field(default_factory=dict)
 
     def write(self, score: float, proposal: Proposal) -> Candidate | None:
@@ -144,6 +150,11 @@ class Search:
     knowledge: Knowledge
     budget: int
 
+    def __post_init__(self) -> None:
+        """Learn the candidates that were tried, where the pool was made anew."""
+        for key in self.tried:
+            self.known(key)
+
     @property
     def tried(self) -> Mapping[str, Trial]:
         """Trials on the search tests by key."""
@@ -158,10 +169,15 @@ class Search:
     @property
     def promising(self) -> bool:
         """Whether some change, a probe included, repaired a failing test."""
-        return any(t.verdict == "PASS" or self._gain(t) > 0 for t in self.tried.values())
+        return any(self.helped(trial) > 0 for trial in self.tried.values())
 
     def known(self, key: str) -> Candidate | None:
         """Return the candidate of a key; writes the pool again where a replay needs it."""
+        if key not in self.pool.by_key:
+            for score, proposal in focused(self):
+                self.pool.write(score, proposal)
+                if key in self.pool.by_key:
+                    break
         if key not in self.pool.by_key:
             for score, proposal in self.pool.ordered:
                 self.pool.write(score, proposal)
@@ -179,6 +195,12 @@ class Search:
         chosen: dict[str, Candidate] = {}
         for candidate in self._pairs(size // 3):
             chosen[candidate.key] = candidate
+        for score, proposal in focused(self):
+            if len(chosen) >= size * FOCUS_SHARE:
+                break
+            candidate = self.pool.write(score, proposal)
+            if candidate is not None and candidate.key not in self.tried:
+                chosen[candidate.key] = candidate
         factors = _Factors(self)
         order = sorted(
             ((score * factors.of(p), n) for n, (score, p) in enumerate(self.pool.ordered)),
@@ -204,16 +226,29 @@ class Search:
 
     # -- partial successes -----------------------------------------------------------------
 
-    def _gain(self, trial: Trial) -> int:
-        if trial.verdict != "FAIL":
+    def helped(self, trial: Trial) -> int:
+        """Return how many of the search tests a change repairs, whatever it breaks."""
+        if trial.verdict not in ("PASS", "FAIL"):
             return 0
-        return (
-            trial.passed if trial.passed + trial.failed == len(self.knowledge.search_tests) else 0
-        )
+        wanted = self.knowledge.search_tests
+        if trial.good:
+            return sum(test in trial.good for test in wanted)
+        return trial.passed if trial.passed + trial.failed == len(wanted) else 0
+
+    def gain(self, trial: Trial) -> int:
+        """Return how many of the search tests a change repairs; 0 where it breaks others."""
+        helped = self.helped(trial)
+        return 0 if trial.failed > len(self.knowledge.search_tests) - helped else helped
+
+    def holds(self, validation: Trial) -> bool:
+        """Whether a change has stood the visible tests."""
+        if validation.verdict == "PASS":
+            return True
+        return validation.verdict == "FAIL" and validation.failed <= self.allowed()
 
     def partial(self) -> list[Candidate]:
         """Return candidates that repair some of the search tests, the best first."""
-        gains = [(self._gain(trial), key) for key, trial in self.tried.items()]
+        gains = [(self.gain(t), key) for key, t in self.tried.items() if t.verdict == "FAIL"]
         keys = [(gain, key) for gain, key in gains if gain > 0 and key in self.pool.by_key]
         found = [(gain, self.pool.by_key[key]) for gain, key in keys]
         found = [(gain, c) for gain, c in found if not c.proposal.probe]
@@ -262,9 +297,7 @@ class Search:
         good = []
         for candidate in self.survivors():
             trial = self.knowledge.validations.get(candidate.key)
-            if trial is None or trial.verdict not in ("PASS", "FAIL"):
-                continue
-            if trial.verdict == "PASS" or trial.failed <= self.allowed():
+            if trial is not None and self.holds(trial):
                 good.append((trial.failed, candidate))
         return [c for _, c in sorted(good, key=lambda one: (one[0], -preference(one[1])))]
 
@@ -305,9 +338,9 @@ class _Factors:
             proposal = candidate.proposal
             place = (proposal.path, proposal.line)
             tries[place] += 1
-            if proposal.probe and trial.verdict == "PASS":
+            if proposal.template == FORCE and search.helped(trial):
                 self.decisive.extend(proposal.edits)
-            if search._gain(trial) or any(
+            if search.helped(trial) or any(
                 message != baseline.get(test, message) and _asserts(message)
                 for test, message in trial.errors
             ):

@@ -6,6 +6,7 @@ import ast
 import bisect
 import itertools
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -159,6 +160,20 @@ class Module:
         end = self.span(node)[1]
         rest = self.text[end : self._starts[node.end_lineno or node.lineno] - 1].strip()
         return self.begins_line(node) and (not rest or rest.startswith("#"))
+
+
+def nodes(node: ast.AST) -> Sequence[ast.AST]:
+    """Return what `ast.walk` yields; for functions, classes and files it is kept on the node.
+
+    Templates look at the same functions thousands of times; the trees never change.
+    """
+    if not isinstance(node, SCOPES):
+        return list(ast.walk(node))
+    found: Sequence[ast.AST] | None = node.__dict__.get("_repogym_nodes")
+    if found is None:
+        found = tuple(ast.walk(node))
+        node.__dict__["_repogym_nodes"] = found
+    return found
 
 
 def parse(text: str) -> ast.Module | None:

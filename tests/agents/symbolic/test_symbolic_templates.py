@@ -126,6 +126,49 @@ FIXES = [
         "a.new and (a.open)",
         Facts(),
     ),
+    ("filter", "def f(a):\n    return [x for x in a]\n", "for x in a if x]", Facts()),
+    (
+        "type-instead",
+        "from typing import Mapping\n\n\ndef f(a):\n    return isinstance(a, dict)\n",
+        "isinstance(a, Mapping)",
+        Facts(),
+    ),
+    (
+        "type-check",
+        "def f(a, b):\n    if isinstance(a, OpenDoor):\n        return isinstance(b, ShutDoor)\n",
+        "isinstance(b, (ShutDoor, OpenDoor))",
+        Facts(),
+    ),
+    (
+        "no-text",
+        "def f(a):\n    return isinstance(a, Iterable)\n",
+        "isinstance(a, Iterable) and not isinstance(a, (str, bytes))",
+        Facts(),
+    ),
+    (
+        "branch-order",
+        "def f(a):\n    if a > 1:\n        return 1\n    elif a > 2:\n        return 2\n"
+        "    else:\n        return 3\n",
+        "if a > 2:\n        return 2\n    elif a > 1:\n        return 1\n    else:",
+        Facts(),
+    ),
+    (
+        "caught",
+        "def f(a):\n    try:\n        return int(a)\n    except:\n        return 0\n",
+        "except Exception:",
+        Facts(),
+    ),
+    (
+        "handled",
+        "class C:\n    def __eq__(self, o):\n        try:\n            return self.a == o.a\n"
+        "        except AttributeError:\n            return False\n",
+        "return NotImplemented",
+        Facts(),
+    ),
+    ("regex", "import re\nP = re.compile(r'(a|ab)c')\n", "r'(ab|a)c'", Facts()),
+    ("regex", "import re\nP = re.compile(r'(a/)b+')\n", "r'(a/)?b+'", Facts()),
+    ("regex", "import re\nP = re.compile(r'[^ab]+ c')\n", "r'[^ab]+\\s*c'", Facts()),
+    ("regex", "import re\nP = re.compile(r'[a_]{2}c+')\n", "r'[a_]{2,}c+'", Facts()),
 ]
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from agents.models.symbolic.candidates import Proposal
 from agents.models.symbolic.facts import Facts
 from agents.models.symbolic.project import Project
-from agents.models.symbolic.source import Module
+from agents.models.symbolic.source import Module, nodes
 from agents.models.symbolic.spectrum import statement_score
 
 __all__ = ["propose"]
@@ -49,6 +49,8 @@ def propose(
         helpers,
         names,
         patterns,
+        probes,
+        regexes,
         reuse,
         statements,
         strings,
@@ -60,7 +62,7 @@ def propose(
     for path in sorted(project.modules):
         module = project.modules[path]
         site = Site(project, module, facts, suspicion)
-        for node in ast.walk(module.tree):
+        for node in nodes(module.tree):
             statement = module.statement(node)
             score = scores.get(statement, 0.0) if statement is not None else 0.0
             if score <= 0.0 or not usable(module, node) or _in_annotation(module, node):
@@ -77,7 +79,7 @@ def _statement_scores(
     """Return the scores of the most suspicious statements of all files."""
     scored: list[tuple[float, str, int, ast.stmt]] = []
     for path, module in sorted(project.modules.items()):
-        for node in ast.walk(module.tree):
+        for node in nodes(module.tree):
             if isinstance(node, ast.stmt):
                 score = statement_score(module, node, suspicion)
                 if score > 0.0:

@@ -9,7 +9,7 @@ import ast
 from collections.abc import Iterator
 
 from agents.models.symbolic.candidates import Proposal
-from agents.models.symbolic.source import Edit
+from agents.models.symbolic.source import Edit, nodes
 from agents.models.symbolic.templates.site import Site, on
 
 MAX_SWAPS = 3
@@ -152,13 +152,13 @@ def as_elsewhere(site: Site, node: ast.AST) -> Iterator[Proposal]:
         return
     seen: dict[str, None] = {}
     known = {*site.names(node), "self"}
-    for other in ast.walk(site.module.tree):
+    for other in nodes(site.module.tree):
         if not isinstance(other, ast.Call) or other is node or callee(other) != name:
             continue
         for keyword in other.keywords:
             if keyword.arg is None or keyword.arg in given:
                 continue
-            used = {n.id for n in ast.walk(keyword.value) if isinstance(n, ast.Name)}
+            used = {n.id for n in nodes(keyword.value) if isinstance(n, ast.Name)}
             local = set(site.names(other)) - known
             if not used & local:
                 seen[f"{keyword.arg}={site.flat(keyword.value)}"] = None

@@ -50,6 +50,9 @@ def caught(site: Site, node: ast.AST) -> Iterator[Proposal]:
     assert isinstance(node, ast.ExceptHandler)
     kind = node.type
     if kind is None:
+        end = site.module.span(node)[0] + len("except")
+        edit = site.edit(end, end, " Exception")
+        yield from site.proposal(node, "caught", 0.3, "catch Exception only", edit)
         return
     present = [site.text(e) for e in kind.elts] if isinstance(kind, ast.Tuple) else []
     present = present or [site.text(kind)]

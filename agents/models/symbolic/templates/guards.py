@@ -9,10 +9,18 @@ import ast
 from collections.abc import Iterator
 
 from agents.models.symbolic.candidates import Proposal
+from agents.models.symbolic.source import nodes
 from agents.models.symbolic.templates.site import Site, on, reads
 
 MAX_VARIABLES = 3
 MAX_EXITS = 4
+_BINARY = frozenset(
+    f"__{prefix}{name}__"
+    for name in "eq ne lt le gt ge add sub mul truediv floordiv mod and or xor matmul".split()
+    for prefix in ("", "r", "i")
+)
+"""Methods that say by NotImplemented that the other operand shall be asked."""
+
 _SIMPLE = (
     ast.Assign,
     ast.AugAssign,
@@ -35,14 +43,16 @@ def exits(site: Site, node: ast.stmt) -> list[tuple[str, float]]:
     if function is None:
         return list(found.items())
     returned = [
-        r for r in ast.walk(function) if isinstance(r, ast.Return) and site.function(r) is function
+        r for r in nodes(function) if isinstance(r, ast.Return) and site.function(r) is function
     ]
     values = [r.value for r in returned if r.value is not None]
+    if function.name in _BINARY:
+        found["return NotImplemented"] = 0.8
     arguments = {a.arg for a in [*function.args.posonlyargs, *function.args.args]}
     known = set(site.names(node))
     for value in values:
         text = site.flat(value)
-        used = {n.id for n in ast.walk(value) if isinstance(n, ast.Name)}
+        used = {n.id for n in nodes(value) if isinstance(n, ast.Name)}
         local = used & set(site.names(function.body[-1])) if used else set()
         if len(text) <= 40 and (local <= known):
             plain = isinstance(value, ast.Constant | ast.Name | ast.List | ast.Dict | ast.Tuple)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from agents.models.symbolic.source import nodes
 from agents.models.symbolic.templates.site import Site
 
 _CALLS = {
@@ -74,7 +75,7 @@ def _of_name(site: Site, node: ast.Name, depth: int) -> str:
     for arg, kind in ((args.vararg, "tuple"), (args.kwarg, "dict")):
         if arg is not None and arg.arg == node.id:
             return kind
-    for child in ast.walk(function):
+    for child in nodes(function):
         if isinstance(child, ast.AnnAssign) and getattr(child.target, "id", "") == node.id:
             return annotated(child.annotation)
         if isinstance(child, ast.Assign) and child.value is not node:
@@ -86,7 +87,7 @@ def _of_name(site: Site, node: ast.Name, depth: int) -> str:
 
 
 def _of_field(holder: ast.ClassDef | None, name: str) -> str:
-    for node in ast.walk(holder) if holder else ():
+    for node in nodes(holder) if holder else ():
         if isinstance(node, ast.AnnAssign):
             target = node.target
             if name in (getattr(target, "id", ""), getattr(target, "attr", "")):

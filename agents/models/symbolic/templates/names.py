@@ -7,6 +7,7 @@ import difflib
 from collections.abc import Iterator
 
 from agents.models.symbolic.candidates import Proposal
+from agents.models.symbolic.source import nodes
 from agents.models.symbolic.templates.site import Site, on
 
 MAX_NAMES = 5
@@ -33,7 +34,7 @@ def variable(site: Site, node: ast.AST) -> Iterator[Proposal]:
     if isinstance(above, ast.Call) and above.func is node and node.id not in local:
         return
     read = {
-        n.id for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
+        n.id for n in nodes(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
     }
     rated = []
     for name in local:
@@ -90,7 +91,7 @@ def attribute(site: Site, node: ast.AST) -> Iterator[Proposal]:
         others = sorted(
             {
                 n.attr
-                for n in ast.walk(site.module.tree)
+                for n in nodes(site.module.tree)
                 if isinstance(n, ast.Attribute)
                 and isinstance(n.value, ast.Name | ast.Attribute)
                 and ast.unparse(n.value) == base
@@ -132,11 +133,11 @@ def getter(site: Site, node: ast.AST) -> Iterator[Proposal]:
             continue
         if len(method.args.args) != 1 or method.args.kwonlyargs or method.name.startswith("__"):
             continue
-        if not any(isinstance(n, ast.Return) and n.value for n in ast.walk(method)):
+        if not any(isinstance(n, ast.Return) and n.value for n in nodes(method)):
             continue
         is_property = any("property" in ast.unparse(d) for d in method.decorator_list)
         uses = text.removeprefix("self.") in {
-            getattr(n, "attr", "") for n in ast.walk(method) if isinstance(n, ast.Attribute)
+            getattr(n, "attr", "") for n in nodes(method) if isinstance(n, ast.Attribute)
         }
         parts = set(method.name.lower().split("_")) & site.facts.words.plain
         field = isinstance(node, ast.Attribute)
@@ -156,7 +157,7 @@ def owner(site: Site, node: ast.AST) -> Iterator[Proposal]:
     holders = sorted(
         {
             n.value.id
-            for n in ast.walk(site.module.tree)
+            for n in nodes(site.module.tree)
             if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)
         }
         & set(site.names(node))

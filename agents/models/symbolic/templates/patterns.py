@@ -34,13 +34,10 @@ def pattern(site: Site, node: ast.AST) -> Iterator[Proposal]:
     assert isinstance(node, ast.Constant)
     if not is_pattern(site, node):
         return
-    old = site.text(node)
-    head = re.match(r"[rRbBuU]*('''|\"\"\"|'|\")", old)
-    if head is None or (not re.search("[rR]", head[0]) and "\\" in old):
+    found = inside_of(site, node)
+    if found is None:
         return
-    begin, end = head.end(), len(old) - len(head[1])
-    start = site.module.span(node)[0]
-    inside = old[begin:end]
+    start, inside = found
     changes: list[tuple[int, int, str, float]] = []
     for token in _TOKEN.finditer(inside):
         changes += [(token.start(), token.end(), *c) for c in _changes(site, token)]
@@ -50,13 +47,24 @@ def pattern(site: Site, node: ast.AST) -> Iterator[Proposal]:
     for first, last, new, prior in changes:
         shown = inside[first:last] or "end" if first else inside[first:last]
         note = f"pattern: {shown or 'start'} -> {new or 'nothing'}"
-        edit = site.edit(start + begin + first, start + begin + last, new)
+        edit = site.edit(start + first, start + last, new)
         valid = inside[:first] + new + inside[last:]
-        if _compiles(valid):
+        if compiles(valid):
             yield from site.proposal(node, "pattern", prior, note, edit)
 
 
-def _compiles(text: str) -> bool:
+def inside_of(site: Site, node: ast.Constant) -> tuple[int, str] | None:
+    """Return the offset and text between the quotes of a pattern; None where escapes differ."""
+    old = site.text(node)
+    head = re.match(r"[rRbBuU]*('''|\"\"\"|'|\")", old)
+    if head is None or (not re.search("[rR]", head[0]) and "\\" in old):
+        return None
+    inside = old[head.end() : len(old) - len(head[1])]
+    return (site.module.span(node)[0] + head.end(), inside) if inside == node.value else None
+
+
+def compiles(text: str) -> bool:
+    """Whether a text is a valid pattern."""
     try:
         re.compile(text)
     except (re.error, OverflowError, RecursionError):

@@ -11,7 +11,7 @@ import difflib
 from collections.abc import Iterator
 
 from agents.models.symbolic.candidates import Proposal
-from agents.models.symbolic.source import FunctionNode
+from agents.models.symbolic.source import FunctionNode, nodes
 from agents.models.symbolic.templates.site import Site, on
 
 MAX_INSERTED = 6
@@ -23,6 +23,9 @@ _DONORS = (ast.If, ast.Assign, ast.AugAssign, ast.Expr, ast.Raise, ast.Return)
 
 def _relatives(site: Site, function: FunctionNode) -> list[FunctionNode]:
     """Return functions of the file, those of the same class and with similar names first."""
+    cached: dict[ast.AST, list[FunctionNode]] = site.notes.setdefault("relatives", {})
+    if function in cached:
+        return cached[function]
     holder = site.parent(function)
 
     def distance(other: FunctionNode) -> tuple[bool, float]:
@@ -30,11 +33,20 @@ def _relatives(site: Site, function: FunctionNode) -> list[FunctionNode]:
         return (not same, -difflib.SequenceMatcher(None, other.name, function.name).ratio())
 
     others = [f for f in site.module.functions if f is not function]
-    return sorted(others, key=distance)[:6]
+    cached[function] = sorted(others, key=distance)[:6]
+    return cached[function]
+
+
+def _dump(site: Site, node: ast.AST) -> str:
+    """Return `ast.dump`, made once a node."""
+    cached: dict[ast.AST, str] = site.notes.setdefault("dumps", {})
+    if node not in cached:
+        cached[node] = ast.dump(node)
+    return cached[node]
 
 
 def _free_names(node: ast.AST) -> set[str]:
-    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+    return {n.id for n in nodes(node) if isinstance(n, ast.Name)}
 
 
 def _fits(site: Site, part: ast.AST, donor: FunctionNode, known: set[str]) -> bool:
@@ -51,10 +63,10 @@ def inserted(site: Site, node: ast.AST) -> Iterator[Proposal]:
     if function is None or not site.module.begins_line(node):
         return
     known = {*site.names(node), "self"}
-    present = ast.dump(function)
+    present = _dump(site, function)
     made = 0
     for rank, donor in enumerate(_relatives(site, function)):
-        for part in ast.walk(donor):
+        for part in nodes(donor):
             if not isinstance(part, _DONORS) or not isinstance(part, ast.stmt):
                 continue
             if part is donor.body[0] and isinstance(part, ast.Expr):
@@ -64,7 +76,7 @@ def inserted(site: Site, node: ast.AST) -> Iterator[Proposal]:
             if isinstance(part, ast.Return | ast.Raise) and site.parent(part) is donor:
                 continue
             text = site.text(part)
-            if len(text) > _SMALL or made >= MAX_INSERTED or ast.dump(part) in present:
+            if len(text) > _SMALL or made >= MAX_INSERTED or _dump(site, part) in present:
                 continue
             if not _fits(site, part, donor, known) or isinstance(part, ast.Return | ast.Raise):
                 continue
@@ -87,15 +99,15 @@ def condition(site: Site, node: ast.AST) -> Iterator[Proposal]:
     if function is None:
         return
     known = {*site.names(node), "self"}
-    now = ast.dump(node.test)
+    now = _dump(site, node.test)
     text = site.operand(node.test)
     seen: dict[str, None] = {}
     for donor in [function, *_relatives(site, function)]:
-        for other in ast.walk(donor):
+        for other in nodes(donor):
             if not isinstance(other, ast.If | ast.While | ast.IfExp) or other is node:
                 continue
             shown = site.flat(other.test)
-            if ast.dump(other.test) == now or len(shown) > 80:
+            if _dump(site, other.test) == now or len(shown) > 80:
                 continue
             if _fits(site, other.test, donor, known):
                 seen[shown] = None
@@ -122,7 +134,7 @@ def expression(site: Site, node: ast.AST) -> Iterator[Proposal]:
     known = {*site.names(node), "self"}
     rated: dict[str, float] = {}
     for donor in [function, *_relatives(site, function)[:3]]:
-        for other in ast.walk(donor):
+        for other in nodes(donor):
             if type(other) is not type(node) or other is node:
                 continue
             if not isinstance(getattr(other, "ctx", ast.Load()), ast.Load):
@@ -151,7 +163,7 @@ def assignment(site: Site, node: ast.AST) -> Iterator[Proposal]:
     known = {*site.names(node), "self"}
     found: dict[str, None] = {}
     for donor in [function, *_relatives(site, function)]:
-        for other in ast.walk(donor):
+        for other in nodes(donor):
             if isinstance(other, ast.Assign) and other is not node and len(other.targets) == 1:
                 same = ast.unparse(other.targets[0]) == ast.unparse(node.targets[0])
                 shown = ast.unparse(other.value)

@@ -11,7 +11,7 @@ from typing import Any
 from agents.models.symbolic.candidates import Proposal
 from agents.models.symbolic.facts import Facts
 from agents.models.symbolic.project import Project, class_names
-from agents.models.symbolic.source import Edit, FunctionNode, Module
+from agents.models.symbolic.source import Edit, FunctionNode, Module, nodes
 
 Template = Callable[["Site", ast.AST], Iterator[Proposal]]
 
@@ -53,6 +53,7 @@ class Site:
     suspicion: Mapping[tuple[str, int], float]
     notes: dict[str, Any] = field(default_factory=dict)
     _names: dict[ast.AST, list[tuple[str, int]]] = field(default_factory=dict)
+    _fields: dict[ast.AST, list[str]] = field(default_factory=dict)
 
     # -- reading ---------------------------------------------------------------------------
 
@@ -104,8 +105,10 @@ class Site:
             return []
         if function.args.args[0].arg != "self":
             return []
-        methods = {n.name for n in holder.body if isinstance(n, ast.FunctionDef)}
-        return sorted(class_names(holder) - methods)
+        if holder not in self._fields:
+            methods = {n.name for n in holder.body if isinstance(n, ast.FunctionDef)}
+            self._fields[holder] = sorted(class_names(holder) - methods)
+        return self._fields[holder]
 
     def is_test(self, node: ast.AST) -> bool:
         """Whether an expression is a condition: of an if, a loop, a filter, an operand of one."""
@@ -222,7 +225,8 @@ class Site:
 
 def usable(module: Module, node: ast.AST) -> bool:
     """Whether a node has its own place in the text: parts of f-strings have none before 3.12."""
-    if not hasattr(node, "lineno"):
+    # The parts of a comprehension have a place although their node has no position.
+    if not hasattr(node, "lineno") and not isinstance(node, ast.comprehension):
         return False
     if sys.version_info >= (3, 12):
         return True
@@ -237,13 +241,13 @@ def is_docstring(module: Module, node: ast.AST) -> bool:
 def reads(node: ast.AST) -> list[str]:
     """Return the names and simple attributes (`a`, `self.b`) that an expression reads, in order."""
     found: dict[str, None] = {}
-    for child in ast.walk(node):
+    for child in nodes(node):
         if isinstance(child, ast.Attribute) and isinstance(child.value, ast.Name):
             if isinstance(child.ctx, ast.Load):
                 found[f"{child.value.id}.{child.attr}"] = None
         elif isinstance(child, ast.Name) and isinstance(child.ctx, ast.Load):
             found[child.id] = None
-    called = {ast.unparse(c.func) for c in ast.walk(node) if isinstance(c, ast.Call)}
+    called = {ast.unparse(c.func) for c in nodes(node) if isinstance(c, ast.Call)}
     return [name for name in found if name not in called]
 
 
@@ -256,7 +260,7 @@ def _has_long_string(node: ast.AST) -> bool:
     return any(
         isinstance(child, ast.Constant | ast.JoinedStr)
         and (getattr(child, "end_lineno", 0) or 0) > getattr(child, "lineno", 0)
-        for child in ast.walk(node)
+        for child in nodes(node)
     )
 
 
@@ -266,7 +270,7 @@ def _local_names(function: FunctionNode) -> list[tuple[str, int]]:
     for arg in [*args.posonlyargs, *args.args, *args.kwonlyargs, args.vararg, args.kwarg]:
         if arg is not None:
             first[arg.arg] = 0
-    for node in ast.walk(function):
+    for node in nodes(function):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             first[node.id] = min(first.get(node.id, node.lineno + 1), node.lineno + 1)
     return list(first.items())

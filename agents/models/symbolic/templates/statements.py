@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from agents.models.symbolic.candidates import Proposal
+from agents.models.symbolic.source import nodes
 from agents.models.symbolic.templates.site import Site, on
 
 _RETURNING = frozenset(
@@ -75,9 +76,7 @@ def missing_return(site: Site, node: ast.AST) -> Iterator[Proposal]:
     if isinstance(last, ast.Return | ast.Raise):
         return
     none = any("None" in m for m in site.facts.messages)
-    stored = [
-        n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
-    ]
+    stored = [n.id for n in nodes(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
     names = list(dict.fromkeys(reversed(stored)))[:3]
     names += [a.arg for a in node.args.args if a.arg not in names][:2]
     for rank, name in enumerate([*names, "True", "False"]):
@@ -98,7 +97,7 @@ def returned(site: Site, node: ast.AST) -> Iterator[Proposal]:
     function = site.function(node)
     others = {
         site.flat(r.value): None
-        for r in (ast.walk(function) if function else ())
+        for r in (nodes(function) if function else ())
         if isinstance(r, ast.Return) and r.value is not None and r is not node
     }
     for text in list(others)[:3]:
@@ -204,6 +203,30 @@ def chained(site: Site, node: ast.AST) -> Iterator[Proposal]:
     if not node.orelse:
         edit = site.edit(start, start + 2, "while")
         yield from site.proposal(node, "chained", 0.35, "if -> while", edit)
+
+
+@on(ast.If)
+def branch_order(site: Site, node: ast.AST) -> Iterator[Proposal]:
+    """Ask a condition before the one that stands in front of it."""
+    assert isinstance(node, ast.If)
+    if len(node.orelse) != 1 or not isinstance(node.orelse[0], ast.If):
+        return
+    after = node.orelse[0]
+    starts = site.module.span(after)[0]
+    if not site.module.text.startswith("elif", starts):
+        return
+    parts = []
+    for branch in (node, after):
+        begin = site.module.span(branch.test)[0]
+        last = branch.body[-1]
+        end = site.module.line_start(last.end_lineno or last.lineno)
+        end += len(site.module.lines[(last.end_lineno or last.lineno) - 1])
+        parts.append((begin, end))
+    (a, b), (c, d) = parts
+    text = site.module.text
+    edits = (site.edit(a, b, text[c:d]), site.edit(c, d, text[a:b]))
+    note = f"ask {site.flat(after.test)[:40]} first"
+    yield from site.proposal(after, "branch-order", 0.4, note, *edits)
 
 
 @on(ast.Yield)

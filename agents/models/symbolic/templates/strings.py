@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 from agents.models.symbolic.candidates import Proposal
+from agents.models.symbolic.source import nodes
 from agents.models.symbolic.templates.names import alike
 from agents.models.symbolic.templates.site import Site, is_docstring, on
 
@@ -77,7 +78,7 @@ def key(site: Site, node: ast.AST) -> Iterator[Proposal]:
         return
     others = {
         n.value
-        for n in ast.walk(function)
+        for n in nodes(function)
         if isinstance(n, ast.Constant)
         and isinstance(n.value, str)
         and n.value != node.value

@@ -1,0 +1,84 @@
+"""Where a change helped but did too much: the candidates that make it conditional."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from agents.models.symbolic.candidates import Candidate, Proposal, value
+from agents.models.symbolic.synthesis import GUARDED, conditioned
+
+if TYPE_CHECKING:
+    from agents.models.symbolic.search import Pool, Search
+
+FOCUS_FACTOR = 2.0
+"""Factor of conditions where a probe showed that there may be one."""
+
+MAX_PLACES = 6
+"""Changes that conditions are looked for at the same time."""
+
+NEIGHBOURS = 6
+"""Passing tests that ran a line, on which conditions there are tried too."""
+
+MAX_NEIGHBOURS = 12
+
+
+def opportunities(search: Search) -> Iterator[tuple[float, Candidate]]:
+    """Yield changes that may be right under a condition, with the share of tests they repair.
+
+    These are probes and removals that repair some of the search tests, and any change that
+    repairs all of them but breaks others.
+    """
+    total = max(1, len(search.knowledge.search_tests))
+    for key, trial in search.tried.items():
+        candidate = search.pool.by_key.get(key)
+        if candidate is None or candidate.others or candidate.proposal.template == GUARDED:
+            continue
+        helped = search.helped(trial)
+        proposal = candidate.proposal
+        if helped <= 0:
+            continue
+        if proposal.probe:
+            yield helped / total, candidate
+            continue
+        broken = trial.verdict == "FAIL" and search.gain(trial) == 0
+        validation = search.knowledge.validations.get(key)
+        broken = broken or (validation is not None and not search.holds(validation))
+        if broken and (helped == total or proposal.destructive):
+            yield helped / total, candidate
+
+
+def focused(search: Search) -> list[tuple[float, Proposal]]:
+    """Return conditional forms of the opportunities, ranked."""
+    places: dict[str, int] = {}
+    found: list[tuple[float, Proposal]] = []
+    ordered = sorted(opportunities(search), key=lambda one: -one[0] * one[1].score)
+    for share, candidate in ordered:
+        if len(places) >= MAX_PLACES and candidate.place not in places:
+            continue
+        places[candidate.place] = places.get(candidate.place, 0) + 1
+        proposal = candidate.proposal
+        suspicion = candidate.score / max(1e-9, value(proposal, 1.0))
+        for made in forms(search.pool, candidate):
+            found.append((FOCUS_FACTOR * share * value(made, suspicion), made))
+    found.sort(key=lambda one: -one[0])
+    return found
+
+
+def forms(pool: Pool, candidate: Candidate) -> list[Proposal]:
+    """Return the conditional forms of a change; made once for a pool."""
+    if candidate.key not in pool.focus:
+        know = pool.knowledge
+        pool.focus[candidate.key] = conditioned(know.project, know.facts, candidate.proposal)
+    return pool.focus[candidate.key]
+
+
+def neighbours(search: Search, batch: list[Candidate]) -> list[str]:
+    """Return passing tests that the conditions in a batch must keep passing."""
+    found: dict[str, None] = {}
+    for candidate in batch:
+        if candidate.proposal.template == GUARDED:
+            proposal = candidate.proposal
+            tests = search.knowledge.passing_at(proposal.path, proposal.line, NEIGHBOURS)
+            found.update(dict.fromkeys(tests))
+    return list(found)[:MAX_NEIGHBOURS]
