@@ -23,7 +23,6 @@ from repos.sandbox.bubblewrap_sandbox import (
 from repos.sandbox.channel import Channel, socket_pair
 from repos.sandbox.interpreter import Interpreter, running
 from repos.sandbox.keeping import KeeperClient, KeeperError
-from repos.sandbox.launch import LEASH_FD
 from repos.sandbox.protocol import (
     TESTBED,
     Isolation,
@@ -33,6 +32,7 @@ from repos.sandbox.protocol import (
 )
 from repos.sandbox.remedies import bubblewrap_remedy
 from repos.sandbox.rootview import AGENT_UID
+from repos.sandbox.zygote import LEASH_FD
 
 FILE_LIMIT = 4096
 
@@ -174,13 +174,15 @@ class BubblewrapBackend:
         return {
             "argv": argv,
             "sources": [str(m.source) for m in layers.mounts if not m.target.startswith(inside)],
-            "options": options,
-            "network": spec.network,
-            "tmpfs": rootview.memory_file_systems(spec),
             "memory": spec.memory_mb << 20,
             "processes": spec.processes + 1,  # the server itself
-            "seccomp": seccomp.program(spec.seccomp),
-            "rlimits": [["RLIMIT_CORE", 0, 0], ["RLIMIT_NOFILE", FILE_LIMIT, FILE_LIMIT]],
+            "order": {
+                "options": options,
+                "network": spec.network,
+                "tmpfs": rootview.memory_file_systems(spec),
+                "seccomp": seccomp.program(spec.seccomp),
+                "rlimits": [["RLIMIT_CORE", 0, 0], ["RLIMIT_NOFILE", FILE_LIMIT, FILE_LIMIT]],
+            },
         }
 
     def launch(self, order: dict[str, Any]) -> Launched:

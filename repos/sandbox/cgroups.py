@@ -35,9 +35,14 @@ class Group:
     version: int
     folders: dict[str, str]
 
-    def procs(self) -> list[str]:
-        """Return the files to which a process writes its id to join."""
-        return sorted({f"{folder}/cgroup.procs" for folder in self.folders.values()})
+    def joins(self) -> list[str]:
+        """Return the files to which a process with one thread writes "0" to join.
+
+        Version 1 has a file for single threads: a thread that moves itself need not wait, as a
+        whole process does, until every processor has noticed (some 10 ms).
+        """
+        name = "tasks" if self.version == 1 else "cgroup.procs"
+        return sorted({f"{folder}/{name}" for folder in self.folders.values()})
 
 
 def _mounts() -> list[tuple[str, str, set[str]]]:

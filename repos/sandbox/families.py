@@ -19,11 +19,14 @@ class Family:
         uppers: Folders with a tmpfs of ours: what sandboxes write to, and frozen layers.
     """
 
-    def __init__(self, base: str, owner: int | None, next_number: Callable[[], int]) -> None:
+    def __init__(
+        self, base: str, home: int, owner: int | None, next_number: Callable[[], int]
+    ) -> None:
         """Make a copy of this process's mount namespace.
 
         Args:
             base: The keeper's folder.
+            home: The keeper's mount namespace.
             owner: User that owns what is written, where we are root; else None.
             next_number: Gives numbers for names.
 
@@ -31,11 +34,13 @@ class Family:
             OSError: There may be no further namespace.
         """
         self.base = base
+        self.home = home
         self.owner = owner
         self.next = next_number
         self.uppers: set[str] = set()
         self.aliases: dict[str, str] = {}
-        self.namespace = _copy_of_namespace()
+        self.bound: set[str] = set()
+        self.namespace = _copy_of_namespace(home)
 
     def close(self) -> None:
         """Let go of the namespace, and with it of all that is mounted in it."""
@@ -64,41 +69,46 @@ class Family:
         name = self.new_upper()
         lower = [self.alias(path) for path in reversed([*body["base"], *body["chain"]])]
 
-        def work() -> None:
+        def prepare(held: list[int]) -> None:
             self.make_upper(name, body["disk_bytes"])
             for path, alias in self.aliases.items():
-                if not os.path.ismount(alias):
+                if alias not in self.bound:
                     linux.mount(path, alias, None, linux.MS_BIND)
+                    self.bound.add(alias)
             os.chdir(self.base)
             options = f"lowerdir={':'.join(lower)},upperdir={name}/u,workdir={name}/w"
             if self.owner is None:
                 options += ",userxattr"
             flags = linux.MS_NOSUID | linux.MS_NODEV
             linux.mount("overlay", f"{self.base}/point", "overlay", flags, options)
-            overlay = linux.take_mount(f"{self.base}/point")
-            held = []
+            held.append(linux.take_mount(f"{self.base}/point"))
             for source, _, is_folder, writable in body["inner"]:
                 point = f"{self.base}/{'point' if is_folder else 'point.file'}"
                 linux.mount(source, point, None, linux.MS_BIND | linux.MS_REC)
                 held.append(linux.take_mount(point))
                 linux.protect_mount(held[-1], writable=writable)
-            home = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
-            linux.setns(target, linux.CLONE_NEWNS)
-            try:
-                if replace:
-                    # Processes that stay in the old one must not write to a frozen layer.
-                    linux.remount_read_only("/testbed")
-                    linux.unmount("/testbed")
-                linux.put_mount(overlay, "/testbed")
-                for (_, place, is_folder, _), fd in zip(body["inner"], held, strict=True):
-                    self.make_place(place, is_folder)
-                    linux.put_mount(fd, place)
-            except OSError:
-                linux.setns(home, linux.CLONE_NEWNS)
-                linux.unmount(name)
-                raise
 
-        self.inside(work)
+        def place(held: list[int]) -> None:
+            if replace:
+                # Processes that stay in the old one must not write to a frozen layer.
+                linux.remount_read_only("/testbed")
+                linux.unmount("/testbed")
+            linux.put_mount(held[0], "/testbed")
+            for (_, at, is_folder, _), fd in zip(body["inner"], held[1:], strict=True):
+                self.make_place(at, is_folder)
+                linux.put_mount(fd, at)
+
+        held: list[int] = []
+        try:
+            self.inside(lambda: prepare(held))
+            within(target, self.home, lambda: place(held))
+        except OSError:
+            with contextlib.suppress(OSError):
+                self.drop(name)
+            raise
+        finally:
+            for fd in held:
+                os.close(fd)
         self.uppers.add(name)
         return name
 
@@ -139,7 +149,18 @@ class Family:
                 os.chown(f"{name}/{folder}", self.owner, self.owner)
 
     def inside(self, work: Callable[[], Any]) -> Any:
-        """Run a function in our mount namespace and return what it returned."""
+        """Run a function in our mount namespace.
+
+        Raises:
+            OSError: The function did.
+        """
+        return within(self.namespace, self.home, work)
+
+    def aside(self, work: Callable[[], Any]) -> Any:
+        """Run a function in our mount namespace in a child: for what reads whole trees.
+
+        What an agent made may take all memory or go too deep: that must not end the keeper.
+        """
         read, write = os.pipe()
         pid = os.fork()
         if pid == 0:
@@ -168,14 +189,33 @@ class Family:
         return value
 
 
-def _copy_of_namespace() -> int:
-    """Return a copy of this process's mount namespace; the process itself stays where it is."""
-    home = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+def within(namespace: int, home: int, work: Callable[[], Any]) -> Any:
+    """Run a function in a mount namespace and come back.
+
+    No child is forked for it: that would take longer than what is done inside.
+
+    Args:
+        namespace: The one to enter.
+        home: The one that this process is in.
+        work: What to do there; the working directory is `/` when it begins.
+
+    Raises:
+        SystemExit: There is no way back: this process must not go on.
+    """
     try:
-        linux.unshare(linux.CLONE_NEWNS)
-        try:
-            return os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
-        finally:
-            linux.setns(home, linux.CLONE_NEWNS)
+        linux.setns(namespace, linux.CLONE_NEWNS)
+        return work()
     finally:
-        os.close(home)
+        try:
+            linux.setns(home, linux.CLONE_NEWNS)
+        except OSError as error:
+            raise SystemExit(f"the keeper lost its namespace: {error}") from error
+
+
+def _copy_of_namespace(home: int) -> int:
+    """Return a copy of this process's mount namespace, to which it goes back."""
+    linux.unshare(linux.CLONE_NEWNS)
+    try:
+        return os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        linux.setns(home, linux.CLONE_NEWNS)

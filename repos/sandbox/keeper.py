@@ -40,7 +40,7 @@ if __name__ == "__main__":  # run by path, isolated: find our own package
 
 from repos.sandbox import cgroups, layers, linux, server
 from repos.sandbox.families import Family
-from repos.sandbox.launch import Box, home_namespace, launch
+from repos.sandbox.launch import Box, Launcher
 from repos.sandbox.templates import Templates
 
 MOUNT_POINT = "/sys/kernel"
@@ -63,6 +63,7 @@ class Keeper:
         self.is_root = os.geteuid() == 0
         self.groups: cgroups.Parent | None = None
         self.templates = Templates()
+        self.launcher = Launcher(self.leash)
 
     def next(self) -> int:
         """Return a number that was not given out yet."""
@@ -89,7 +90,8 @@ class Keeper:
         layers.use_marks_of("trusted" if self.is_root else "user")
         linux.mount("none", "/", None, linux.MS_REC | linux.MS_PRIVATE)
         linux.prctl(linux.PR_SET_CHILD_SUBREAPER, 1)
-        self.home = home_namespace()
+        self.launcher.follow(user=not self.is_root)
+        self.mounts = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         self.base = MOUNT_POINT
         linux.mount("tmpfs", self.base, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=755")
         self.etc = layers.make_etc(f"{self.base}/etc", network=False, uid=agent_uid)
@@ -126,8 +128,8 @@ class Keeper:
     def launch(self, body: dict[str, Any], fds: list[int]) -> dict[str, Any]:
         """Start a box without files.
 
-        The body is that of `launch.launch`, with bwrap's `argv` for the root, the `sources`
-        that it binds, and the `memory` and `processes` of the control group.
+        The body has the `order` for the zygote, bwrap's `argv` for the root, the `sources` that
+        it binds, and the `memory` and `processes` of the control group.
 
         The answer comes before it is known whether that worked: the server's end of the
         connection is closed where it did not, and `why` says more.
@@ -140,13 +142,14 @@ class Keeper:
             group = cgroups.create(self.groups, name, body["memory"], body["processes"])
         self.answer({"box": ident, "group": [group.version, dict(group.folders)]})
         try:
+            order = body["order"]
             root = self.templates.get(body["argv"], body["sources"])
-            self.boxes[ident] = launch(body, group, server_fd, self.leash, root, self.home)
+            self.boxes[ident] = self.launcher.launch(order, group, server_fd, root)
         except OSError as error:
             read, write = os.pipe()
             os.write(write, str(error).encode()[:4000])
             os.close(write)
-            self.boxes[ident] = Box(group=group, pid=0, errors=read)
+            self.boxes[ident] = Box(group=group, process=-1, errors=read)
         finally:
             os.close(server_fd)
         return {}
@@ -160,9 +163,7 @@ class Keeper:
         box = self.boxes.pop(body["box"])
         box.kill()
         self.dying.append(box)
-        if body.get("wait", True) and box.pid:
-            os.waitpid(box.pid, 0)
-            box.pid = 0
+        if body.get("wait", True) and box.ended(wait=True):
             self.bury(box)
         family = self.families.get(box.family)
         if family is None:
@@ -179,18 +180,11 @@ class Keeper:
             self.dying.remove(box)
 
     def reap(self) -> None:
-        """Collect boxes that ended in the meantime, and what was orphaned to us."""
-        boxes = {box.pid: box for box in [*self.boxes.values(), *self.dying] if box.pid}
-        while True:
-            try:
-                pid, _ = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                break
-            if pid == 0:
-                break
-            if pid in boxes:
-                boxes[pid].pid = 0
-        for box in [box for box in self.dying if not box.pid]:
+        """Collect what was orphaned to us, and the boxes that have ended since they were killed."""
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        for box in [box for box in self.dying if box.ended()]:
             self.bury(box)
 
     # ---- files
@@ -207,7 +201,7 @@ class Keeper:
         root = box.mounts()
         if body["family"] is None:
             owner = self.agent if self.is_root else None
-            family = Family(self.base, owner, self.next)
+            family = Family(self.base, self.mounts, owner, self.next)
             number = self.next()
         else:
             number = body["family"]
@@ -263,14 +257,14 @@ class Keeper:
             usage = os.statvfs(name)
             return (usage.f_blocks - usage.f_bfree) * usage.f_frsize
 
-        used = family.inside(work)
+        used = family.aside(work)
         family.uppers.add(name)
         return {"layer": f"{name}/u", "used": used}
 
     def changed(self, body: dict[str, Any], fds: list[int]) -> dict[str, str]:
         """Return the paths in which upper folders differ from what lies below them."""
         family = self.families[body["family"]]
-        return family.inside(lambda: layers.changed_paths(body["base"], body["uppers"]))
+        return family.aside(lambda: layers.changed_paths(body["base"], body["uppers"]))
 
     # ---- loop
     def answer(self, value: Any, kind: str = "ok") -> None:
@@ -294,6 +288,7 @@ class Keeper:
         }
         poll = select.poll()
         poll.register(self.control, select.POLLIN)
+        poll.register(self.launcher.zygote, 0)  # its end is always told: nothing works without it
         with contextlib.suppress(OSError):
             # End of file is not enough: a fork of the parent may hold the socket too.
             poll.register(os.pidfd_open(self.parent), select.POLLIN)
@@ -321,12 +316,11 @@ class Keeper:
 
     def leave(self) -> None:
         """End all boxes and remove their control groups."""
+        self.launcher.close()
         for box in [*self.boxes.values(), *self.dying]:
             box.kill()
         for box in [*self.boxes.values(), *self.dying]:
-            if box.pid:
-                with contextlib.suppress(ChildProcessError):
-                    os.waitpid(box.pid, 0)
+            box.ended(wait=True)
             cgroups.remove(box.group)
 
 

@@ -61,6 +61,15 @@ def groups(mark: str) -> list[str]:
     ]
 
 
+def below(pid: int) -> list[int]:
+    """The processes that descend from one."""
+    found = []
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        for child in map(int, (thread / "children").read_text().split()):
+            found += [child, *below(child)]
+    return found
+
+
 def wait_until(condition, seconds: float = 15.0) -> bool:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
@@ -81,23 +90,24 @@ def test_closing_leaves_nothing(layer, spares):
     boxes[1].spawn(["sleep", "10821082"])
     keeper = backend.keeper.pid
     inside = Path(f"/proc/{keeper}/mountinfo").read_text
-    children = Path(f"/proc/{keeper}/task/{keeper}/children")
     before = len(inside().splitlines())
     for box in boxes:
         box.close()
-    # All were of one kind, for which one is ready ahead.
-    assert wait_until(lambda: len(children.read_text().split()) == min(spares, 1))
+    # The zygote stays. All were of one kind, for which one is ready ahead.
+    assert wait_until(lambda: len(below(keeper)) == 1 + min(spares, 1))
+    last = below(keeper)
     assert not running("10821082")
     # Uppers are mounted in namespaces of their families, which are gone.
     assert len(inside().splitlines()) <= before
     backend.close()
     assert not Path(f"/proc/{keeper}").exists()
+    assert wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in last))
     assert not groups(str(os.getpid()) + f"-{keeper}")
     assert mounts() == before_all
     assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
 
 
-@pytest.mark.parametrize("victim", ["parent", "keeper"])
+@pytest.mark.parametrize("victim", ["parent", "keeper", "zygote"])
 def test_a_kill_leaves_nothing(layer, victim):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     parent = subprocess.Popen(
@@ -106,9 +116,10 @@ def test_a_kill_leaves_nothing(layer, victim):
     assert parent.stdout is not None
     keeper = int(parent.stdout.readline().split()[1])
     assert len(running("10811081")) == 3
-    os.kill(parent.pid if victim == "parent" else keeper, signal.SIGKILL)
+    zygote = below(keeper)[0]  # the oldest
+    os.kill({"parent": parent.pid, "keeper": keeper, "zygote": zygote}[victim], signal.SIGKILL)
     assert wait_until(lambda: not running("10811081"))
-    if victim == "keeper":
+    if victim != "parent":
         parent.kill()
         parent.wait()
         # Its control groups go at the next start.
