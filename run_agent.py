@@ -14,7 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 VERBS = {
     "tasks": ("repos.cli", "List, show, prepare, validate, mine and make tasks."),
     "shell": ("repos.cli", "Open the agent's view of a task's workspace."),
-    "score": ("repos.cli", "Score a diff or a file of predictions."),
+    "score": ("repos.cli", "Score a diff, or a task's prediction."),
     "doctor": ("repos.cli", "Say what works on this machine and how to mend the rest."),
     "cache": ("repos.cli", "Show what is stored on this machine and free it."),
     "graph": ("graphdb.cli", "Build and query code graphs."),

@@ -28,6 +28,7 @@ KINDS = {
     "tasks": "repositories and source layers of tasks",
     "envs": "Python environments of tasks",
     "tools": "what every sandbox is shown",
+    "graphs": "code graphs of tasks",
     "scratch": "of scorings under way",
     "other": "anything else in the cache",
     "images": "container images and volumes",
@@ -164,7 +165,7 @@ def gc() -> list[str]:
 # ---------------------------------------------------------------------- files
 def _folders() -> dict[str, list[Path]]:
     root = cache_root()
-    named = {kind: [root / kind] for kind in ("archives", "tasks", "envs", "tools", "scratch")}
+    named = {kind: [root / kind] for kind in KINDS if kind not in ("other", "images")}
     others = [
         entry for entry in _entries(root) if entry.name not in named and entry.name != "locks"
     ]

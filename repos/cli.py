@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
-from repos.errors import InfrastructureError, RepoGymError
+from repos.errors import InfrastructureError
 
 cache = typer.Typer(no_args_is_help=True, help="Show what is stored on this machine and free it.")
 tasks = typer.Typer(no_args_is_help=True, help="List, show, prepare, validate and make tasks.")
@@ -30,7 +30,7 @@ UnsafeOption = Annotated[
 
 
 def _say(line: str) -> None:
-    err.print(line, style="dim", markup=False, highlight=False)
+    err.print(line, style="dim", markup=False, highlight=False, soft_wrap=True)
 
 
 def _chosen(suite: str, names: list[str] | None):
@@ -76,9 +76,11 @@ def list_tasks(
         ]  # fmt: skip
         typer.echo(json.dumps(facts, indent=1))
         return
+    # Names are there to be copied: whatever the width, they are never cut.
     table = Table(
-        "task", "date", "failing", "kept", "title", title=f"{loaded.name} {loaded.version}"
-    )
+        Column("task", no_wrap=True, min_width=max(len(s.id) for s in loaded.specs)),
+        "date", "failing", "kept", "title", title=f"{loaded.name} {loaded.version}",
+    )  # fmt: skip
     for s in loaded.specs:
         expected = s.expected.get(minor)
         counts = (
@@ -182,7 +184,7 @@ def validate_tasks(
             verdicts.append(verdict)
             if not as_json:
                 state = "valid" if verdict.valid else "REFUSED"
-                typer.echo(f"{state:8} {verdict.task} ({verdict.seconds} s)")
+                typer.echo(f"{state:8} {verdict.task} (its tests take {verdict.seconds} s)")
                 for problem in verdict.problems:
                     typer.echo(f"         {problem}")
     finally:
@@ -203,10 +205,9 @@ def mine_tasks(
 ) -> None:
     """Make tasks from consecutive releases of packages, through the gate, into a manifest."""
     from repos.sources.pypi import mine
-    from repos.suite import write_manifest
+    from repos.suite import check_manifest_path, write_manifest
 
-    if output.suffix != ".jsonl":
-        raise RepoGymError(f"The manifest's name must end in .jsonl, not {output.name!r}.")
+    check_manifest_path(output)
     specs = mine(names, pairs=pairs, report=typer.echo)
     if not specs:
         typer.echo("No release pair passed the gate: nothing was written.")
@@ -234,10 +235,9 @@ def new_task(
 ) -> None:
     """Make a task of your own repository and put it through the gate."""
     from repos.own import task_from_repository
-    from repos.suite import write_manifest
+    from repos.suite import check_manifest_path, write_manifest
 
-    if output.suffix != ".jsonl":
-        raise RepoGymError(f"The manifest's name must end in .jsonl, not {output.name!r}.")
+    check_manifest_path(output)
     spec = task_from_repository(
         path, base=base or f"{fix}^", fix=fix, tests=tuple(tests or ()),
         source_dirs=tuple(source or ()), requirements=tuple(requires or ()), sandbox=sandbox,
@@ -280,22 +280,27 @@ def shell(
 def score_diff(
     suite: SuiteArgument,
     task: Annotated[str, typer.Argument(help="The task's id.")],
-    patch: Annotated[Path, typer.Argument(help="A diff, or - for standard input.")],
+    patch: Annotated[
+        Path,
+        typer.Argument(
+            help="A diff, or - for standard input, or a predictions.jsonl with the task's."
+        ),
+    ],
     sandbox: SandboxOption = "auto",
     allow_unsafe: UnsafeOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Score a diff against a task's hidden tests."""
+    from repos.patches import read_diff
     from repos.prepare import prepare
     from repos.sandbox.select import get_backend
     from repos.score import retried
     from repos.suite import load_suite
 
-    if str(patch) != "-" and not patch.is_file():
-        raise RepoGymError(f"There is no diff {patch}.")
-    diff = sys.stdin.buffer.read() if str(patch) == "-" else patch.read_bytes()
     loaded = load_suite(suite)
-    prepared = prepare(loaded.spec(task), suite=loaded.name)
+    spec = loaded.spec(task)
+    diff = read_diff(patch, spec.id)
+    prepared = prepare(spec, suite=loaded.name)
     backend = get_backend(sandbox, allow_unsafe=allow_unsafe, report=_say)
     try:
         result, log = retried(prepared, diff, backend=backend)

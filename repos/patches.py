@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
+import sys
+from pathlib import Path
+
+from repos.errors import RepoGymError
 
 PROTECTED_NAMES = frozenset(
     {
@@ -221,3 +226,47 @@ def flagged(diff: bytes) -> tuple[str, ...]:
     for paths, _ in sections(diff):
         notes += [f"touches {p}" for p in paths if posixpath.basename(p) in PROTECTED_NAMES]
     return tuple(dict.fromkeys(notes))
+
+
+def read_diff(path: Path, task: str) -> bytes:
+    """Read a diff that someone wants to have scored.
+
+    Args:
+        path: A git diff, "-" for standard input, or predictions in SWE-bench's format
+            (`.jsonl`), of which the one of `task` is taken.
+        task: The task's id.
+
+    Raises:
+        RepoGymError: No such file, no prediction for the task, or no git diff in it.
+    """
+    if str(path) == "-":
+        diff = sys.stdin.buffer.read()
+    elif not path.is_file():
+        raise RepoGymError(f"There is no diff {path}.")
+    elif path.suffix == ".jsonl":
+        diff = _prediction(path, task)
+    else:
+        diff = path.read_bytes()
+    if diff.strip() and not sections(diff):
+        raise RepoGymError(
+            f"{path} holds no git diff (a line `diff --git a/FILE b/FILE` for each file): make "
+            "it with `git diff --binary`."
+        )
+    return diff
+
+
+def _prediction(path: Path, task: str) -> bytes:
+    found = None
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+        try:
+            record = json.loads(line)
+            name, patch = record["instance_id"], record["model_patch"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise RepoGymError(
+                f"{path}, line {number} is no prediction: it needs instance_id and model_patch."
+            ) from error
+        if name == task:
+            found = patch or ""
+    if found is None:
+        raise RepoGymError(f"{path} holds no prediction for {task}.")
+    return found.encode("utf-8", "surrogateescape")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from repos.errors import RecordError, UnknownNameError
+from repos.errors import RecordError, RepoGymError, UnknownNameError
 from repos.records import TaskSpec, parse_record
 
 MANIFESTS = Path(__file__).parent / "suites"
@@ -147,6 +148,22 @@ def _header(line: str, path: Path) -> dict:
     if version != 1:
         raise RecordError(f"{path}, line 1 has schema_version {version!r}; this RepoGym reads 1.")
     return header
+
+
+def check_manifest_path(path: Path) -> None:
+    """Make sure that a manifest can be written before the work for it begins.
+
+    Raises:
+        RepoGymError: The name does not end in .jsonl, or its folder can't be written to.
+    """
+    if path.suffix != ".jsonl":
+        raise RepoGymError(f"The manifest's name must end in .jsonl, not {path.name!r}.")
+    folder = path.parent
+    if path.is_dir() or not (folder.is_dir() and os.access(folder, os.W_OK)):
+        raise RepoGymError(
+            f"The manifest {path} can't be written: {folder} must be a folder that you may "
+            "write to, and no folder may have the manifest's name."
+        )
 
 
 def write_manifest(path: Path, header: dict, specs: Sequence[TaskSpec]) -> None:
