@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -14,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from repos.errors import RepoGymError
+from repos.errors import InfrastructureError, RepoGymError
 
 
 def cache_root() -> Path:
@@ -94,8 +95,13 @@ def publish(relative: str, build: Callable[[Path], None]) -> Path:
             work.chmod(0o755)
             build(work)
             work.rename(final)
-        except BaseException:
+        except BaseException as error:
             remove_tree(work)
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise InfrastructureError(
+                    f"The disk of the cache {cache_root()} is full: make room (`repogym cache "
+                    "show` lists what is stored), or set REPOGYM_CACHE to a folder elsewhere."
+                ) from error
             raise
     return final
 

@@ -15,7 +15,7 @@ from repos.environments import (
     environment_layer,
     minor_version,
 )
-from repos.errors import RepoGymError
+from repos.errors import NotPreparedError, RepoGymError
 from repos.records import (
     AssistLevel,
     BundledSource,
@@ -30,6 +30,7 @@ from repos.runners.pytest import COVERAGE_FOLDER, TASK_INI, runner_mount
 from repos.runners.pytest_config import ini_text, kept_addopts, project_options
 from repos.sandbox.protocol import ENVIRONMENT, Layers, Mount, SandboxSpec
 from repos.sources.base import BuiltFiles
+from repos.suite import suite_names
 from repos.workspace import make_base_git
 
 BASE_GIT = "/opt/repogym/base.git"
@@ -62,9 +63,16 @@ def prepare(
             f"Task {spec.id} is not available on Python {minor} (gated on: {known})."
         )
     expected = spec.expected[minor]
-    files = build_files(spec)
-    source = _source_layer(spec, files)
-    environment = environment_layer(spec.environments[minor], files.base, spec.source_dirs)
+    try:
+        files = build_files(spec)
+        source = _source_layer(spec, files)
+        environment = environment_layer(spec.environments[minor], files.base, spec.source_dirs)
+    except NotPreparedError as error:
+        named = suite if suite in suite_names() else "FILE.jsonl"
+        raise NotPreparedError(
+            f"The task {spec.id} is not prepared and REPOGYM_OFFLINE is set: run `repogym tasks "
+            f"prepare {named}` once where a package index answers."
+        ) from error
     shown: tuple[str, ...] = ()
     testbed, base_git = (source / "tree",), source / "base.git"
     if assist == "tests":

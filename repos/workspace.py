@@ -289,6 +289,6 @@ def _host_git(git_dir: Path, args: builtins.list[str], data: bytes) -> bytes:
     except FileNotFoundError:
         raise RepoGymError("The git program is missing: install git.") from None
     if done.returncode != 0 and args[-1] != "--refresh":
-        why = done.stderr.decode("utf-8", "replace").strip()
-        raise RepoGymError(f"git could not make {git_dir}: {why}")
+        why = " ".join(done.stderr.decode("utf-8", "replace").split())
+        raise InfrastructureError(f"git could not make {git_dir}: {why[:300]}")
     return done.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import signal
 import sys
@@ -15,6 +16,7 @@ from agents.runs.batch import run_batch
 from agents.runs.folder import RunFolder, open_default
 from agents.runs.report import show, title
 from agents.runs.request import Request, settings_of, worker_count
+from repos.errors import InfrastructureError
 
 COMPLETE, INFRASTRUCTURE, INTERRUPTED = 0, 3, 130
 
@@ -56,6 +58,13 @@ def play(request: Request, *, as_json: bool = False) -> int:
             records, summary = run_batch(
                 folder, workers=workers, budget_usd=request.budget, console=console
             )
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS):
+                raise
+            raise InfrastructureError(
+                f"The run's folder {folder.path} can't be written ({error.strerror}): make room, "
+                "then give the same command again; finished episodes are kept."
+            ) from error
         except KeyboardInterrupt:
             say("Interrupted: finished episodes are kept; the same command goes on.")
             return INTERRUPTED

@@ -251,7 +251,7 @@ def show(
             cells.append(escape(record.agent_error or record.end))
         else:
             cells += ["", "", f"{record.seconds:.1f}", *([""] if paid else [])]
-            cells.append(escape(record.error[:60]))
+            cells.append(escape(record.error[:200]))
         table.add_row(*cells)
     console.print(table)
     for line in honest_lines(settings, summary):

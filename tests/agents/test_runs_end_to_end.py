@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -329,6 +330,27 @@ def test_kill_9_and_the_same_command_end_as_if_nothing_had_happened(tmp_path):
     assert reused >= 2
     for place in episodes(out):
         Trajectory.model_validate_json((place / "trajectory.json").read_text())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="makes a small disk, which root may")
+def test_a_full_disk_is_one_sentence_and_the_same_command_goes_on(tmp_path):
+    small = tmp_path / "small"
+    small.mkdir()
+    arguments = command("--env", "swe-mini", "--agent", "noop", "--limit", "2", "--out")
+    mounted = f"mount -t tmpfs -o size=24k tmpfs {small} && exec {shlex.join(arguments)} {small}/a"
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", mounted],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    if "mount:" in done.stderr or "unshare:" in done.stderr:
+        pytest.skip(done.stderr)
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "can't be written (No space left on device): make room" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 SLEEPER = """

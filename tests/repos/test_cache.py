@@ -1,3 +1,4 @@
+import errno
 import multiprocessing
 import os
 import signal
@@ -7,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from repos.cache import cache_root, locked, offline, publish
-from repos.errors import RepoGymError
+from repos.environments import minor_version
+from repos.errors import InfrastructureError, NotPreparedError, RepoGymError
+from repos.prepare import prepare
+from repos.suite import load_suite
 
 
 @pytest.fixture(autouse=True)
@@ -87,3 +91,23 @@ def test_a_cache_that_cannot_be_made_is_one_sentence(tmp_path, monkeypatch):
 def test_offline(monkeypatch, value, expected):
     monkeypatch.setenv("REPOGYM_OFFLINE", value)
     assert offline() is expected
+
+
+def test_a_full_disk_is_an_infrastructure_failure_that_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("REPOGYM_CACHE", str(tmp_path))
+
+    def build(folder):
+        (folder / "half").write_text("x")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(InfrastructureError, match="is full: make room"):
+        publish("tasks/one", build)
+    assert list((tmp_path / "tasks").iterdir()) == []
+
+
+def test_offline_names_the_command_with_the_suite(tmp_path, monkeypatch):
+    monkeypatch.setenv("REPOGYM_CACHE", str(tmp_path))
+    monkeypatch.setenv("REPOGYM_OFFLINE", "1")
+    spec = load_suite("swe-lite").available(minor_version())[0]
+    with pytest.raises(NotPreparedError, match="run `repogym tasks prepare swe-lite` once"):
+        prepare(spec, suite="swe-lite")
