@@ -1,6 +1,6 @@
 """How well calls are resolved, against two reference tools that agree and labels by hand.
 
-Usage: python benchmarks/call_resolution.py [--quick] [--json FILE]
+Usage: python benchmarks/call_resolution.py [--quick] [--json FILE] [--seed N] [--list]
 
 Sites are drawn with a fixed seed from Django 4.2.11, sympy 1.13.3 and rich 13.9.4 (sources from the
 package index, kept in the cache). Truth is where jedi and ty, asked for the definition of the same
@@ -14,16 +14,18 @@ import argparse
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import time
 from collections import Counter
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.graph import corpus, machine, tools_python
+from benchmarks.graph import cache, corpus, machine, tools_python
 from graphdb.languages.python import LANGUAGE
 from graphdb.languages.python.expressions import chain
 from graphdb.languages.python.extract import Extraction, engine
@@ -60,22 +62,32 @@ def sites_of(repository: str, path: str, source: bytes) -> list[Site]:
         line_start = source.rfind(b"\n", 0, name.start_byte) + 1
         column = len(source[line_start : name.start_byte].decode("utf-8", "replace"))
         scope = extraction.owner(node.start_byte)
-        found.append(
-            Site(repository, path, name.start_point.row + 1, column, scope, chain(node, source))
-        )
+        expr = extraction.seen_from(chain(node, source), scope, node.start_byte)
+        found.append(Site(repository, path, name.start_point.row + 1, column, scope, expr))
     return sorted(found)  # a query gives captures in no fixed order
 
 
 def ask_references(root: Path, sites: list[Site]) -> dict[str, list[list[list[Any]]]]:
-    """Definitions (path, line) of each site by jedi and by ty, in a process of their own."""
+    """Definitions (path, line, column) of each site by jedi and by ty, in a process of their own.
+
+    The answers to the same questions are kept in the cache: they take minutes.
+    """
+    asked = json.dumps([[s.path, s.line, s.column] for s in sites])
+    script = HERE / "reference_tools.py"
+    digest = blake2b(f"{root}\0{asked}\0{script.read_text()}".encode(), digest_size=12)
+    kept = cache() / "references" / f"{digest.hexdigest()}.json"
+    if kept.exists():
+        return json.loads(kept.read_text())
     answer = subprocess.run(
-        [str(tools_python()), str(HERE / "reference_tools.py"), str(root)],
-        input=json.dumps([[s.path, s.line, s.column] for s in sites]),
+        [str(tools_python()), str(script), str(root)],
+        input=asked,
         capture_output=True,
         text=True,
         check=True,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
     )
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(answer.stdout)
     return json.loads(answer.stdout)
 
 
@@ -104,7 +116,7 @@ class Repository:
                 self.nodes[(path, at)] = f"python:{path}::{item.dotted}"
                 self.labels[f"python:{path}::{item.dotted}"] = item.label
 
-    def sample(self, count: int, seed: int = 7) -> list[Site]:
+    def sample(self, count: int, seed: int) -> list[Site]:
         """Calls of any kind, files drawn evenly by their number of calls."""
         rng = random.Random(seed)
         paths = sorted(self.texts)
@@ -125,12 +137,21 @@ class Repository:
     def mean(self, places: list[list[Any]]) -> set[str]:
         """Nodes at the places a tool named; ``outside`` for one beyond the repository."""
         found = set()
-        for path, line in places:
+        for path, line, column in places:
             if path is None or path not in self.facts:
                 found.add("outside")
-            else:
-                found.add(self.nodes.get((path, line), f"{path}:{line}"))
+                continue
+            node = self.nodes.get((path, line), "")
+            if node and not self._names(path, line, column, node):
+                node = ""  # a parameter in the line of its function
+            found.add(node or f"{path}:{line}:{column}")
         return found
+
+    def _names(self, path: str, line: int, column: int, node: str) -> bool:
+        """Whether a place is where a definition has its name, or begins."""
+        text = self.texts[path].split(b"\n")[line - 1].decode("utf-8", "replace")[column:]
+        name = node.rpartition("::")[2].rpartition(".")[2].partition("#")[0]
+        return re.match(rf"(?:{re.escape(name)}|def|class|async|@)\b", text) is not None
 
 
 def same(one: str, other: str) -> bool:
@@ -162,6 +183,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="fewer sites")
     parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--seed", type=int, default=7, help="which sites are drawn")
     parser.add_argument("--list", action="store_true", help="print the sites that are wrong")
     options = parser.parse_args()
     count = 150 if options.quick else 700
@@ -169,7 +191,7 @@ def main() -> None:
     per: dict[str, float] = {}
     repositories = {name: Repository(name) for name in REPOSITORIES}
     for name, repository in repositories.items():
-        sites = repository.sample(count)
+        sites = repository.sample(count, options.seed)
         answers = ask_references(repository.root, sites)
         begin = time.process_time()
         ours = [repository.ours(site) for site in sites]
@@ -215,6 +237,7 @@ def main() -> None:
     print("\n".join(f"{key:28} {value}" for key, value in figures.items()))
     if options.json:
         command = "python benchmarks/call_resolution.py" + (" --quick" if options.quick else "")
+        command += f" --seed {options.seed}" if options.seed != 7 else ""
         options.json.write_text(
             json.dumps({"figures": figures, "machine": machine(), "commands": [command]}, indent=1)
         )

@@ -1,6 +1,7 @@
 """Asks jedi and ty for the definitions of calls; run by call_resolution.py in a venv with both.
 
-Usage: python reference_tools.py ROOT < SITES > ANSWERS, SITES being a list of [path, line, column].
+Usage: python reference_tools.py ROOT < SITES > ANSWERS, SITES being a list of [path, line, column]
+and ANSWERS lists of such places for each tool.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ def ask_jedi(root: Path, sites: list[list[Any]]) -> list[list[list[Any]]]:
             scripts = {path: jedi.Script(path=root / path, project=project)}
         try:
             names = scripts[path].goto(line, column, follow_imports=True)
-            found.append([[relative(str(n.module_path), root) if n.module_path else None, n.line]
-                          for n in names])  # fmt: skip
+            found.append([[relative(str(n.module_path), root) if n.module_path else None,
+                           n.line, n.column] for n in names])  # fmt: skip
         except Exception as error:  # jedi fails on some sites in many ways; counted as no answer
             print(f"{path}:{line}: {error!r}", file=sys.stderr)
             found.append([])
@@ -115,7 +116,8 @@ def ask_ty(root: Path, sites: list[list[Any]]) -> list[list[list[Any]]]:
         for item in result if isinstance(result, list) else [result] if result else []:
             target = unquote(urlsplit(item.get("uri") or item["targetUri"]).path)
             at = item.get("range") or item["targetSelectionRange"]
-            places.append([relative(target, root), at["start"]["line"] + 1])
+            start = at["start"]
+            places.append([relative(target, root), start["line"] + 1, start["character"]])
         found.append(places)
     server.close()
     return found

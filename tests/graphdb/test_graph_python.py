@@ -5,6 +5,52 @@ import pytest
 from tests.graphdb.texts import calls, edges_of, uses
 
 CASES = {
+    "the last assignment before a call counts": (
+        "class A:\n    def f(self): pass\nclass B:\n    def f(self): pass\n"
+        "def g():\n    x = A()\n    x = B()\n    x.f()",
+        "g",
+        {"A", "B", "B.f"},
+    ),
+    "each call sees its own assignment": (
+        "class A:\n    def f(self): pass\nclass B:\n    def h(self): pass\n"
+        "def g():\n    x = A()\n    x.f()\n    x.h()\n    x = B()\n    x.h()",
+        "g",
+        {"A", "B", "A.f", "B.h"},
+    ),
+    "an assignment may use the value before it": (
+        "class A:\n    def f(self): return B()\nclass B:\n    def f(self): pass\n"
+        "def g():\n    x = A()\n    x = x.f()\n    x.f()",
+        "g",
+        {"A", "A.f", "B.f"},
+    ),
+    "an assignment in a branch adds": (
+        "class A:\n    def f(self): pass\nclass B:\n    def f(self): pass\n"
+        "def g(c):\n    x = None\n    x = A()\n    if c:\n        x = B()\n    x.f()",
+        "g",
+        {"A", "B", "A.f", "B.f"},
+    ),
+    "what is assigned anew and unknown ends what was known": (
+        "class A:\n    def f(self): pass\ndef g(h):\n    x = A()\n    x = h()\n    x.f()",
+        "g",
+        {"A"},
+    ),
+    "a declared type stays": (
+        "class A:\n    def f(self): pass\ndef g(x: A, h):\n    x = h()\n    x.f()",
+        "g",
+        {"A.f"},
+    ),
+    "a closure sees all assignments": (
+        "class A:\n    def f(self): pass\nclass B:\n    def f(self): pass\n"
+        "def g():\n    x = A()\n    def h():\n        x.f()\n    x = B()",
+        "g.h",
+        {"A.f", "B.f"},
+    ),
+    "what a Callable gives": (
+        "from typing import Callable, Optional\nclass A:\n    def f(self): pass\n"
+        "def g(make: Optional[Callable[[int], 'A']]):\n    make(1).f()\n    make.f()",
+        "g",
+        {"A.f"},
+    ),
     "local function": ("def f(): pass\ndef g(): f()", "g", {"f"}),
     "nested shadows module": (
         "def f(): pass\ndef g():\n    def f(): pass\n    f()",

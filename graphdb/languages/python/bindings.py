@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from graphdb.facts import Definition
 from graphdb.languages.python.expressions import annotation, chain, text, values
 from graphdb.languages.python.outline import Outline, outer_name
-from graphdb.languages.python.scopes import CLASS_SCOPE, FUNCTION_SCOPE, bind
+from graphdb.languages.python.scopes import CLASS_SCOPE, FUNCTION_SCOPE, Scope, bind, version
 from graphdb.parsing import one_line
 from graphdb.schema import FIELD, GLOBAL_VARIABLE
 
@@ -15,8 +17,17 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 
+_HEAD = re.compile(r"[^\W\d]\w*").match
+
+
 class Bindings(Outline):
     """The second pass over a file: values of the names in its scopes."""
+
+    def __init__(
+        self, path: str, source: bytes, root: Node, captures: dict[str, list[Node]]
+    ) -> None:
+        super().__init__(path, source, root, captures)
+        self.versions: dict[tuple[str, str], list[int]] = {}
 
     def bind(self) -> None:
         """Find what names are bound to."""
@@ -66,21 +77,21 @@ class Bindings(Outline):
             found = annotation(node.child_by_field_name("type"), source)
             if kind == "augmented_assignment":
                 found = []
-            elif not found or all(value.startswith("%L") for value in found):
-                found = found or (values(right, source) if right is not None else [])
+            elif not found:
+                found = self._values(right) if right is not None else []
             self._assign(node.child_by_field_name("left"), found, right, node)
         elif kind == "named_expression":
             value = node.child_by_field_name("value")
-            self._assign(node.child_by_field_name("name"), values(value, source), value, node)
+            self._assign(node.child_by_field_name("name"), self._values(value), value, node)
         elif kind in ("for_statement", "for_in_clause"):
-            found = values(node.child_by_field_name("right"), source)
+            found = self._values(node.child_by_field_name("right"))
             found = [v[2:] if v.startswith("%L") else _trail(v, "[]") for v in found]
             self._assign(node.child_by_field_name("left"), found, None, node)
         elif kind == "as_pattern":
             parts = node.named_children
             target = parts[-1].named_children[0] if parts and parts[-1].named_children else None
             if len(parts) > 1 and target is not None:
-                found = values(parts[0], source)
+                found = self._values(parts[0])
                 parent = node.parent
                 trailer = "()" if parent and parent.type == "except_clause" else ".__enter__()"
                 self._assign(target, [_trail(v, trailer) for v in found], None, node)
@@ -106,7 +117,7 @@ class Bindings(Outline):
             pairs = right is not None and right.type in ("expression_list", "tuple", "list")
             for place, part in enumerate(parts):
                 item = items[place] if pairs and len(items) == len(parts) else None
-                self._assign(part, values(item, source) if item else ["?"], item, whole)
+                self._assign(part, self._values(item) if item else ["?"], item, whole)
             return
         if target.type == "identifier":
             self._assign_name(target, found, whole)
@@ -136,6 +147,8 @@ class Bindings(Outline):
             return
         scope = self.scopes[owner]
         fresh = name not in scope.bindings
+        if scope.kind == FUNCTION_SCOPE:
+            self._bind_version(scope, owner, name, found, whole)
         bind(scope.bindings, name, found or ([] if not fresh else ["?"]))
         if scope.kind == FUNCTION_SCOPE:
             return
@@ -154,6 +167,49 @@ class Bindings(Outline):
                 "",
                 "",
             )
+
+    def _bind_version(
+        self, scope: Scope, owner: str, name: str, found: list[str], whole: Node
+    ) -> None:
+        """Keep what a name is bound to apart from what it was before it was assigned anew.
+
+        An assignment among the statements of a function's own body replaces all earlier values;
+        one in a branch or a loop only adds to them.
+        """
+        held = scope.bindings.get(name)
+        ends = self.versions.get((owner, name))
+        if whole.type == "assignment" and whole.child_by_field_name("type") is not None:
+            self.declared.add((owner, name))  # its type holds for all its values
+        if held is None or (owner, name) in self.declared or not _is_plain(held):
+            return
+        if _is_unconditional(whole):
+            if ends is None:
+                ends = self.versions[(owner, name)] = []
+                scope.bindings[version(name, 0)] = list(held)
+            ends.append(whole.end_byte)
+            scope.bindings[version(name, len(ends))] = []
+        if ends:
+            bind(scope.bindings, version(name, len(ends)), found or ["?"])
+
+    def seen_from(self, expr: str, owner: str, position: int) -> str:
+        """An expression at a place of a scope, its head as of the last assignment before."""
+        if not self.versions or expr[0] in '?"':
+            return expr
+        mark = expr[:2] if expr[:2] in ("%L", "%R") else ""
+        if mark:
+            return mark + self.seen_from(expr[2:], owner, position)
+        head = _HEAD(expr)
+        ends = self.versions.get((owner, head[0])) if head else None
+        if head is None or ends is None:
+            return expr
+        return version(head[0], bisect_right(ends, position)) + expr[head.end() :]
+
+    def _values(self, node: Node | None) -> list[str]:
+        found = values(node, self.source)
+        if node is None or not self.versions:
+            return found
+        owner = self.owner(node.start_byte)
+        return [self.seen_from(value, owner, node.start_byte) for value in found]
 
     def _field(self, owner: str, name: str, whole: Node) -> None:
         dotted = f"{owner}.{name}"
@@ -176,11 +232,27 @@ class Bindings(Outline):
             inner = node.named_children
             if not inner:
                 continue
-            for value in values(inner[0], self.source):
+            for value in self._values(inner[0]):
                 value = "%L" + value if node.type == "yield" else value
                 if value not in scope.returns and len(scope.returns) < 6:
                     scope.returns.append(value)
 
 
+def _is_unconditional(node: Node) -> bool:
+    """Whether an assignment stands among the statements of a function's own body."""
+    statement = node.parent if node.type == "assignment" else None
+    if statement is None or statement.type != "expression_statement":
+        return False
+    block = statement.parent
+    if block is None or block.parent is None or node.child_by_field_name("right") is None:
+        return False
+    return block.type == "block" and block.parent.type == "function_definition"
+
+
+def _is_plain(held: list[str]) -> bool:
+    """Whether a name stands for values only: no import, definition or first parameter."""
+    return not any(value[0] in "@#" or value in ("%self", "%cls") for value in held)
+
+
 def _trail(value: str, trailer: str) -> str:
-    return "?" if value[0] == "?" or value.startswith("%L") else value + trailer
+    return "?" if value[0] == "?" or value[:2] in ("%L", "%R") else value + trailer

@@ -64,6 +64,8 @@ def chain(node: Node | None, source: bytes, depth: int = 0) -> str:
 def _join(head: str, trailer: str) -> str:
     if head[0] == "?" or len(head) > _MAX_LENGTH:
         return "?"
+    if head[:2] in ("%L", "%R"):  # what a cast gives
+        return head[2:] if trailer == ("[]" if head[1] == "L" else "()") else "?"
     return intern(head + trailer)
 
 
@@ -151,6 +153,9 @@ def _generic(node: Node, source: bytes, depth: int) -> list[str]:
     if name in _ITERABLES:
         found = annotation(inner[0], source, depth + 1) if inner else []
         return ["%L" + value for value in found]
+    if name == "Callable":
+        found = annotation(inner[-1], source, depth + 1) if len(inner) > 1 else []
+        return ["%R" + value for value in found]
     return [outer + "()"] if _DOTTED_TEXT(outer) and name not in _OPAQUE else []
 
 

@@ -95,10 +95,10 @@ class Extraction(Bindings):
             callees.add((start, end))
             if node.type == "identifier":
                 skip.add(start)
-            short = chain(node, source)
+            owner = self.owner(start)
+            short = self.seen_from(chain(node, source), owner, start)
             if short[0] in '?"' or (start, end) in targets:
                 continue
-            owner = self.owner(start)
             if short.partition(".")[0] not in hidden[owner]:
                 self.reference(owner, "call", short, node.start_point.row)
         ends: set[int] = set()
@@ -107,10 +107,10 @@ class Extraction(Bindings):
             ends.add(end)
             if (start, end) in callees or (start, end) in targets:
                 continue
-            short = chain(node, source)
+            owner = self.owner(start)
+            short = self.seen_from(chain(node, source), owner, start)
             if short[0] in '?"':
                 continue
-            owner = self.owner(start)
             if short.partition(".")[0] not in hidden[owner]:
                 self.reference(owner, "read", short, node.start_point.row)
         annotated = {node.start_byte for node in self.captures.get("annotation", ())}

@@ -9,7 +9,8 @@ A value is a tuple whose first item tells its kind:
   both stand for the place, :meth:`Inference.values` gives what is in it
 * ``("M", path)`` a module, ``("N", dotted)`` a namespace package
 * ``("X", dotted)`` something outside of the repository, ``("Y", dotted)`` what calling that gives
-* ``("L", path, scope, expr)`` an iterable of such, ``("K", ...)`` its ``__enter__``
+* ``("L", path, scope, expr)`` an iterable of such, ``("K", ...)`` its ``__enter__``,
+  ``("R", ...)`` something that gives such when called
 * ``("S", path, class, receiver)`` what ``super()`` gives
 
 Every answer that crosses a top-level name is kept together with the names it rests on, so an
@@ -70,7 +71,7 @@ class Inference(Memo):
         """Head and trailers of an expression."""
         known = self._split.get(expr)
         if known is None:
-            if expr[0] == "@" or expr.startswith("%L") or expr[0] == "#":
+            if expr[0] == "@" or expr[:2] in ("%L", "%R") or expr[0] == "#":
                 known = (expr, ())
             else:
                 found = _TRAILERS.findall(expr)
@@ -101,8 +102,8 @@ class Inference(Memo):
         if mark == "@":
             return self.imported(path, head)
         if mark == "%":
-            if head.startswith("%L"):
-                return (("L", path, scope, head[2:]),)
+            if head[1] in "LR":
+                return ((head[1], path, scope, head[2:]),)
             return self._first_parameter(path, scope, head, receiver)
         if mark in '?"':
             return ()
@@ -286,7 +287,7 @@ class Inference(Memo):
         if kind == "I":
             methods = tuple(v for v in self._attribute(value, "__call__") if v[0] == "B")
             return self._trail(methods, "()")
-        if kind == "K":
+        if kind in "KR":
             return self._kept(value, lambda: self.evaluate(*value[1:]))
         return ()
 

@@ -53,6 +53,7 @@ class Outline:
         self.skip: set[int] = set()
         self.targets: set[tuple[int, int]] = set()
         self.globals: dict[str, set[str]] = {}
+        self.declared: set[tuple[str, str]] = set()  # scope and name of variables with a type
 
     def in_order(self, name: str) -> list[Node]:
         """Nodes of a capture by position; a query gives them in no fixed order."""
@@ -139,7 +140,7 @@ class Outline:
         if is_class:
             self._bases(node, scope)
         else:
-            scope = self._parameters(node, scope, in_class, name)
+            scope = self._parameters(node, scope, in_class, dotted)
         self.scopes[dotted] = scope
         return dotted
 
@@ -155,7 +156,7 @@ class Outline:
                 self.skip.add(inner.start_byte)
                 self.targets.add((inner.start_byte, inner.end_byte))
 
-    def _parameters(self, node: Node, scope: Scope, in_class: bool, name: str) -> Scope:
+    def _parameters(self, node: Node, scope: Scope, in_class: bool, dotted: str) -> Scope:
         source = self.source
         listed = node.child_by_field_name("parameters")
         first = ""
@@ -170,9 +171,11 @@ class Outline:
                 continue
             written = text(target, source)
             found = annotation(parameter.child_by_field_name("type"), source)
+            if found:
+                self.declared.add((dotted, written))
             if place == 0 and in_class and not starred and "staticmethod" not in scope.decorators:
                 first = written
-                by_class = name in _CLASS_METHODS or "classmethod" in scope.decorators
+                by_class = outer_name(dotted) in _CLASS_METHODS or "classmethod" in scope.decorators
                 found = ["%cls" if by_class else "%self"]
             elif starred:
                 found = []

@@ -98,8 +98,8 @@ class PythonResolver:
         """What a call of `expr` in `scope` reaches: functions, methods, classes, EXTERNAL."""
         self.inference.fresh_budget()
         values = self.inference.values(self.inference.evaluate(path, scope, expr))
-        if any(value[0] in "IYLKVS" for value in values):
-            values = tuple(v for v in values if v[0] not in "IYLKVS") + self._called(values)
+        if any(value[0] in "IYLKRVS" for value in values):
+            values = tuple(v for v in values if v[0] not in "IYLKRVS") + self._called(values)
         found: dict[str, str] = {}
         for value in values:
             target = self._id(value)

@@ -4,8 +4,10 @@ An expression is kept as a string: a head and trailers, the arguments dropped.
 
 * heads: ``name``; ``@module`` and ``@module:name`` (imports, leading dots when relative);
   ``#dotted`` (a definition in the same file); ``%self`` and ``%cls`` (first parameter of a
-  method); ``"`` (a text literal); ``%L`` followed by an expression (an iterable of such);
-  ``?`` (unknown)
+  method); ``"`` (a text literal); ``%L`` followed by an expression (an iterable of such), ``%R``
+  (something that gives such when called); ``?`` (unknown)
+* ``name~1`` is a local variable after it was assigned anew, ``name~0`` before; the plain name
+  stands for all its values
 * trailers: ``.name``, ``()``, ``[]``
 """
 
@@ -45,6 +47,11 @@ class Scope(NamedTuple):
     attributes: dict[str, list[tuple[str, str]]]
     stars: list[str]
     first: str
+
+
+def version(name: str, number: int) -> str:
+    """What a local variable is called between two of its assignments."""
+    return f"{name}~{number}"
 
 
 def new_scope(kind: str, parent: str) -> Scope:
