@@ -62,6 +62,8 @@ def search(
     total = sum(counts.values())
     head = f"{plural(total, 'matching line')} in {plural(len(counts), 'file')}"
     lines, count = _matches(ctx, options, counts, context, max_results)
+    if not lines:
+        return f"{head}; none is shown: a binary file, or it has just changed."
     if count < total:
         head += f", the first {count:,} shown: narrow the pattern, path or glob to see others"
     return f"{head}\n{lines}"

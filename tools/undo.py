@@ -7,6 +7,7 @@ from tools.history import history
 from tools.paths import clean, read_bytes, reason, write_bytes
 from tools.registry import tool
 from tools.result import ToolError
+from tools.text import plural
 
 
 @tool
@@ -44,7 +45,7 @@ def undo(ctx: ToolContext, *, path: str = "", force: bool = False) -> str:
         done = "put back to what it was before the latest change"
     stack.drop(change)
     left = sum(other.path == change.path for other in stack.changes)
-    return f"{change.path}: {done} ({left} earlier changes of it can be undone)."
+    return f"{change.path}: {done} ({plural(left, 'earlier change')} of it can be undone)."
 
 
 def _now(ctx: ToolContext, path: str) -> bytes | None:

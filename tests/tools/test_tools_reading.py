@@ -152,3 +152,13 @@ def test_git_diff_and_log(call):
     log = call("git_log").text.split("\n")
     assert len(log) == 1
     assert log[0].startswith("HEAD")
+
+
+def test_a_match_in_a_binary_file_is_told_and_not_shown(call, workspace):
+    workspace.write("data/found.bin", b"needle\0rest")
+    result = call("search", pattern="needle", path="data/found.bin")
+    assert result.ok
+    assert (
+        result.text
+        == "1 matching line in 1 file; none is shown: a binary file, or it has just changed."
+    )
