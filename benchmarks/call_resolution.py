@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.graph import cache, corpus, machine, tools_python
+from benchmarks.graph_corpora import cache, corpus, machine, tools_python
 from graphdb.languages.python import LANGUAGE
 from graphdb.languages.python.expressions import chain
 from graphdb.languages.python.extract import Extraction, engine

@@ -13,78 +13,23 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import random
+import re
 import shutil
 import statistics
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.graph_corpora import corpus, machine, tools_python
+
 HERE = Path(__file__).resolve().parent
-_PINS = {"django": "django==4.2.11", "sympy": "sympy==1.13.3", "rich": "rich==13.9.4"}
-_FROM_SOURCE = {"django", "sympy"}
-_TOOLS = ["jedi==0.19.2", "ty", "pyan3", "pip", "setuptools", "wheel"]
-
-
-def cache() -> Path:
-    """Folder for what is fetched once."""
-    base = os.environ.get("REPOGYM_CACHE") or Path.home() / ".cache" / "repogym"
-    found = Path(base) / "benchmarks"
-    found.mkdir(parents=True, exist_ok=True)
-    return found
-
-
-def tools_python() -> Path:
-    """Interpreter of a virtual environment with the tools to compare with."""
-    python = cache() / "tools" / "bin" / "python"
-    if not (python.parent / "ty").exists():
-        subprocess.run(["uv", "venv", "-q", "--clear", str(cache() / "tools")], check=True)
-        subprocess.run(["uv", "pip", "install", "-q", "--python", str(python), *_TOOLS], check=True)
-    return python
-
-
-def corpus(name: str) -> Path:
-    """Folder with the source of a project, fetched at first use."""
-    target = cache() / "corpora" / name
-    if target.exists():
-        return target
-    with tempfile.TemporaryDirectory() as work:
-        command = [str(tools_python()), "-m", "pip", "download", "-q", "--no-deps", "-d", work]
-        if name in _FROM_SOURCE:
-            command += ["--no-binary", name]
-        subprocess.run([*command, _PINS[name]], check=True)
-        (packed,) = Path(work).iterdir()
-        unpacked = Path(work) / "unpacked"
-        if packed.suffix == ".whl":
-            zipfile.ZipFile(packed).extractall(unpacked)
-            root = unpacked
-        else:
-            with tarfile.open(packed) as archive:
-                archive.extractall(unpacked, filter="data")
-            (root,) = unpacked.iterdir()
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(root, target)
-    return target
-
-
-def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
-    model = next(
-        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
-         if line.startswith("model name")), "")  # fmt: skip
-    return {
-        "cpus": os.cpu_count(), "model": model, "python": platform.python_version(),
-        "load": round(os.getloadavg()[0], 1),
-    }  # fmt: skip
 
 
 def resident() -> float:
@@ -238,16 +183,24 @@ def fork_figures(kglite: Any, networkx: Any) -> dict[str, float]:
 
 
 def update_figures(graph: Any, root: Path, count: int) -> dict[str, float]:
-    """One file edited at a time: a new function and a new call, index and store brought up."""
+    """One file edited at a time, index and store brought up to it.
+
+    In turns: a new function and a call of it, and another signature and name for the first
+    top-level function or class, on which other files may depend.
+    """
     rng = random.Random(3)
     paths = rng.sample(sorted(p for p in graph.index.entries if p.endswith(".py")), count)
     times, files = [], []
     for number, path in enumerate(paths):
         target = root / path
         text = target.read_text(encoding="utf-8", errors="replace")
-        target.write_text(
-            f"{text}\n\ndef added_{number}(x):\n    return len(x)\n\nadded_{number}([])\n"
-        )
+        renamed = re.sub(r"(?m)^(def|class) (\w+)", rf"\1 \2_{number}", text, count=1)
+        if number % 2 and renamed != text:
+            target.write_text(renamed)
+        else:
+            target.write_text(
+                f"{text}\n\ndef added_{number}(x):\n    return len(x)\n\nadded_{number}([])\n"
+            )
         begin = time.perf_counter()
         delta = graph.update([path])
         times.append((time.perf_counter() - begin) * 1e3)
@@ -333,8 +286,9 @@ def speedup_figures(count: int) -> dict[str, float]:
     from graphdb.index import Index
 
     root = corpus("django")
-    folder = root / "django" / "http"
-    files = [*sorted(folder.glob("*.py"))[:count], root / "django" / "shortcuts.py"]
+    folders = [root / "django" / name for name in ("http", "urls", "dispatch", "core/handlers")]
+    every = [path for folder in folders for path in sorted(folder.glob("*.py"))]
+    files = [*every[:count], root / "django" / "shortcuts.py"]
     paths = [str(path.relative_to(root)) for path in files]
     begin = time.process_time()
     for _ in range(5):
@@ -391,7 +345,7 @@ def main() -> None:
             figures.update(found)
         figures.update(store_figures(Path(kept) / "django", 15 if options.quick else 51))
         figures.update(probe_figures(Path(kept) / "django"))
-    figures.update(speedup_figures(3 if options.quick else 12))
+    figures.update(speedup_figures(3 if options.quick else 20))
     if options.kernel:
         figures.update(kernel_figures(options.kernel))
     figures = {key: round(value, 4) for key, value in figures.items()}
