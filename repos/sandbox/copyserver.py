@@ -416,6 +416,7 @@ def install_filter(program):
 
 def main(argv):
     """Run: `copyserver.py IN_FD OUT_FD OPTIONS`."""
+    server.ignore_interrupts()
     fd, out = int(argv[1]), int(argv[2])
     options = server.decode(bytes.fromhex(argv[3]))
     for each in (fd, out):

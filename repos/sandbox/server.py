@@ -1100,6 +1100,15 @@ def lock_down(uid, gid):
     prctl(PR_SET_PDEATHSIG, 9, 0, 0, 0)
 
 
+def ignore_interrupts():
+    """Let the kernel drop signals that come from inside, as it does for a PID 1 without handlers.
+
+    Python handles SIGINT from its start: any program inside could end the sandbox with it.
+    """
+    if os.getpid() == 1:
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+
+
 def cap_processes(most):
     """Stop a fork bomb before the watch sees it, where no control group counts processes.
 
@@ -1116,6 +1125,7 @@ def cap_processes(most):
 
 def main(argv):
     """Run: `server.py FD OPTIONS`, the options being an encoded dict in hexadecimal."""
+    ignore_interrupts()
     fd = int(argv[1])
     options = decode(bytes.fromhex(argv[2]))
     for own in (fd, options.get("leash")):

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from repos.errors import InfrastructureError
 from repos.prepare import prepare
 from repos.score import score
 from repos.workspace import Workspace
@@ -47,11 +46,6 @@ def test_no_attack_is_rewarded(attack: Attack, victim, isolated, monkeypatch):
     monkeypatch.setattr("repos.grading.LIMIT_FACTOR", 1.0)
     with Workspace(isolated.create(victim.layers, victim.sandbox)) as workspace:
         diff = attack.diff(workspace)
-    if attack.name == "kill-server" and isolated.name in ("docker", "podman"):
-        # Not rewarded, but no verdict either: an engine's container can be ended from inside.
-        with pytest.raises(InfrastructureError):
-            score(victim, diff, backend=isolated)
-        return
     for _ in range(attack.scorings):
         result, log = score(victim, diff, backend=isolated)
     assert not result.resolved, (result, log)

@@ -272,6 +272,12 @@ def test_killing_everything_does_not_kill_the_sandbox(isolated, shared_box):
     assert sh(shared_box, "echo here").stdout == b"here\n"
 
 
+def test_no_signal_reaches_the_server(isolated, shared_box):
+    # SIGINT among them: a Python program has a handler for it from its start.
+    sh(shared_box, "for n in $(seq 1 31) 34 64; do kill -$n 1; done; sleep 0.2")
+    assert sh(shared_box, "echo here").stdout == b"here\n"
+
+
 # ---- states
 CHANGE = (
     "rm -r pkg; mkdir -p pkg/new; echo 1 > pkg/new/f; echo more >> a.txt; ln -sfn pkg/new link; "
