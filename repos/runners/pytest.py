@@ -105,7 +105,9 @@ class PytestRunner:
             timeout_s: Wall time of the whole run.
             plugins: Modules of the environment's own pytest plugins.
             hash_seed: PYTHONHASHSEED of the run.
-            brief: Whether failures need no traceback (most tests of a line-up fail).
+            brief: Whether failures need no explanation (most tests of a line-up fail): no
+                values of what was compared, and a traceback of one line. Test files are
+                loaded in half the time then.
 
         Raises:
             InfrastructureError: The supervisor gave no answer for a reason other than a bound.
@@ -113,6 +115,8 @@ class PytestRunner:
         style = "--tb=line" if brief else "--tb=short"
         args = ["-q", style, "-p", "no:cacheprovider", "--rootdir", TESTBED]
         args += ["-c", TASK_INI, "--continue-on-collection-errors"]
+        if brief:
+            args.append("--assert=plain")
         for plugin in plugins:
             args += ["-p", plugin]
         config = {

@@ -3,6 +3,7 @@
 Standard library and pytest only; imported by `develop.py` and `grade.py`.
 """
 
+import gc
 import re
 
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
@@ -34,6 +35,12 @@ def frames(longrepr, rootdir):
     return ADDRESS.sub("0x…", body + "\n" + message[:1500])
 
 
+COLLECTING = (50000, 20, 100)
+"""Garbage collection's thresholds while tests are collected: rewriting the assertions of a large
+test file makes hundreds of thousands of objects, and looking through all of them again and again
+took a third of the time of a whole run."""
+
+
 class Recorder:
     """Collects one record a test and passes it to `emit` when the test is over."""
 
@@ -41,6 +48,16 @@ class Recorder:
         """`emit` takes a JSON-able dict."""
         self.emit = emit
         self.open = {}
+        self.thresholds = gc.get_threshold()
+
+    def pytest_load_initial_conftests(self):
+        """Look for garbage less often until the tests begin."""
+        self.thresholds = gc.get_threshold()
+        gc.set_threshold(*COLLECTING)
+
+    def pytest_collection_finish(self):
+        """Look for it as usual."""
+        gc.set_threshold(*self.thresholds)
 
     def pytest_runtest_logreport(self, report):
         """Fold the three phases (and subtests) of a test into its worst status."""
