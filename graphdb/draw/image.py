@@ -48,6 +48,11 @@ def svg(found: Neighbourhood) -> str:
     kinds = sorted({edge.type for edge in found.edges})
     left = min(box.x - box.width / 2 for box in boxes) - _MARGIN
     right = max(box.x + box.width / 2 for box in boxes) + _MARGIN
+    for edge in found.edges:  # a curve reaches three quarters of the way to its control points
+        source, target = plan.boxes[edge.source], plan.boxes[edge.target]
+        if source.column == target.column and edge.source != edge.target:
+            reach = source.x + source.width / 2 + 0.75 * _bulge(source.y, target.y)
+            right = max(right, reach + _MARGIN)
     heading = 11.0 * len(found.centre.qualified_name) + 250
     needed = max(heading, _KEY_WIDTH * max(len(labels), len(kinds))) + 2 * _MARGIN
     spare = max(0.0, needed - (right - left)) / 2
@@ -108,6 +113,11 @@ def _port(found: Neighbourhood, box: Box, kind: str, outward: bool) -> float:
     return box.y + (kinds.index(kind) - (len(kinds) - 1) / 2) * PORT_GAP
 
 
+def _bulge(start: float, end: float) -> float:
+    """How far an edge within one column swings out."""
+    return 46 + 0.12 * abs(end - start)
+
+
 def _line(found: Neighbourhood, plan: Layout, edge: Edge) -> str:
     kind = edge.type
     if edge.source == edge.target:
@@ -116,7 +126,7 @@ def _line(found: Neighbourhood, plan: Layout, edge: Edge) -> str:
     start, end = _port(found, source, kind, True), _port(found, target, kind, False)
     if source.column == target.column:  # around the right side
         x0, x3 = source.x + source.width / 2, target.x + target.width / 2 + 2
-        bulge = 46 + 0.12 * abs(end - start)
+        bulge = _bulge(start, end)
         x1, x2 = x0 + bulge, x3 + bulge
     else:
         side = 1 if source.column < target.column else -1

@@ -135,18 +135,17 @@ def layout(found: Neighbourhood) -> Layout:
 def _columns(found: Neighbourhood) -> dict[str, int]:
     """Column of each node: one less than what it leads to, counted from the centre outwards."""
     columns = {found.centre.id: 0}
-    for node in found.nodes:  # in order of distance
-        if node.id in columns:
-            continue
-        for edge in found.edges:
-            if edge.source == node.id and edge.target in columns:
-                columns[node.id] = columns[edge.target] - 1
-                break
-            if edge.target == node.id and edge.source in columns:
-                columns[node.id] = columns[edge.source] + 1
-                break
-        else:
-            columns[node.id] = 1
+    near: dict[str, list[tuple[str, int]]] = {node.id: [] for node in found.nodes}
+    for edge in found.edges:
+        if edge.source != edge.target:
+            near[edge.source].append((edge.target, -1))
+            near[edge.target].append((edge.source, 1))
+    for node in found.nodes:  # in order of distance, so that the first placed is the nearest
+        if node.id not in columns:
+            joined = {key for key, _ in near[node.id]}
+            other = next((key for key in columns if key in joined), found.centre.id)
+            step = next((step for key, step in near[node.id] if key == other), 1)
+            columns[node.id] = columns[other] + step
     return columns
 
 

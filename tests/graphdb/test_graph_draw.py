@@ -1,5 +1,6 @@
 """A drawn neighbourhood: boxes apart, edges in view, the kinds of relation told."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,29 @@ def test_edges_run_from_left_to_right(star: CodeGraph) -> None:
     assert found.edges
     for edge in found.edges:
         assert boxes[edge.source].x < boxes[edge.target].x
+
+
+def test_what_the_centre_calls_stands_right_though_its_module_stands_left(star: CodeGraph) -> None:
+    found = queries.neighbourhood(star.store, "Hub.run", 2, limit=40)
+    boxes = {box.node.id: box for box in layout(found).boxes.values()}
+    assert boxes["python:hub.py::help_me"].column == 1
+    assert boxes["python:hub.py::caller_0"].column == -1
+
+
+def test_everything_drawn_lies_in_the_picture(star: CodeGraph) -> None:
+    found = queries.neighbourhood(star.store, "Hub", 3, limit=40)
+    drawn = draw.svg(found)
+    left, top, width, height = map(float, re.search(r'viewBox="([^"]+)"', drawn)[1].split())
+    curves = re.findall(r'd="M(\S+) (\S+)C(\S+) (\S+) (\S+) (\S+) (\S+) (\S+)"', drawn)
+    assert len(curves) == len(found.edges)
+    for curve in curves:
+        x0, y0, x1, y1, x2, y2, x3, y3 = map(float, curve)
+        for part in range(11):
+            t, u = part / 10, 1 - part / 10
+            x = u**3 * x0 + 3 * u * u * t * x1 + 3 * u * t * t * x2 + t**3 * x3
+            y = u**3 * y0 + 3 * u * u * t * y1 + 3 * u * t * t * y2 + t**3 * y3
+            assert left <= x <= left + width
+            assert top <= y <= top + height
 
 
 def test_a_page_names_every_node_for_pointing_at(star: CodeGraph) -> None:
