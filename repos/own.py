@@ -7,6 +7,9 @@ import subprocess
 from collections import Counter
 from pathlib import PurePosixPath
 
+from git import Repo
+from packaging.requirements import InvalidRequirement, Requirement
+
 from repos.environments import minor_version
 from repos.errors import InfrastructureError, RepoGymError
 from repos.gate import REPETITIONS, validate
@@ -59,6 +62,11 @@ def task_from_repository(
         and not p.endswith("conftest.py")
         and any(p == t or p.startswith(t.rstrip("/") + "/") for t in test_paths)
     )  # fmt: skip
+    if not files and tests:
+        raise RepoGymError(
+            f"No test file in {', '.join(tests)} changed between {base} and {fix}: leave --tests "
+            "out to have them found by their names."
+        )
     if not files:
         raise RepoGymError(
             f"No test file changed between {base} and {fix}: name the tests with --tests."
@@ -67,6 +75,8 @@ def task_from_repository(
         source_dirs = (
             ("src",) if "src" in [t.name for t in repository.commit(first).tree] else (".",)
         )
+    for folder in source_dirs:
+        _check_folder(repository, first, folder, base)
     minor = minor_version()
     draft = TaskSpec(
         id=f"own/{PurePosixPath(root).name}-{second[:10]}",
@@ -134,6 +144,17 @@ def expected_from(before: list[GradedRun], after: list[GradedRun]) -> Expected:
     return Expected(fail_to_pass=tuple(sorted(failing)), pass_to_pass=tuple(sorted(both)))
 
 
+def _check_folder(repository: Repo, commit: str, folder: str, base: str) -> None:
+    if folder in (".", ""):
+        return
+    try:
+        kind = repository.commit(commit).tree.join(folder).type
+    except KeyError:
+        kind = "nothing"
+    if kind != "tree":
+        raise RepoGymError(f"--source {folder}: there is no such folder in {base}.")
+
+
 def _test_paths(paths: list[str]) -> tuple[str, ...]:
     """Return the top test folders of the changed test files; files outside one stand alone."""
     found: Counter[str] = Counter()
@@ -153,10 +174,17 @@ def pinned(requirements: tuple[str, ...]) -> tuple[str, ...]:
         Pins sorted by name; empty for no requirements (the harness's own pytest serves).
 
     Raises:
+        RepoGymError: No requirement by the packaging standards.
         InfrastructureError: The resolver or the index failed.
     """
     if not requirements:
         return ()
+    for requirement in requirements:
+        try:
+            Requirement(requirement)
+        except InvalidRequirement as error:
+            said = str(error).partition("\n")[0]
+            raise RepoGymError(f"--requires {requirement!r} is no requirement: {said}.") from error
     from uv import find_uv_bin
 
     done = subprocess.run(
@@ -165,5 +193,6 @@ def pinned(requirements: tuple[str, ...]) -> tuple[str, ...]:
         input="\n".join((*requirements, "pytest")), capture_output=True, text=True,
     )  # fmt: skip
     if done.returncode:
-        raise InfrastructureError(f"Resolving the requirements failed: {done.stderr.strip()}")
+        said = " ".join(done.stderr.split())[-400:]
+        raise InfrastructureError(f"Resolving the requirements failed: {said}")
     return tuple(line.strip() for line in done.stdout.splitlines() if "==" in line)

@@ -59,6 +59,14 @@ DEFAULT_TOOLS: tuple[str, ...] = tuple(BUILTIN_TOOLS)
 
 _registered: dict[str, Tool] = {}
 
+_FILE_ERRORS = (
+    FileExistsError,
+    FileNotFoundError,
+    IsADirectoryError,
+    NotADirectoryError,
+    PermissionError,
+)
+
 
 @dataclass(frozen=True)
 class Tool:
@@ -224,6 +232,10 @@ class ToolSet:
             result = chosen(ctx, **values)
         except ToolError as error:
             result = ToolResult(f"{name}: {error}", ok=False)
+        except _FILE_ERRORS as error:
+            # Of a tool that did not look at a path first; a lost sandbox is another error.
+            said = f"{error.filename or 'a file'}: {error.strerror or type(error).__name__}"
+            result = ToolResult(f"{name}: {said}.", ok=False)
         if isinstance(result, str):
             result = ToolResult(result)
         bound = chosen.max_chars or ctx.limits.max_chars

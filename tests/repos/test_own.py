@@ -117,3 +117,22 @@ def test_a_fix_that_fixes_nothing_is_refused(repository):
     git("commit", "-qm", "Nothing")
     with pytest.raises(RepoGymError, match="no test fails before"):
         task_from_repository(str(repository), base="HEAD^", fix="HEAD")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"tests": ("docs",)}, "No test file in docs changed"),
+        ({"source_dirs": ("lib",)}, "--source lib: there is no such folder in HEAD\\^"),
+        ({"source_dirs": ("src/calc/__init__.py",)}, "no such folder"),
+        (
+            {"requirements": ("no requirement!!",)},
+            "--requires 'no requirement!!' is no requirement",
+        ),
+    ],
+)
+def test_options_that_do_not_fit_are_one_sentence(repository, options, says):
+    with pytest.raises(RepoGymError, match=says) as caught:
+        task_from_repository(str(repository), base="HEAD^", fix="HEAD", **options)
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_status == 2

@@ -1,6 +1,8 @@
 import json
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Annotated, Any, Literal, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -299,3 +301,33 @@ def test_docstring_sections():
     )
     assert body == "Do.\n\nMore: of it.\n\nReturns:\n    Text."
     assert arguments == {"a": "One and: two.", "b": "Three."}
+
+
+@tool
+def reads_without_looking(ctx, *, path: str) -> str:
+    """Read a file of the host, as a tool that checks nothing would read one of the workspace.
+
+    Args:
+        path: Any path.
+    """
+    return Path(path).read_text()
+
+
+def test_a_file_error_of_a_tool_is_an_observation(tmp_path):
+    chosen = ToolSet(["reads_without_looking"])
+    ctx = cast(ToolContext, SimpleNamespace(limits=Limits()))
+    for path, said in ((tmp_path, "Is a directory"), (tmp_path / "no", "No such file")):
+        result = chosen.call(ctx, "reads_without_looking", json.dumps({"path": str(path)}))
+        assert not result.ok
+        assert said in result.text
+        assert str(path) in result.text
+
+
+def test_any_other_error_of_a_tool_is_a_bug_and_is_raised():
+    @tool
+    def broken_tool(ctx) -> str:
+        """Divide by zero."""
+        return str(1 / 0)
+
+    with pytest.raises(ZeroDivisionError):
+        ToolSet(["broken_tool"]).call(cast(ToolContext, None), "broken_tool", "{}")
