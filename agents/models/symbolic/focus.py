@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from agents.models.symbolic.candidates import Candidate, Proposal, value
+from agents.models.symbolic.observation import OBSERVE, factors, heard, observer
 from agents.models.symbolic.synthesis import GUARDED, conditioned
 
 if TYPE_CHECKING:
-    from agents.models.symbolic.search import Pool, Search
+    from agents.models.symbolic.search import Search
 
 FOCUS_FACTOR = 2.0
 """Factor of conditions where a probe showed that there may be one."""
+
+FIRST = 100.0
+"""Factor of the change that only asks conditions: all others at its place wait for it."""
 
 MAX_PLACES = 6
 """Changes that conditions are looked for at the same time."""
@@ -32,11 +36,11 @@ def opportunities(search: Search) -> Iterator[tuple[float, Candidate]]:
     total = max(1, len(search.knowledge.search_tests))
     for key, trial in search.tried.items():
         candidate = search.pool.by_key.get(key)
-        if candidate is None or candidate.others or candidate.proposal.template == GUARDED:
+        if candidate is None or candidate.others:
             continue
         helped = search.helped(trial)
         proposal = candidate.proposal
-        if helped <= 0:
+        if helped <= 0 or proposal.template in (GUARDED, OBSERVE):
             continue
         if proposal.probe:
             yield helped / total, candidate
@@ -49,7 +53,10 @@ def opportunities(search: Search) -> Iterator[tuple[float, Candidate]]:
 
 
 def focused(search: Search) -> list[tuple[float, Proposal]]:
-    """Return conditional forms of the opportunities, ranked."""
+    """Return conditional forms of the opportunities, ranked.
+
+    Before conditions are tried at a place, they are asked there once (`observation`).
+    """
     places: dict[str, int] = {}
     found: list[tuple[float, Proposal]] = []
     ordered = sorted(opportunities(search), key=lambda one: -one[0] * one[1].score)
@@ -59,16 +66,36 @@ def focused(search: Search) -> list[tuple[float, Proposal]]:
         places[candidate.place] = places.get(candidate.place, 0) + 1
         proposal = candidate.proposal
         suspicion = candidate.score / max(1e-9, value(proposal, 1.0))
-        for made in forms(search.pool, candidate):
-            found.append((FOCUS_FACTOR * share * value(made, suspicion), made))
+        for made in forms(search, candidate):
+            factor = FIRST if made.template == OBSERVE else FOCUS_FACTOR
+            found.append((factor * share * value(made, suspicion), made))
     found.sort(key=lambda one: -one[0])
     return found
 
 
-def forms(pool: Pool, candidate: Candidate) -> list[Proposal]:
-    """Return the conditional forms of a change; made once for a pool."""
+def forms(search: Search, candidate: Candidate) -> list[Proposal]:
+    """Return what to try for an opportunity: its observer first, then its conditional forms."""
+    pool, know = search.pool, search.knowledge
+    key = f"ask {candidate.key}"
+    if key not in pool.focus:
+        made = observer(know.project, know.facts, candidate.proposal)
+        pool.focus[key] = [made] if made is not None else []
+    for asking in pool.focus[key]:
+        written = pool.write(1.0, asking)
+        if written is None:
+            continue
+        if written.key not in search.tried:
+            return [asking]
+        answers = heard(search.tried[written.key])
+        if answers:
+            key = f"{candidate.key} {sorted(answers.items())}"
+            if key not in pool.focus:
+                seen = factors(
+                    know.project, know.facts, candidate.proposal, answers, know.search_tests
+                )
+                pool.focus[key] = conditioned(know.project, know.facts, candidate.proposal, seen)
+            return pool.focus[key]
     if candidate.key not in pool.focus:
-        know = pool.knowledge
         pool.focus[candidate.key] = conditioned(know.project, know.facts, candidate.proposal)
     return pool.focus[candidate.key]
 
@@ -77,7 +104,7 @@ def neighbours(search: Search, batch: list[Candidate]) -> list[str]:
     """Return passing tests that the conditions in a batch must keep passing."""
     found: dict[str, None] = {}
     for candidate in batch:
-        if candidate.proposal.template == GUARDED:
+        if candidate.proposal.template in (GUARDED, OBSERVE):
             proposal = candidate.proposal
             tests = search.knowledge.passing_at(proposal.path, proposal.line, NEIGHBOURS)
             found.update(dict.fromkeys(tests))

@@ -29,7 +29,7 @@ NEEDED = ("run_tests", "view", "try_edits", "edit", "submit")
 
 SUITE_SECONDS = 60.0
 FILES_SECONDS = 180.0
-CANDIDATE_SECONDS = 15.0
+CANDIDATE_SECONDS = 6.0
 VALIDATION_SECONDS = 120.0
 
 MAX_RUNS = 3

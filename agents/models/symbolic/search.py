@@ -15,23 +15,13 @@ from agents.models.symbolic.candidates import (
     value,
     written,
 )
+from agents.models.symbolic.feedback import Feedback
 from agents.models.symbolic.focus import focused
 from agents.models.symbolic.formats import Trial
 from agents.models.symbolic.knowledge import Knowledge
-from agents.models.symbolic.source import Edit
-from agents.models.symbolic.templates.probes import FORCE
 
 DESTRUCTIVE_FACTOR = 0.35
 """Factor, when choosing, of survivors that remove behaviour."""
-
-PROBE_FACTOR = 3.0
-"""Factor of changes of a condition that a probe showed to decide the failure."""
-
-INFLUENCE_FACTOR = 1.3
-"""Factor of lines where a change gave another assertion failure than before."""
-
-DEAD_FACTOR = 0.5
-"""Factor of lines where several changes made no difference at all."""
 
 UNPROMISING_SHARE = 2
 """Without any sign of success, this part of the budget is spent."""
@@ -39,10 +29,12 @@ UNPROMISING_SHARE = 2
 FOCUS_SHARE = 0.75
 """Share of a batch that conditions at places where a probe helped may take."""
 
-DEAD_AFTER = 4
 MAX_TWINS = 4
 MAX_PARTIALS = 4
 PAIR_WITH = 60
+MAX_PAIRS = 30
+"""Pairs of changes that are tried in an episode at most."""
+
 MAX_SURVIVORS = 6
 
 
@@ -193,7 +185,8 @@ class Search:
         if size <= 0:
             return []
         chosen: dict[str, Candidate] = {}
-        for candidate in self._pairs(size // 3):
+        joined = sum(len(c.others) > 0 for c in map(self.pool.by_key.get, self.tried) if c)
+        for candidate in self._pairs(min(size // 4, MAX_PAIRS - joined)):
             chosen[candidate.key] = candidate
         for score, proposal in focused(self):
             if len(chosen) >= size * FOCUS_SHARE:
@@ -201,7 +194,7 @@ class Search:
             candidate = self.pool.write(score, proposal)
             if candidate is not None and candidate.key not in self.tried:
                 chosen[candidate.key] = candidate
-        factors = _Factors(self)
+        factors = Feedback(self)
         order = sorted(
             ((score * factors.of(p), n) for n, (score, p) in enumerate(self.pool.ordered)),
             key=lambda one: (-one[0], one[1]),
@@ -214,7 +207,7 @@ class Search:
             score, proposal = self.pool.ordered[index]
             place = (proposal.path, proposal.line)
             # One line must not take a whole batch: localisation is often off by a few lines.
-            if lines[place] >= max(4, size // 4) or kinds[proposal.template] >= max(4, size // 5):
+            if lines[place] >= max(3, size // 8) or kinds[proposal.template] >= max(4, size // 5):
                 continue
             candidate = self.pool.write(score, proposal)
             if candidate is None or candidate.key in self.tried or candidate.key in chosen:
@@ -320,47 +313,3 @@ def preference(candidate: Candidate) -> float:
     proposals = (candidate.proposal, *candidate.others)
     factor = DESTRUCTIVE_FACTOR if any(p.destructive for p in proposals) else 1.0
     return candidate.score * factor / math.sqrt(1.0 + len(candidate.others))
-
-
-class _Factors:
-    """How the results so far change the order of what was not tried yet."""
-
-    def __init__(self, search: Search) -> None:
-        self.decisive: list[Edit] = []
-        self.lines: dict[tuple[str, int], float] = {}
-        tries: Counter[tuple[str, int]] = Counter()
-        moved: set[tuple[str, int]] = set()
-        baseline = search.knowledge.baseline
-        for key, trial in search.tried.items():
-            candidate = search.pool.by_key.get(key)
-            if candidate is None:
-                continue
-            proposal = candidate.proposal
-            place = (proposal.path, proposal.line)
-            tries[place] += 1
-            if proposal.template == FORCE and search.helped(trial):
-                self.decisive.extend(proposal.edits)
-            if search.helped(trial) or any(
-                message != baseline.get(test, message) and _asserts(message)
-                for test, message in trial.errors
-            ):
-                moved.add(place)
-        for place, count in tries.items():
-            if place in moved:
-                self.lines[place] = INFLUENCE_FACTOR
-            elif count >= DEAD_AFTER:
-                self.lines[place] = DEAD_FACTOR
-
-    def of(self, proposal: Proposal) -> float:
-        factor = self.lines.get((proposal.path, proposal.line), 1.0)
-        for edit in self.decisive:
-            if any(
-                e.path == edit.path and e.start <= edit.end and edit.start <= e.end
-                for e in proposal.edits
-            ):
-                return PROBE_FACTOR * max(1.0, factor)
-        return factor
-
-
-def _asserts(message: str) -> bool:
-    return message.startswith(("assert", "AssertionError", "Failed"))

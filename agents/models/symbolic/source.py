@@ -41,6 +41,7 @@ class Module:
     text: str
     tree: ast.Module
     _parents: dict[ast.AST, ast.AST] = field(default_factory=dict)
+    _functions_at: dict[int, int] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, path: str, text: str) -> Module | None:
@@ -138,6 +139,13 @@ class Module:
         """Return the innermost function that holds a line, decorators included."""
         inside = [f for f in self.functions if first_line(f) <= line <= (f.end_lineno or f.lineno)]
         return max(inside, key=lambda f: (f.lineno, f.col_offset), default=None)
+
+    def place_of(self, line: int) -> tuple[str, int]:
+        """Return the file and the first line of the function that holds a line, or 0."""
+        if line not in self._functions_at:
+            function = self.function_at(line)
+            self._functions_at[line] = function.lineno if function else 0
+        return self.path, self._functions_at[line]
 
     def qualified(self, node: ast.AST) -> str:
         """Return the dotted name of a function or class within its module."""

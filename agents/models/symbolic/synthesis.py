@@ -7,7 +7,7 @@ may be right under a condition (SPR, Long and Rinard, FSE 2015; ACS, Xiong et al
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from agents.models.symbolic.candidates import Proposal
@@ -26,19 +26,34 @@ MAX_EACH = 70
 """Conditions that are made for one change at most."""
 
 
-def conditioned(project: Project, facts: Facts, proposal: Proposal) -> list[Proposal]:
+def conditioned(
+    project: Project, facts: Facts, proposal: Proposal, seen: Mapping[str, float] | None = None
+) -> list[Proposal]:
     """Return a change under conditions, the likeliest first; [] where it can't have one.
 
     Args:
         project: The viewed files.
         facts: What the failing tests tell.
         proposal: The change: a probe, or a change that did too much.
+        seen: Factors of conditions from what was observed at the place (`observation`).
     """
     if len(proposal.edits) != 1 or proposal.template == GUARDED:
         return []
     module = project.modules[proposal.path]
     site = Site(project, module, facts, {})
-    return list(_made(site, proposal))[:MAX_EACH]
+    found = list(_made(site, proposal))
+    if seen:
+        found = [replace(one, prior=one.prior * seen.get(one.family, 1.0)) for one in found]
+        found.sort(key=lambda one: -one.prior)
+    return found[:MAX_EACH]
+
+
+def subject(site: Site, proposal: Proposal) -> ast.expr | ast.stmt | None:
+    """Return the node that conditions for a change are about."""
+    edit = proposal.edits[0]
+    if proposal.template == LEAVE:
+        return _statement_at(site.module, site.module.line_of(edit.start))
+    return _expression_at(site.module, edit) or _statement_at(site.module, proposal.line)
 
 
 def _made(site: Site, proposal: Proposal) -> Iterator[Proposal]:
@@ -50,7 +65,7 @@ def _made(site: Site, proposal: Proposal) -> Iterator[Proposal]:
             way = edit.new.strip()
             for text, weight in conditions(site, node):
                 new = f"{indent}if {text}:\n{indent}    {way}\n"
-                yield _as(proposal, edit, new, weight, f"if {text}: {way}")
+                yield _as(proposal, edit, new, weight, f"if {text}: {way}", text)
         return
     if proposal.template == FORCE:
         node = _expression_at(site.module, edit)
@@ -64,7 +79,8 @@ def _made(site: Site, proposal: Proposal) -> Iterator[Proposal]:
         old = site.flat(node)
         for text, weight in conditions(site, node):
             new = f"({edit.new.strip()} if {text} else {old})"
-            yield _as(proposal, edit, new, weight, f"{edit.new.strip()[:40]} only if {text}")
+            note = f"{edit.new.strip()[:40]} only if {text}"
+            yield _as(proposal, edit, new, weight, note, text)
         return
     yield from _statements(site, proposal, edit)
 
@@ -88,7 +104,8 @@ def _forced(site: Site, proposal: Proposal, node: ast.expr, edit: Edit) -> Itera
         above = site.parent(node)
         if not isinstance(above, ast.If | ast.While):
             new = f"({new})"
-        yield _as(proposal, edit, new, weight, f"{text[:40]} {junction} {other}")
+        note = f"{text[:40]} {junction} {other}"
+        yield _as(proposal, edit, new, weight, note, other)
 
 
 def _statements(site: Site, proposal: Proposal, edit: Edit) -> Iterator[Proposal]:
@@ -108,10 +125,10 @@ def _statements(site: Site, proposal: Proposal, edit: Edit) -> Iterator[Proposal
     whole = Edit(edit.path, start, end, "")
     for text, weight in conditions(site, node):
         new = f"{indent}if {text}:\n{body}"
-        yield _as(proposal, whole, new, weight, f"only if {text}")
+        yield _as(proposal, whole, new, weight, f"only if {text}", text)
 
 
-def _as(proposal: Proposal, edit: Edit, new: str, weight: float, note: str) -> Proposal:
+def _as(proposal: Proposal, edit: Edit, new: str, weight: float, note: str, asked: str) -> Proposal:
     return replace(
         proposal,
         edits=(replace(edit, new=new),),
@@ -120,7 +137,7 @@ def _as(proposal: Proposal, edit: Edit, new: str, weight: float, note: str) -> P
         note=note,
         destructive=False,
         probe=False,
-        family="",
+        family=asked,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import textwrap
+from typing import Any
 
 from agents.models.symbolic.candidates import Proposal, written
 from agents.models.symbolic.facts import Facts
@@ -50,7 +51,7 @@ def site_of(module, facts=None):
     return Site(Project({module.path: module}), module, facts or Facts(), {})
 
 
-def node_of(module, kind, holds):
+def node_of(module, kind, holds) -> Any:
     return next(
         n for n in ast.walk(module.tree) if isinstance(n, kind) and holds in module.segment(n)
     )

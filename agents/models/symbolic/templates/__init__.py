@@ -22,6 +22,9 @@ __all__ = ["propose"]
 RAISE_DETAIL = 0.15
 """Factor of changes inside a raise statement that do not decide whether or what it raises."""
 
+FLATTEN = 0.75
+"""Exponent of suspiciousness: likely changes at less suspicious places get their turn."""
+
 _OF_RAISE = frozenset({"raised", "not-raised", "removed", "only-if", "outdented", "indented"})
 
 MAX_STATEMENTS = 150
@@ -70,7 +73,7 @@ def propose(
             for template in TEMPLATES.get(type(node), ()):
                 for proposal in template(site, node):
                     weak = isinstance(statement, ast.Raise) and proposal.template not in _OF_RAISE
-                    yield proposal, score * (RAISE_DETAIL if weak else 1.0)
+                    yield proposal, score**FLATTEN * (RAISE_DETAIL if weak else 1.0)
 
 
 def _statement_scores(

@@ -9,6 +9,7 @@ used (ACS's dependency locality) and by whether the statement speaks of them.
 from __future__ import annotations
 
 import ast
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -176,8 +177,8 @@ def _unary(site: Site, atom: Atom, literals: dict[str, list[str]]) -> Iterator[t
     if not kind:
         for name in _TYPES:
             if name not in checked:
-                yield f"isinstance({text}, {name})", 0.3
-                yield f"not isinstance({text}, {name})", 0.22
+                yield f"isinstance({text}, {name})", 0.14
+                yield f"not isinstance({text}, {name})", 0.11
     if kind in ("str", "list", "tuple", "dict", "set"):
         yield f"len({text}) == 1", 0.45
         yield f"len({text}) > 1", 0.45
@@ -191,13 +192,13 @@ def _binary(site: Site, node: ast.AST, atoms: list[Atom]) -> Iterator[tuple[str,
         for two in atoms:
             if one.text == two.text or two.text.startswith(f"{one.text}."):
                 continue
-            weight = 0.35 * min(one.weight, two.weight)
+            weight = 0.35 * math.sqrt(one.weight * two.weight)
             a, b = one.text, two.text
             tails = a.rpartition(".")[2], b.rpartition(".")[2]
             same = tails[0] == tails[1]
             alike = same or (one.kind == two.kind and one.kind != "")
             if a < b and (alike or not (one.kind or two.kind)):
-                gain = 3.0 if same else 1.5 if alike else 1.0
+                gain = 3.5 if same else 1.5 if alike else 1.0
                 yield f"{a} == {b}", weight * gain
                 yield f"{a} != {b}", weight * gain
                 if not one.kind:
