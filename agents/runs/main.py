@@ -74,9 +74,10 @@ def play(request: Request, *, as_json: bool = False) -> int:
         sys.stdout.write(json.dumps(summary, indent=1) + "\n")
     if summary["complete"]:
         return COMPLETE
+    open_ = summary["infrastructure_errors"] + summary["not_played"]
     say(
-        f"The infrastructure left {summary['infrastructure_errors'] + summary['not_played']} "
-        "episodes without a verdict; the same command tries them again."
+        f"The infrastructure left {open_} {'episode' if open_ == 1 else 'episodes'} without a "
+        "verdict; the same command goes on with what is left."
     )
     return INFRASTRUCTURE
 
