@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import os
 import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -210,6 +212,16 @@ def test_keyrings_are_out_of_reach(create):
         "print(json.dumps(out))"
     )
     assert ask(create(), code) == [[-1, 1]] * 5
+
+
+def test_the_callers_keyring_is_left_even_without_a_filter(create):
+    if platform.machine() != "x86_64":
+        pytest.skip("the numbers are those of x86_64")
+    ask_id = "import ctypes; print(ctypes.CDLL(None).syscall(250, 0, -3, 0))"
+    ours = int(subprocess.check_output([sys.executable, "-c", ask_id]))
+    inside = ask(create(SandboxSpec(seccomp="none")), ask_id)
+    assert inside > 0
+    assert inside != ours
 
 
 def test_sandboxes_of_a_template_share_nothing_writable(two):
