@@ -3,8 +3,10 @@
 Usage: python bolt_server.py FOLDER
 """
 
+import os
 import socket
 import sys
+from pathlib import Path
 
 
 def free_port() -> int:
@@ -18,10 +20,13 @@ def main() -> None:
     """Start the server, make two databases, wait."""
     import arcadedb_embedded
 
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    os.chdir(folder)  # it writes its log beside itself
     bolt, http = free_port(), free_port()
     password = "only-for-tests-1"
     server = arcadedb_embedded.create_server(
-        root_path=sys.argv[1],
+        root_path=str(folder),
         root_password=password,
         config={
             "server_plugins": "Bolt:com.arcadedb.bolt.BoltProtocolPlugin",
