@@ -36,7 +36,7 @@ def main() -> None:
         },
     )
     server.start()
-    for name in ("conformance", "second", "third"):
+    for name in ("conformance", "second", "third", "lost"):
         server.create_database(name)
     print(f"BOLT bolt://root:{password}@127.0.0.1:{bolt}", flush=True)
     sys.stdin.read()

@@ -59,7 +59,7 @@ def wire(bolt_address: str) -> Iterator[tuple[Wire, str]]:
     assert at.hostname is not None
     assert at.port is not None
     line = Wire(at.hostname, at.port)
-    yield line, f"bolt://{at.username}:{at.password}@127.0.0.1:{line.port}/conformance"
+    yield line, f"bolt://{at.username}:{at.password}@127.0.0.1:{line.port}/lost"
     line.close()
 
 
