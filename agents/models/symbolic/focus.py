@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 FOCUS_FACTOR = 2.0
 """Factor of conditions where a probe showed that there may be one."""
+
+SPENT_FACTOR = 0.96
+"""Factor for each condition that was tried at a place before."""
 
 FIRST = 100.0
 """Factor of the change that only asks conditions: all others at its place wait for it."""
@@ -52,13 +56,20 @@ def opportunities(search: Search) -> Iterator[tuple[float, Candidate]]:
             yield helped / total, candidate
 
 
+def spent(search: Search) -> Counter[str]:
+    """Return how many conditions were tried at each place."""
+    known = (search.pool.by_key.get(key) for key in search.tried)
+    return Counter(c.place for c in known if c is not None and c.proposal.template == GUARDED)
+
+
 def focused(search: Search) -> list[tuple[float, Proposal]]:
     """Return conditional forms of the opportunities, ranked.
 
     Before conditions are tried at a place, they are asked there once (`observation`).
     """
     places: dict[str, int] = {}
-    found: list[tuple[float, Proposal]] = []
+    found: list[tuple[float, float, Proposal]] = []
+    tried = spent(search)
     ordered = sorted(opportunities(search), key=lambda one: -one[0] * one[1].score)
     for share, candidate in ordered:
         if len(places) >= MAX_PLACES and candidate.place not in places:
@@ -68,9 +79,11 @@ def focused(search: Search) -> list[tuple[float, Proposal]]:
         suspicion = candidate.score / max(1e-9, value(proposal, 1.0))
         for made in forms(search, candidate):
             factor = FIRST if made.template == OBSERVE else FOCUS_FACTOR
-            found.append((factor * share * value(made, suspicion), made))
+            score = factor * share * value(made, suspicion)
+            # Only the order follows from what was tried: scores stay, as replays need them.
+            found.append((score * SPENT_FACTOR ** tried[candidate.place], score, made))
     found.sort(key=lambda one: -one[0])
-    return found
+    return [(score, made) for _, score, made in found]
 
 
 def forms(search: Search, candidate: Candidate) -> list[Proposal]:
@@ -101,11 +114,22 @@ def forms(search: Search, candidate: Candidate) -> list[Proposal]:
 
 
 def neighbours(search: Search, batch: list[Candidate]) -> list[str]:
-    """Return passing tests that the conditions in a batch must keep passing."""
-    found: dict[str, None] = {}
-    for candidate in batch:
-        if candidate.proposal.template in (GUARDED, OBSERVE):
-            proposal = candidate.proposal
-            tests = search.knowledge.passing_at(proposal.path, proposal.line, NEIGHBOURS)
-            found.update(dict.fromkeys(tests))
+    """Return passing tests that the conditions in a batch must keep passing.
+
+    Those that survivors broke come first, then some that run the lines.
+    """
+    made = [c.proposal for c in batch if c.proposal.template in (GUARDED, OBSERVE)]
+    if not made:
+        return []
+    know = search.knowledge
+    broken = [
+        test
+        for trial in know.validations.values()
+        if not search.holds(trial)
+        for test, _ in trial.errors
+        if test in know.neighbours
+    ]
+    found = dict.fromkeys(broken[:NEIGHBOURS])
+    for proposal in made:
+        found.update(dict.fromkeys(know.passing_at(proposal.path, proposal.line, NEIGHBOURS)))
     return list(found)[:MAX_NEIGHBOURS]

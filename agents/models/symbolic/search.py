@@ -16,18 +16,21 @@ from agents.models.symbolic.candidates import (
     written,
 )
 from agents.models.symbolic.feedback import Feedback
-from agents.models.symbolic.focus import focused
+from agents.models.symbolic.focus import focused, spent
 from agents.models.symbolic.formats import Trial
 from agents.models.symbolic.knowledge import Knowledge
 
 DESTRUCTIVE_FACTOR = 0.35
 """Factor, when choosing, of survivors that remove behaviour."""
 
-UNPROMISING_SHARE = 2
+UNPROMISING_SHARE = 0.6
 """Without any sign of success, this part of the budget is spent."""
 
-FOCUS_SHARE = 0.75
+FOCUS_SHARE = 0.6
 """Share of a batch that conditions at places where a probe helped may take."""
+
+FOCUS_BUDGET = 0.4
+"""Share of all candidates that such conditions may take."""
 
 MAX_TWINS = 4
 MAX_PARTIALS = 4
@@ -154,8 +157,8 @@ class Search:
 
     @property
     def left(self) -> int:
-        """How many candidates may still be tried; half of them where nothing gives any hope."""
-        budget = self.budget if self.promising else self.budget // UNPROMISING_SHARE
+        """How many candidates may still be tried; fewer where nothing gives any hope."""
+        budget = self.budget if self.promising else int(self.budget * UNPROMISING_SHARE)
         return max(0, max(1, budget) - len(self.tried))
 
     @property
@@ -188,8 +191,9 @@ class Search:
         joined = sum(len(c.others) > 0 for c in map(self.pool.by_key.get, self.tried) if c)
         for candidate in self._pairs(min(size // 4, MAX_PAIRS - joined)):
             chosen[candidate.key] = candidate
+        room = min(size * FOCUS_SHARE, self.budget * FOCUS_BUDGET - spent(self).total())
         for score, proposal in focused(self):
-            if len(chosen) >= size * FOCUS_SHARE:
+            if len(chosen) >= room:
                 break
             candidate = self.pool.write(score, proposal)
             if candidate is not None and candidate.key not in self.tried:
