@@ -153,7 +153,7 @@ def settings_of(request: Request) -> RunSettings:
         tasks=tuple(wanted),
         not_available=tuple(missing),
     )
-    _try_parts(settings, request.budget)
+    _try_parts(settings, request.budget, request.notes)
     return settings
 
 
@@ -219,8 +219,11 @@ def _check_env_args(args: dict[str, Any]) -> None:
             raise UnknownNameError("--env-arg", name, known - set(_OWN_OPTIONS))
 
 
-def _try_parts(settings: RunSettings, budget: float | None) -> None:
-    """Make the environment, the model, the agent and the sandbox once, to hear them complain."""
+def _try_parts(settings: RunSettings, budget: float | None, notes: list[str]) -> None:
+    """Make the environment, the model, the agent and the sandbox once, to hear them complain.
+
+    Which sandbox was picked, and why, is added to the notes.
+    """
     import tempfile
 
     from agents.registry import make_agent
@@ -234,7 +237,7 @@ def _try_parts(settings: RunSettings, budget: float | None) -> None:
         environment_of(spec).close()
         model = model_of(spec) if spec.model else None
         make_agent(spec.agent, model=model, seed=0, args=spec.agent_args)
-    get_backend(settings.sandbox, allow_unsafe=settings.allow_unsafe).close()
+    get_backend(settings.sandbox, allow_unsafe=settings.allow_unsafe, report=notes.append).close()
 
 
 def worker_count(request: Request, episodes: int) -> int:

@@ -79,6 +79,7 @@ def test_oracle_resolves_everything(oracle):
     assert f"resolved {n} of {n}" in text
     assert "assist: none" in text
     assert "the agent saw the reference patch" in text
+    assert "sandbox: " in text  # which one was picked, and why
 
 
 def test_every_episode_leaves_its_files(oracle):
