@@ -59,3 +59,16 @@ def test_tests_that_kill_the_warm_process_are_run_alone(workspace):
     workspace.write(MODULE, source)
     assert warm.run(["tests"]).complete
     warm.close()
+
+
+def test_rewritten_tests_are_kept_by_content(workspace):
+    warm = get_runner("pytest").warm(workspace)
+    path = "tests/test_kept.py"
+    for wanted, status in ((5, "passed"), (6, "failed"), (5, "passed"), (6, "failed")):
+        workspace.write(path, f"def test_sum():\n    assert 2 + 3 == {wanted}\n".encode())
+        outcome = warm.run([path]).outcomes[f"{path}::test_sum"]
+        assert outcome.status == status
+        assert status == "passed" or "(2 + 3) == 6" in outcome.message
+    kept = workspace.exec(["sh", "-c", "ls /tmp/.rewritten-*"]).stdout.split()
+    assert len(kept) == len(set(kept)) >= 2
+    warm.close()

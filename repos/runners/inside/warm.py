@@ -1,18 +1,22 @@
 """Runs inside the sandbox: a process that has pytest loaded and forks for each test run.
 
-It imports nothing of the repository, so that an edit is always seen. Each line of standard
+It imports nothing of the repository, so that an edit is always seen; what pytest makes of a
+test file is kept by the file's content. Each line of standard
 input is a JSON object as `develop.py` takes it, with `timeout` and `output` (a file for what
 the run prints); the answer is one line `{"exit": status or null, "limit": "time" or null}`.
 After each run everything that it started is killed.
 """
 
 import ctypes
+import hashlib
 import importlib
 import json
+import marshal
 import os
 import select
 import signal
 import sys
+import tempfile
 import time
 
 import develop
@@ -28,6 +32,40 @@ def preload():
 
     for name in config.default_plugins:
         importlib.import_module("_pytest." + name)
+
+
+def remember_rewrites(folder):
+    """Let all runs share the rewritten code of test files and of plugins' modules.
+
+    Sandboxes write no byte code, so pytest would parse and rewrite each of them in every run:
+    with a plugin such as hypothesis, most of a short run's time.
+    """
+    from _pytest.assertion import rewrite
+
+    plain = getattr(rewrite, "_rewrite_test", None)
+    if plain is None:  # private to pytest; without it runs are slower, no more
+        return
+
+    def remembered(path, *rest):
+        with open(path, "rb") as handle:
+            source = handle.read()
+        name = os.fsencode(path) + b"\0"
+        kept = os.path.join(folder, hashlib.sha256(name + source).hexdigest())
+        try:
+            with open(kept, "rb") as handle:
+                return os.stat(path), marshal.loads(handle.read())
+        except (OSError, ValueError, EOFError, TypeError):
+            facts, code = plain(path, *rest)
+        part = f"{kept}.{os.getpid()}"
+        try:
+            with open(part, "wb") as handle:
+                handle.write(marshal.dumps(code))
+            os.replace(part, kept)
+        except OSError:  # no room left: the next run does the work again
+            pass
+        return facts, code
+
+    rewrite._rewrite_test = remembered
 
 
 def play(request):
@@ -94,6 +132,7 @@ def main():
     """Answer requests until standard input ends."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     preload()
+    remember_rewrites(tempfile.mkdtemp(prefix=".rewritten-", dir="/tmp"))
     for line in sys.stdin:
         request = json.loads(line)
         status = play(request)
