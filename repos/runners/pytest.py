@@ -161,7 +161,8 @@ class PytestRunner:
 
 
 def _request(records: str, ids: Sequence[str], coverage: bool = False) -> dict:
-    args = ["-q", "-p", "no:cacheprovider", "--rootdir", TESTBED, "-c", TASK_INI, *ids]
+    args = ["-q", "-p", "no:cacheprovider", "--rootdir", TESTBED, "-c", TASK_INI]
+    args += ["--continue-on-collection-errors", *ids]
     return {"records": records, "args": args, "coverage": COVERAGE_FOLDER if coverage else ""}
 
 

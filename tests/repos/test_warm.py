@@ -72,3 +72,14 @@ def test_rewritten_tests_are_kept_by_content(workspace):
     kept = workspace.exec(["sh", "-c", "ls /tmp/.rewritten-*"]).stdout.split()
     assert len(kept) == len(set(kept)) >= 2
     warm.close()
+
+
+def test_a_file_that_can_not_be_collected_does_not_hide_the_others(workspace):
+    runner = get_runner("pytest")
+    whole = statuses(runner.run(workspace))
+    workspace.write("tests/test_torn.py", b"import no_such_module\n")
+    warm = runner.warm(workspace)
+    for report in (runner.run(workspace), warm.run()):
+        assert statuses(report) == whole
+        assert list(report.collection_errors) == ["tests/test_torn.py"]
+    warm.close()
