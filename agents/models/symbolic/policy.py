@@ -27,7 +27,7 @@ from agents.models.symbolic.source import Snippet
 NEEDED = ("run_tests", "view", "try_edits", "edit", "submit")
 """Tools without which it can't work."""
 
-SUITE_SECONDS = 60.0
+SUITE_SECONDS = 30.0
 FILES_SECONDS = 180.0
 CANDIDATE_SECONDS = 6.0
 VALIDATION_SECONDS = 120.0

@@ -19,8 +19,8 @@ def main():
     return run(config)
 
 
-def run(config):
-    """Run pytest and append JSON lines to the records file."""
+def run(config, plugins=()):
+    """Run pytest with some plugins and append JSON lines to the records file."""
     sys.path[:] = [p for p in sys.path if p and os.path.abspath(p) != HERE]
     sys.path.append(HERE)
     cover = None
@@ -58,7 +58,7 @@ def run(config):
             finally:
                 self.cover.switch_context("")
 
-    plugins: list = [recorder.Recorder(emit)]
+    plugins = [recorder.Recorder(emit), *plugins]
     if cover is not None:
         plugins.append(Contexts(cover))
         cover.start()

@@ -8,6 +8,7 @@ After each run everything that it started is killed.
 """
 
 import ctypes
+import gc
 import hashlib
 import importlib
 import json
@@ -68,6 +69,14 @@ def remember_rewrites(folder):
     rewrite._rewrite_test = remembered
 
 
+class Ending:
+    """Spares a short run pytest's five searches for garbage at its end."""
+
+    def pytest_sessionfinish(self):
+        """Leave what there is alone: the process ends."""
+        gc.freeze()
+
+
 def play(request):
     """Run tests in a child; return its exit status, or None where the time ran out."""
     child = os.fork()
@@ -80,7 +89,7 @@ def play(request):
             os.dup2(null, 0)
             os.dup2(out, 1)
             os.dup2(out, 2)
-            code = develop.run(request)
+            code = develop.run(request, [Ending()])
             sys.stdout.flush()
             sys.stderr.flush()
         finally:
@@ -133,6 +142,8 @@ def main():
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     preload()
     remember_rewrites(tempfile.mkdtemp(prefix=".rewritten-", dir="/tmp"))
+    gc.collect()
+    gc.freeze()  # no run need look at what was loaded before it
     for line in sys.stdin:
         request = json.loads(line)
         status = play(request)
