@@ -76,6 +76,8 @@ def test_code_graphs_are_a_kind_of_their_own(tmp_path, monkeypatch):
     (tmp_path / "graphs" / "one").mkdir(parents=True)
     (tmp_path / "graphs" / "one" / "data").write_bytes(b"x")
     rows = json.loads(run("cache", "show", "--json").stdout)
-    assert [(row["kind"], row["what"]) for row in rows] == [("graphs", KINDS["graphs"])]
+    # Engines of the machine may hold images beside it.
+    here = [(row["kind"], row["what"]) for row in rows if row["kind"] != "images"]
+    assert here == [("graphs", KINDS["graphs"])]
     assert "graphs: one" in run("cache", "free", "graphs").stdout
     assert not (tmp_path / "graphs" / "one").exists()
