@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from repos.runners.protocol import TestReport, WarmRunner
+from repos.runners.protocol import TestOutcome, TestReport, WarmRunner
 from tools.context import ToolContext
 from tools.files import decode
 from tools.paths import read_bytes, writable, write_bytes
@@ -88,8 +89,9 @@ def try_edits(
     stop_after or the time for the whole call). marks has a character for each test in the
     order of the `Tk` lines: `.` passed, `F` failed, `E` error, `s` skipped, `x` expected
     failure, `X` unexpected success, `-` not run. Below a candidate that did not pass,
-    indented by two, come the first tests that did not pass: `FAILED id: exception`. The last
-    line is `PASSING 1,4` or `PASSING none`.
+    indented by two, come the first tests that did not pass: `FAILED id: exception (line n)`,
+    n being the line of the test's file at which it stopped, so that a change after which a test
+    gets further can be told. The last line is `PASSING 1,4` or `PASSING none`.
 
     Args:
         ctx: What the episode offers to tools.
@@ -255,7 +257,7 @@ def _trial(result: Trial | TestReport | None, names: list[str]) -> Trial:
         for file, message in sorted(result.collection_errors.items())
     ]
     failures += [
-        f"{outcome.status.upper()} {one_line(name)}: {first_error(outcome)}"
+        f"{outcome.status.upper()} {one_line(name)}: {first_error(outcome)}{_stop(name, outcome)}"
         for name, outcome in outcomes.items()
         if outcome.status in BAD
     ]
@@ -269,6 +271,13 @@ def _trial(result: Trial | TestReport | None, names: list[str]) -> Trial:
     else:
         verdict = "FAIL" if outcomes or result.collection_errors else "BROKEN"
     return Trial(verdict, "", marks, f"passed={good} failed={bad}", failures)
+
+
+def _stop(name: str, outcome: TestOutcome) -> str:
+    """Return where in its own file a test stopped, as " (line 12)"; "" where that is unknown."""
+    path = re.escape(name.partition("::")[0])
+    match = re.search(rf"^\s*{path}:(\d+):", outcome.traceback, re.MULTILINE)
+    return f" (line {match[1]})" if match else ""
 
 
 def _last_line(message: str) -> str:

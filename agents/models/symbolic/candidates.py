@@ -170,11 +170,16 @@ def stream(
 
 
 def pair(modules: Mapping[str, Module], first: Candidate, second: Candidate) -> Candidate | None:
-    """Join two single candidates into one; None where they don't go together."""
+    """Join two candidates into one; None where they don't go together."""
     score = math.sqrt(first.score * second.score)
-    a, b = first.proposal, second.proposal
-    if a.probe or b.probe or first.others or second.others:
+    parts = (first.proposal, *first.others, second.proposal, *second.others)
+    if any(part.probe for part in parts):
         return None
-    if a.path == b.path:
-        return written(modules[a.path], a, score, b)
-    return Candidate(a, score, (*first.snippets, *second.snippets), (b,))
+    files: dict[str, list[Proposal]] = {}
+    for part in parts:
+        files.setdefault(part.path, []).append(part)
+    made = [written(modules[path], group[0], score, *group[1:]) for path, group in files.items()]
+    if any(one is None for one in made):
+        return None
+    done = tuple(snippet for one in made if one is not None for snippet in one.snippets)
+    return Candidate(parts[0], score, done, parts[1:])

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from agents.models.symbolic.formats import Failure
 from agents.models.symbolic.source import parse
 from agents.models.symbolic.spectrum import Words
+from agents.models.symbolic.symptoms import Symptoms, read_symptoms
 
 _EXCEPTION = re.compile(r"\A(?:[a-z_]\w*\.)*(?P<name>[A-Z]\w*)(?::|\Z)")
 _QUOTED = re.compile(r"'([^'\n]{1,60})'|\"([^\"\n]{1,60})\"")
@@ -30,6 +31,7 @@ class Facts:
         keywords: Keyword arguments that the tests use.
         called: Names that the tests call.
         words: Identifiers of the statement.
+        symptoms: What failing comparisons show.
     """
 
     strings: tuple[str, ...] = ()
@@ -40,6 +42,7 @@ class Facts:
     keywords: frozenset[str] = frozenset()
     called: frozenset[str] = frozenset()
     words: Words = field(default_factory=lambda: Words(frozenset(), frozenset()))
+    symptoms: Symptoms = field(default_factory=Symptoms)
 
 
 def exception_of(message: str) -> str | None:
@@ -124,4 +127,5 @@ def gather(sources: Iterable[str], failures: Sequence[Failure], words: Words, pr
         frozenset(keywords),
         frozenset(called),
         words,
+        read_symptoms(messages, (line for failure in failures for line in failure.details)),
     )

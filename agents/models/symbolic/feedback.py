@@ -60,7 +60,7 @@ class Feedback:
                 helped.add(self._function(proposal))
                 if proposal.template == FORCE:
                     self._decisive.extend(proposal.edits)
-            if any(
+            if search.further(trial) or any(
                 message != baseline.get(test, message) and _asserts(message)
                 for test, message in trial.errors
             ):

@@ -18,6 +18,7 @@ _FRAME = re.compile(r"\A(?P<path>[^\s:]+\.py):(?P<line>\d+):(?: (?P<text>.*))?\Z
 _SPECTRUM = re.compile(r"\A  (?P<lines>[\d,-]+) failed=(?P<failed>\d+) passed=(?P<passed>\d+)\Z")
 _CANDIDATE = re.compile(r"\ACANDIDATE (?P<number>\d+) (?P<verdict>[A-Z]+)(?P<rest>.*)\Z")
 _LISTED = re.compile(r"\AT\d+ (.+)\Z")
+_STOP = re.compile(r" \(line (\d+)\)\Z")
 _COUNTS = re.compile(r"passed=(\d+) failed=(\d+)(?: (\S+))?")
 
 
@@ -193,6 +194,7 @@ class Trial:
         failed: Tests that did not.
         marks: One character a test.
         errors: By test id, the exception, for the first few.
+        stops: By test id, the line of its file at which it stopped, for the first few.
         good: Ids of the tests that passed, where the tests were listed.
     """
 
@@ -201,6 +203,7 @@ class Trial:
     failed: int = 0
     marks: str = ""
     errors: tuple[tuple[str, str], ...] = ()
+    stops: tuple[tuple[str, int], ...] = ()
     good: frozenset[str] = frozenset()
 
 
@@ -224,15 +227,16 @@ def read_trials(text: str) -> dict[int, Trial]:
                 int(counts[1]) if counts else 0,
                 int(counts[2]) if counts else 0,
                 marks,
-                (),
-                frozenset(n for n, m in zip(names, marks, strict=False) if m == "."),
+                good=frozenset(n for n, m in zip(names, marks, strict=False) if m == "."),
             )
             continue
         found = re.match(r"\A  (?:FAILED|ERROR|XPASSED) (.*)\Z", line)
         if found and number:
-            name, _, message = found[1].partition(": ")
+            stop = _STOP.search(found[1])
+            name, _, message = found[1][: stop.start() if stop else None].partition(": ")
             errors.append((name, message))
-            trials[number] = replace(trials[number], errors=tuple(errors))
+            stops = trials[number].stops + (((name, int(stop[1])),) if stop else ())
+            trials[number] = replace(trials[number], errors=tuple(errors), stops=stops)
         elif line.startswith("["):
             number = 0
     for one in re.findall(r"\d+", text.rpartition("\nPASSING ")[2]):

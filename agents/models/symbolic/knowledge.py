@@ -132,6 +132,17 @@ class Knowledge:
         """The message of each failing test before any change."""
         return {failure.id: failure.message for failure in self.failures}
 
+    @cached_property
+    def stops(self) -> dict[str, int]:
+        """The line of its own file at which each failing test stopped before any change."""
+        found: dict[str, int] = {}
+        for failure in self.failures:
+            own = (f.line for f in failure.frames if f.path == file_of(failure.id))
+            line = next(own, 0)
+            if line:
+                found[failure.id] = line
+        return found
+
     # -- files -----------------------------------------------------------------------------
 
     @cached_property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from agents.models.symbolic.candidates import (
@@ -19,6 +19,7 @@ from agents.models.symbolic.feedback import Feedback
 from agents.models.symbolic.focus import focused, spent
 from agents.models.symbolic.formats import Trial
 from agents.models.symbolic.knowledge import Knowledge
+from agents.models.symbolic.symptoms import read_symptoms
 
 DESTRUCTIVE_FACTOR = 0.35
 """Factor, when choosing, of survivors that remove behaviour."""
@@ -35,8 +36,14 @@ FOCUS_BUDGET = 0.4
 MAX_TWINS = 4
 MAX_PARTIALS = 4
 PAIR_WITH = 60
-MAX_PAIRS = 30
-"""Pairs of changes that are tried in an episode at most."""
+MAX_PAIRS = 60
+"""Joined changes that are tried in an episode at most."""
+
+MAX_JOINED = 3
+"""Changes that are joined at most."""
+
+MATES_OF = 1_500
+"""Proposals of the highest rank that are weighed anew beside a change that got further."""
 
 MAX_SURVIVORS = 6
 
@@ -49,6 +56,7 @@ class Pool:
     ordered: list[tuple[float, Proposal]]
     by_key: dict[str, Candidate] = field(default_factory=dict)
     focus: dict[str, list[Proposal]] = field(default_factory=dict)
+    mates: dict[str, list[tuple[float, Proposal]]] = field(default_factory=dict)
     _written: dict[int, Candidate | None] = field(default_factory=dict)
 
     def write(self, score: float, proposal: Proposal) -> Candidate | None:
@@ -76,7 +84,17 @@ def make_pool(knowledge: Knowledge, seed: int) -> Pool:
 
     proposals = list(propose(knowledge.project, knowledge.facts, knowledge.suspicion))
     proposals += _twins(proposals, knowledge)
-    return Pool(knowledge, ranked(proposals, seed))
+    return Pool(knowledge, ranked(_weighed(proposals, knowledge), seed))
+
+
+def _weighed(
+    proposals: list[tuple[Proposal, float]], knowledge: Knowledge
+) -> Iterator[tuple[Proposal, float]]:
+    """Yield proposals with what the failures' values say about them."""
+    symptoms = knowledge.facts.symptoms
+    for proposal, suspicion in proposals:
+        module = knowledge.modules[proposal.path]
+        yield proposal, suspicion * symptoms.factor(module, proposal)
 
 
 def _twins(
@@ -179,7 +197,8 @@ class Search:
                 if key in self.pool.by_key:
                     break
         if key not in self.pool.by_key:
-            self._pairs(PAIR_WITH * MAX_PARTIALS)
+            # The changes that were joined then need not be the foremost ones now.
+            self._pairs(len(self.tried) * PAIR_WITH, len(self.tried))
         return self.pool.by_key.get(key)
 
     def batch(self, size: int) -> list[Candidate]:
@@ -252,19 +271,57 @@ class Search:
         found.sort(key=lambda one: (-one[0], -preference(one[1])))
         return [candidate for _, candidate in found]
 
-    def _pairs(self, count: int) -> list[Candidate]:
-        """Join partial successes with each other and with the best single candidates."""
-        partial = [c for c in self.partial() if not c.others][:MAX_PARTIALS]
-        made: dict[str, Candidate] = {}
+    def further(self, trial: Trial) -> int:
+        """Return how many of the search tests stop later than before: at a later assertion."""
+        before = self.knowledge.stops
+        return sum(line > before.get(test, line) for test, line in trial.stops)
+
+    def advanced(self) -> list[Candidate]:
+        """Return candidates after which a test passes or gets further, the best first.
+
+        A change that repairs the first of several things a test asks for is half a repair.
+        """
+        found: list[tuple[int, int, float, Candidate]] = []
+        for key, trial in self.tried.items():
+            candidate = self.pool.by_key.get(key)
+            if candidate is None or candidate.proposal.probe or trial.verdict != "FAIL":
+                continue
+            gain, further = self.gain(trial), self.further(trial)
+            if gain > 0 or (further > 0 and self.helped(trial) == 0):
+                found.append((gain, further, preference(candidate), candidate))
+        found.sort(key=lambda one: one[:3], reverse=True)
+        return [one[-1] for one in found]
+
+    def _mates(self, first: Candidate) -> list[tuple[float, Proposal]]:
+        """Return what may go together with a change, ranked by what still fails beside it."""
+        if first.key not in self.pool.mates:
+            messages = [message for _, message in self.tried[first.key].errors]
+            symptoms = read_symptoms(messages)
+            modules = self.knowledge.modules
+            ranked = [
+                (score * symptoms.factor(modules[p.path], p), number, p)
+                for number, (score, p) in enumerate(self.pool.ordered[:MATES_OF])
+                if not p.probe
+            ]
+            ranked.sort(key=lambda one: (-one[0], one[1]))
+            self.pool.mates[first.key] = [(score, p) for score, _, p in ranked[:PAIR_WITH]]
+        return self.pool.mates[first.key]
+
+    def _pairs(self, count: int, width: int = MAX_PARTIALS) -> list[Candidate]:
+        """Join the `width` best changes that got a test further with what may go beside them."""
+        partial = [c for c in self.advanced() if len(c.others) + 1 < MAX_JOINED][:width]
+        queues = []
         for first in partial:
             mates = [c for c in partial if c.key != first.key]
-            for score, proposal in self.pool.ordered[:PAIR_WITH]:
-                single = self.pool.write(score, proposal)
-                if single is not None:
-                    mates.append(single)
-            for mate in mates:
+            singles = (self.pool.write(score, p) for score, p in self._mates(first))
+            queues.append((first, [*mates, *(one for one in singles if one is not None)]))
+        made: dict[str, Candidate] = {}
+        # In turns, so that one misleading change does not take all of the room.
+        for place in range(max((len(mates) for _, mates in queues), default=0)):
+            for first, mates in queues:
                 if len(made) >= count:
                     return list(made.values())
+                mate = mates[place] if place < len(mates) else first
                 joined = self.pool.join(first, mate) if mate.key != first.key else None
                 if joined is not None and joined.key not in self.tried:
                     made.setdefault(joined.key, joined)

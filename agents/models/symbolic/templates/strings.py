@@ -68,6 +68,21 @@ def text(site: Site, node: ast.AST) -> Iterator[Proposal]:
 
 
 @on(ast.Constant)
+def difference(site: Site, node: ast.AST) -> Iterator[Proposal]:
+    """A constant from which a stretch of the wrong output comes, changed to the wanted one."""
+    assert isinstance(node, ast.Constant)
+    value, old = node.value, site.text(node)
+    if not isinstance(value, str) or not value or is_docstring(site.module, node):
+        return
+    if not re.fullmatch(r"[uU]?(?:'[^'\n]*'|\"[^\"\n]*\")", old):
+        return
+    for piece in site.facts.symptoms.pieces:
+        new = piece.applied(value)
+        if new is not None and new != value:
+            yield from site.swap(node, literal(old, new), "difference", 0.5)
+
+
+@on(ast.Constant)
 def key(site: Site, node: ast.AST) -> Iterator[Proposal]:
     """Another key or name that the same function uses."""
     assert isinstance(node, ast.Constant)
