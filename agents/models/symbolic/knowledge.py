@@ -27,7 +27,7 @@ from agents.models.symbolic.formats import (
 from agents.models.symbolic.history import Exchange, History
 from agents.models.symbolic.project import Project
 from agents.models.symbolic.source import Module, Snippet
-from agents.models.symbolic.spectrum import Words, base_scores, boosted, words_of
+from agents.models.symbolic.spectrum import Words, base_scores, boosted, spoken, words_of
 
 MAX_FILES = 5
 """Source files that are viewed at most."""
@@ -227,7 +227,9 @@ class Knowledge:
         """Suspiciousness by file and line."""
         tracebacks = [failure.frames for failure in self.failures]
         silent = any("DID NOT RAISE" in failure.message for failure in self.failures)
-        return boosted(self._base, self.modules, tracebacks, self.words, did_not_raise=silent)
+        scores = boosted(self._base, self.modules, tracebacks, self.words, did_not_raise=silent)
+        wrong = [piece.before for piece in self.facts.symptoms.pieces]
+        return spoken(scores, self.modules, wrong)
 
     @cached_property
     def facts(self) -> Facts:

@@ -60,6 +60,13 @@ _COMMON = frozenset(
 )
 
 
+SPOKEN = 0.9
+"""Share of the best score for a line with text that the output should not have."""
+
+MAX_SPOKEN = 8
+"""Where more lines than these have the text, it tells nothing."""
+
+
 @dataclass(frozen=True)
 class Words:
     """Identifiers that the statement and the failing tests speak of.
@@ -182,6 +189,37 @@ def boosted(
                         scores[place] *= REFUSAL
     _spread(modules, scores)
     return scores
+
+
+def spoken(
+    scores: Mapping[tuple[str, int], float],
+    modules: Mapping[str, Module],
+    wrong: Iterable[str],
+) -> dict[tuple[str, int], float]:
+    """Return the scores, higher where a constant holds text that the output should not have.
+
+    Args:
+        scores: Scores of lines.
+        modules: Parsed files by path.
+        wrong: Stretches of wrong output; those of fewer than four letters tell nothing.
+    """
+    raised = dict(scores)
+    top = max(scores.values(), default=0.0)
+    telling = {text.strip() for text in wrong if sum(map(str.isalnum, text)) >= 4}
+    for text in telling:
+        places = {
+            (path, node.lineno)
+            for path, module in modules.items()
+            for node in ast.walk(module.tree)
+            if isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and text in node.value
+            and not isinstance(module.parent(node), ast.Expr)
+        }
+        if 0 < len(places) <= MAX_SPOKEN:
+            share = SPOKEN * top / math.sqrt(len(places))
+            raised.update((place, max(raised.get(place, 0.0), share)) for place in places)
+    return raised
 
 
 def _causes(module: Module, line: int) -> dict[int, float]:

@@ -18,6 +18,7 @@ from functools import cached_property
 from typing import Any
 
 from agents.models.symbolic.candidates import Proposal
+from agents.models.symbolic.examples import Example, fitting
 from agents.models.symbolic.source import Module
 
 MAX_TEXT = 4_000
@@ -100,6 +101,26 @@ class Symptoms:
             if isinstance(pair.actual, str) and isinstance(pair.wanted, str):
                 found.update(dict.fromkeys(_pieces(pair.actual, pair.wanted)))
         return tuple(found)[:MAX_PAIRS]
+
+    @cached_property
+    def examples(self) -> list[tuple[Any, Any]]:
+        """Pairs of values of built-in types that are known whole, without parts of others."""
+        found: list[tuple[Any, Any]] = []
+        for pair in self._known:
+            part = any(_holds(a, pair.actual) and _holds(e, pair.wanted) for a, e in found)
+            if not part and pair.actual != pair.wanted:
+                found.append((pair.actual, pair.wanted))
+        return found
+
+    @cached_property
+    def functions(self) -> tuple[Example, ...]:
+        """Functions that turn each actual value into the wanted one."""
+        return fitting(self.examples) or fitting([(p.actual, p.wanted) for p in self._leaves])
+
+    @cached_property
+    def _leaves(self) -> list[Pair]:
+        """The differing parts that are no containers."""
+        return [p for p in self._known if not isinstance(p.actual, list | tuple | dict | set)]
 
     @cached_property
     def calls(self) -> dict[str, float]:
@@ -340,6 +361,15 @@ def _apply(name: str, value: Any) -> Any:
     except (TypeError, ValueError, OverflowError):
         return object()
     return object()
+
+
+def _holds(container: Any, part: Any) -> bool:
+    """Whether a value is a part of another one."""
+    if isinstance(container, dict):
+        container = list(container.values())
+    if not isinstance(container, list | tuple):
+        return False
+    return any(one is part or one == part or _holds(one, part) for one in container)
 
 
 def _kind(value: Any) -> type | None:

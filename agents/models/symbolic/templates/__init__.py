@@ -48,6 +48,7 @@ def propose(
         conditions,
         constants,
         exceptions,
+        fitting,
         guards,
         helpers,
         names,
