@@ -32,6 +32,9 @@ IDLE_FACTOR = 0.85
 FUNCTION_FACTOR = 0.985
 """Factor for each change in a function where none has repaired a test."""
 
+SOLVED_FACTOR = 0.25
+"""Factor of lines that none of the tests runs for which nothing helps yet."""
+
 Place = tuple[str, int]
 
 
@@ -65,6 +68,8 @@ class Feedback:
                 for test, message in trial.errors
             ):
                 moved.add(place)
+        solved = {test for c in search.partial() for test in search.repaired(c)}
+        self._open = open_lines(search, set(search.knowledge.search_tests) - solved)
         self._lines = {
             place: INFLUENCE_FACTOR * TRIED_FACTOR**count if place in moved else IDLE_FACTOR**count
             for place, count in tries.items()
@@ -77,12 +82,42 @@ class Feedback:
     def of(self, proposal: Proposal) -> float:
         """Return the factor of a proposal."""
         factor = self._lines.get((proposal.path, proposal.line), 1.0)
+        if self._open is not None and (proposal.path, proposal.line) not in self._open:
+            factor *= SOLVED_FACTOR
         if any(_touches(edit, proposal) for edit in self._decisive):
             return PROBE_FACTOR * max(1.0, factor)
         return factor * self._functions.get(self._function(proposal), 1.0)
 
     def _function(self, proposal: Proposal) -> Place:
         return self._modules[proposal.path].place_of(proposal.line)
+
+
+def open_lines(search: Search, tests: set[str]) -> set[Place] | None:
+    """Return the suspicious lines that matter to some of the failing tests.
+
+    Lines that run at import only have no tests; they count as everybody's.
+
+    Args:
+        search: The search.
+        tests: Failing tests.
+
+    Returns:
+        None where these are all, or none, of the tests that are searched for: no line is less
+        important then.
+    """
+    run = search.knowledge.spectrum_run
+    others = set(search.knowledge.search_tests) - tests
+    if run is None or not tests or not others:
+        return None
+    settled: set[Place] = set()
+    for test in others:
+        for path, lines in run.covers.get(test, {}).items():
+            settled.update((path, line) for line in lines)
+    needed: set[Place] = set()
+    for test in tests:
+        for path, lines in run.covers.get(test, {}).items():
+            needed.update((path, line) for line in lines)
+    return {place for place in search.knowledge.suspicion if place not in settled - needed}
 
 
 def _touches(edit: Edit, proposal: Proposal) -> bool:

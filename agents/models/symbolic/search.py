@@ -15,7 +15,7 @@ from agents.models.symbolic.candidates import (
     value,
     written,
 )
-from agents.models.symbolic.feedback import Feedback
+from agents.models.symbolic.feedback import SOLVED_FACTOR, Feedback, open_lines
 from agents.models.symbolic.focus import focused, spent
 from agents.models.symbolic.formats import Trial
 from agents.models.symbolic.knowledge import Knowledge
@@ -251,6 +251,11 @@ class Search:
             return sum(test in trial.good for test in wanted)
         return trial.passed if trial.passed + trial.failed == len(wanted) else 0
 
+    def repaired(self, candidate: Candidate) -> set[str]:
+        """Return the search tests that a change repairs."""
+        trial = self.tried[candidate.key]
+        return {test for test in self.knowledge.search_tests if test in trial.good}
+
     def gain(self, trial: Trial) -> int:
         """Return how many of the search tests a change repairs; 0 where it breaks others."""
         helped = self.helped(trial)
@@ -298,8 +303,15 @@ class Search:
             messages = [message for _, message in self.tried[first.key].errors]
             symptoms = read_symptoms(messages)
             modules = self.knowledge.modules
+            left = set(self.knowledge.search_tests) - self.repaired(first)
+            needed = open_lines(self, left)
+
+            def weight(p: Proposal) -> float:
+                settled = needed is not None and (p.path, p.line) not in needed
+                return symptoms.factor(modules[p.path], p) * (SOLVED_FACTOR if settled else 1.0)
+
             ranked = [
-                (score * symptoms.factor(modules[p.path], p), number, p)
+                (score * weight(p), number, p)
                 for number, (score, p) in enumerate(self.pool.ordered[:MATES_OF])
                 if not p.probe
             ]
