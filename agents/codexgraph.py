@@ -54,7 +54,7 @@ class CodexGraph(React):
         phase_calls: int = 20,
         temperature: float | None = None,
         max_tokens: int | None = None,
-        context_chars: int = 400_000,
+        context_chars: int | None = None,
         patience: int = 3,
     ) -> None:
         """Make it.
@@ -67,7 +67,8 @@ class CodexGraph(React):
             phase_calls: Replies after which asking ends.
             temperature: Sampling temperature; None is the model's default.
             max_tokens: Bound of a reply; None is the model's default.
-            context_chars: Length of the history above which old observations are shortened.
+            context_chars: Length of the history above which old observations are shortened;
+                None takes the model's own, see `Conversation`.
             patience: Replies without a tool call, in a row, that end the episode.
 
         Raises:

@@ -15,6 +15,9 @@ from agents.models.errors import BudgetExceededError, ContextWindowError
 from agents.models.protocol import Message, Model, Reply, Usage
 from envs.episode import Episode, ToolCall
 
+CONTEXT_CHARS = 400_000
+"""Length of a history that models of today take, in characters."""
+
 # Ends that an agent gives itself (`info["end"]`).
 END_COST = "cost"
 END_CONTEXT = "context"
@@ -46,7 +49,7 @@ class Conversation:
         *,
         temperature: float | None = None,
         max_tokens: int | None = None,
-        context_chars: int = 400_000,
+        context_chars: int | None = None,
         tools: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
         """Begin.
@@ -58,13 +61,16 @@ class Conversation:
             temperature: Sampling temperature; None is the model's default.
             max_tokens: Bound of a reply; None is the model's default.
             context_chars: Length of the history, in characters, above which old
-                observations are shortened.
+                observations are shortened; None takes the model's attribute
+                `context_chars` where it has one, else 400,000.
             tools: Schemas of the tools that the model is offered; None offers the episode's.
         """
         self.episode = episode
         self.model = model
         self.temperature = temperature
         self.max_tokens = max_tokens
+        if context_chars is None:
+            context_chars = int(getattr(model, "context_chars", CONTEXT_CHARS))
         self.context_chars = context_chars
         self.tools = tools
         self.messages: list[Message] = [Message("system", system)]

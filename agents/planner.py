@@ -35,7 +35,7 @@ class Planner:
         phase_calls: int = 20,
         temperature: float | None = None,
         max_tokens: int | None = None,
-        context_chars: int = 400_000,
+        context_chars: int | None = None,
     ) -> None:
         """Make it.
 
@@ -45,7 +45,8 @@ class Planner:
             phase_calls: Replies after which a phase is ended.
             temperature: Sampling temperature; None is the model's default.
             max_tokens: Bound of a reply; None is the model's default.
-            context_chars: Length of the history above which old observations are shortened.
+            context_chars: Length of the history above which old observations are shortened;
+                None takes the model's own, see `Conversation`.
 
         Raises:
             RepoGymError: `rounds` or `phase_calls` is no number above 0.

@@ -33,7 +33,7 @@ class React:
         model: Model,
         temperature: float | None = None,
         max_tokens: int | None = None,
-        context_chars: int = 400_000,
+        context_chars: int | None = None,
         patience: int = 3,
     ) -> None:
         """Make it.
@@ -42,7 +42,8 @@ class React:
             model: Who answers.
             temperature: Sampling temperature; None is the model's default.
             max_tokens: Bound of a reply; None is the model's default.
-            context_chars: Length of the history above which old observations are shortened.
+            context_chars: Length of the history above which old observations are shortened;
+                None takes the model's own, see `Conversation`.
             patience: Replies without a tool call, in a row, that end the episode.
         """
         self.model = model

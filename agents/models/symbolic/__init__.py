@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -34,6 +35,8 @@ class SymbolicModel:
     """
 
     name = "symbolic"
+    context_chars = sys.maxsize
+    """It reads the whole conversation: what is shortened there it would not know any more."""
 
     def __init__(self, seed: int = 0, candidates: int = 240, batch: int = 40) -> None:
         """Make it.

@@ -38,7 +38,13 @@ MAX_LINES = 4_000
 MAX_SEARCH_TESTS = 5
 """Failing tests that candidates are tried on at most; survivors face all."""
 
+VENDORED = 0.1
+"""Factor of files that a project only carries along: it seldom repairs them."""
+
 _TEST_FOLDERS = frozenset({"test", "tests"})
+_FOREIGN_FOLDERS = frozenset(
+    {"_vendor", "vendor", "_vendored", "vendored", "third_party", "extern"}
+)
 
 
 def is_test_file(path: str) -> bool:
@@ -51,6 +57,11 @@ def is_test_file(path: str) -> bool:
         or name.endswith("_test.py")
         or name in ("conftest.py", "setup.py", "noxfile.py")
     )
+
+
+def is_vendored(path: str) -> bool:
+    """Whether a file is a copy of another project's."""
+    return bool(_FOREIGN_FOLDERS & set(path.split("/")[:-1]))
 
 
 def file_of(test: str) -> str:
@@ -162,6 +173,7 @@ class Knowledge:
             top = sorted(best[path], reverse=True)[:10]
             stem = posixpath.basename(path).removesuffix(".py")
             factor = (1.5 if path in traced else 1.0) * (1.2 if stem in code else 1.0)
+            factor *= VENDORED if is_vendored(path) else 1.0
             return (-factor * (top[0] + 0.02 * sum(top)), path)
 
         return sorted(best, key=weight)
@@ -220,7 +232,12 @@ class Knowledge:
         if run is None:
             return {}
         failing = [failure.id for failure in self.failures]
-        return base_scores(run.covers, failing, run.spectrum)
+        scores = base_scores(run.covers, failing, run.spectrum)
+        foreign = {path for path in run.spectrum if is_vendored(path)}
+        return {
+            (path, line): score * (VENDORED if path in foreign else 1.0)
+            for (path, line), score in scores.items()
+        }
 
     @cached_property
     def suspicion(self) -> dict[tuple[str, int], float]:
