@@ -281,6 +281,15 @@ class Search:
         before = self.knowledge.stops
         return sum(line > before.get(test, line) for test, line in trial.stops)
 
+    def nearer(self, trial: Trial) -> int:
+        """Return how many search tests fail by a value now that one known function puts right."""
+        known = self.knowledge.facts.symptoms.functions
+        return sum(
+            message != self.knowledge.baseline.get(test, message)
+            and bool(set(read_symptoms([message]).functions) - set(known))
+            for test, message in trial.errors
+        )
+
     def advanced(self) -> list[Candidate]:
         """Return candidates after which a test passes or gets further, the best first.
 
@@ -291,7 +300,7 @@ class Search:
             candidate = self.pool.by_key.get(key)
             if candidate is None or candidate.proposal.probe or trial.verdict != "FAIL":
                 continue
-            gain, further = self.gain(trial), self.further(trial)
+            gain, further = self.gain(trial), self.further(trial) or self.nearer(trial)
             if gain > 0 or (further > 0 and self.helped(trial) == 0):
                 found.append((gain, further, preference(candidate), candidate))
         found.sort(key=lambda one: one[:3], reverse=True)
@@ -300,6 +309,8 @@ class Search:
     def _mates(self, first: Candidate) -> list[tuple[float, Proposal]]:
         """Return what may go together with a change, ranked by what still fails beside it."""
         if first.key not in self.pool.mates:
+            from agents.models.symbolic.templates import propose
+
             messages = [message for _, message in self.tried[first.key].errors]
             symptoms = read_symptoms(messages)
             modules = self.knowledge.modules
@@ -310,9 +321,16 @@ class Search:
                 settled = needed is not None and (p.path, p.line) not in needed
                 return symptoms.factor(modules[p.path], p) * (SOLVED_FACTOR if settled else 1.0)
 
+            asked = propose(
+                self.knowledge.project,
+                replace(self.knowledge.facts, symptoms=symptoms),
+                self.knowledge.suspicion,
+                only=frozenset({"fitting", "difference"}),
+            )
+            singles = [*self.pool.ordered[:MATES_OF], *((value(p, s), p) for p, s in asked)]
             ranked = [
                 (score * weight(p), number, p)
-                for number, (score, p) in enumerate(self.pool.ordered[:MATES_OF])
+                for number, (score, p) in enumerate(singles)
                 if not p.probe
             ]
             ranked.sort(key=lambda one: (-one[0], one[1]))

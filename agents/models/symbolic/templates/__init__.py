@@ -9,7 +9,7 @@ errors, PyTER (Oh and Oh, FSE 2022).
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from agents.models.symbolic.candidates import Proposal
 from agents.models.symbolic.facts import Facts
@@ -32,7 +32,11 @@ MAX_STATEMENTS = 150
 
 
 def propose(
-    project: Project, facts: Facts, suspicion: Mapping[tuple[str, int], float]
+    project: Project,
+    facts: Facts,
+    suspicion: Mapping[tuple[str, int], float],
+    *,
+    only: Collection[str] = (),
 ) -> Iterator[tuple[Proposal, float]]:
     """Yield proposals for all suspicious places, with the suspiciousness of each.
 
@@ -40,6 +44,7 @@ def propose(
         project: The viewed files.
         facts: What the failing tests tell.
         suspicion: Scores by file and line.
+        only: Names of the template functions to ask; all where it is empty.
     """
     from agents.models.symbolic.templates import (  # noqa: F401 - they register themselves
         arguments,
@@ -72,6 +77,8 @@ def propose(
             if score <= 0.0 or not usable(module, node) or _in_annotation(module, node):
                 continue
             for template in TEMPLATES.get(type(node), ()):
+                if only and template.__name__ not in only:
+                    continue
                 for proposal in template(site, node):
                     weak = isinstance(statement, ast.Raise) and proposal.template not in _OF_RAISE
                     yield proposal, score**FLATTEN * (RAISE_DETAIL if weak else 1.0)
