@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from agents.models.symbolic.candidates import Candidate, Proposal, value
 from agents.models.symbolic.observation import OBSERVE, factors, heard, observer
+from agents.models.symbolic.rehearsal import REHEARSE
 from agents.models.symbolic.synthesis import GUARDED, conditioned
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def opportunities(search: Search) -> Iterator[tuple[float, Candidate]]:
             continue
         helped = search.helped(trial)
         proposal = candidate.proposal
-        if helped <= 0 or proposal.template in (GUARDED, OBSERVE):
+        if helped <= 0 or proposal.template in (GUARDED, OBSERVE, REHEARSE):
             continue
         if proposal.probe:
             yield helped / total, candidate

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from agents.models.symbolic.candidates import (
     Candidate,
@@ -19,6 +20,16 @@ from agents.models.symbolic.feedback import Feedback
 from agents.models.symbolic.focus import focused, spent
 from agents.models.symbolic.formats import Trial
 from agents.models.symbolic.knowledge import Knowledge
+from agents.models.symbolic.rehearsal import (
+    DEAD,
+    Carrier,
+    Hit,
+    carried,
+    carriers,
+    hits,
+    order,
+    pending,
+)
 
 DESTRUCTIVE_FACTOR = 0.35
 """Factor, when choosing, of survivors that remove behaviour."""
@@ -28,6 +39,9 @@ UNPROMISING_SHARE = 0.6
 
 FOCUS_SHARE = 0.6
 """Share of a batch that conditions at places where a probe helped may take."""
+
+HIT_SHARE = 0.6
+"""Share of a batch that changes which repaired a test in a rehearsal may take."""
 
 FOCUS_BUDGET = 0.4
 """Share of all candidates that such conditions may take."""
@@ -49,7 +63,18 @@ class Pool:
     ordered: list[tuple[float, Proposal]]
     by_key: dict[str, Candidate] = field(default_factory=dict)
     focus: dict[str, list[Proposal]] = field(default_factory=dict)
+    hits: dict[tuple[str, object], tuple[int, list[Hit]]] = field(default_factory=dict)
     _written: dict[int, Candidate | None] = field(default_factory=dict)
+
+    @cached_property
+    def carried(self) -> list[tuple[Carrier, Candidate]]:
+        """The candidates that try many changes in one run of the tests."""
+        found = []
+        for carrier in carriers(self.knowledge, self.ordered):
+            candidate = carried(self.knowledge.modules, carrier.proposal)
+            self.by_key[candidate.key] = candidate
+            found.append((carrier, candidate))
+        return found
 
     def write(self, score: float, proposal: Proposal) -> Candidate | None:
         """Write a proposal of the pool; None where the result is no valid program."""
@@ -169,6 +194,9 @@ class Search:
     def known(self, key: str) -> Candidate | None:
         """Return the candidate of a key; writes the pool again where a replay needs it."""
         if key not in self.pool.by_key:
+            for hit in self._rehearsed()[1]:
+                self.pool.write(hit.score, hit.proposal)
+        if key not in self.pool.by_key:
             for score, proposal in focused(self):
                 self.pool.write(score, proposal)
                 if key in self.pool.by_key:
@@ -187,10 +215,19 @@ class Search:
         size = min(size, self.left)
         if size <= 0:
             return []
+        waiting = list(pending(self.pool.carried, list(self.tried)))
+        if waiting:
+            return waiting[:size]
         chosen: dict[str, Candidate] = {}
+        dead, found = self._rehearsed()
         joined = sum(len(c.others) > 0 for c in map(self.pool.by_key.get, self.tried) if c)
         for candidate in self._pairs(min(size // 4, MAX_PAIRS - joined)):
             chosen[candidate.key] = candidate
+        room = len(chosen) + size * HIT_SHARE
+        for hit in found:
+            candidate = self.pool.write(hit.score, hit.proposal)
+            if len(chosen) < room and candidate is not None and candidate.key not in self.tried:
+                chosen[candidate.key] = candidate
         room = min(size * FOCUS_SHARE, self.budget * FOCUS_BUDGET - spent(self).total())
         for score, proposal in focused(self):
             if len(chosen) >= room:
@@ -200,7 +237,10 @@ class Search:
                 chosen[candidate.key] = candidate
         factors = Feedback(self)
         order = sorted(
-            ((score * factors.of(p), n) for n, (score, p) in enumerate(self.pool.ordered)),
+            (
+                (score * factors.of(p) * (DEAD if id(p) in dead else 1.0), n)
+                for n, (score, p) in enumerate(self.pool.ordered)
+            ),
             key=lambda one: (-one[0], one[1]),
         )
         lines: Counter[tuple[str, int]] = Counter()
@@ -220,6 +260,23 @@ class Search:
             kinds[proposal.template] += 1
             chosen[candidate.key] = candidate
         return list(chosen.values())
+
+    def _rehearsed(self) -> tuple[set[int], list[Hit]]:
+        """Return which proposals repaired nothing in a rehearsal, and those that did, in order."""
+        dead: set[int] = set()
+        found: list[Hit] = []
+        for carrier, candidate in self.pool.carried:
+            trial = self.tried.get(candidate.key)
+            if trial is None:
+                continue
+            key = (candidate.key, trial.errors)
+            if key not in self.pool.hits:
+                self.pool.hits[key] = hits(self.knowledge, carrier, trial)
+            count, good = self.pool.hits[key]
+            alive = {id(hit.proposal) for hit in good}
+            dead |= {id(p) for _, p in carrier.changes[:count]} - alive
+            found += good
+        return dead, sorted(found, key=order)
 
     # -- partial successes -----------------------------------------------------------------
 
