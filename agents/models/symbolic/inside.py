@@ -7,6 +7,8 @@ the source function (mutant schemata; Untch, Offutt and Harrold, ISSTA 1993); th
 with a `Heard` that carries what was found. Nothing of it is ever kept.
 """
 
+# ruff: noqa: B905, RUF005, SIM102, UP031 - it runs under the Python of the tests
+
 import __future__
 
 import copy
@@ -52,6 +54,7 @@ class Rehearsal:
         self.broken = {}
         self.tried = 0
         self.asked = 0
+        self.checked = 0
         self.spent = {"failing": 0.0, "passing": 0.0}
 
     # -- entering ----------------------------------------------------------------------------
@@ -140,6 +143,7 @@ class Rehearsal:
         self.limit = min(0.5, 0.05 + 8 * once)
         self.deadline = start + left
         self.asked += kind == "failing"
+        self.checked += kind == "passing"
         self.ask(kind, again)
         self.spent[kind] += time.time() - start
 
@@ -241,7 +245,11 @@ class Rehearsal:
         for number in hits[: ROOM // 4]:
             digits = min(self.fixed[number], 9), min(self.broken.get(number, 0), 9)
             codes.append("%s%s%d%d" % ((DIGITS[number // 36], DIGITS[number % 36]) + digits))
-        return "swap %d %d %s" % (self.asked, self.tried, "".join(codes))
+        return "swap %s %s" % (self.counts(), "".join(codes))
+
+    def counts(self):
+        """Return how many failing tests, changes and passing tests the answer is about."""
+        return "%d %d %d" % (self.asked, self.tried, self.checked)
 
 
 def rerun(frame):

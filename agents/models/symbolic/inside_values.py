@@ -8,8 +8,11 @@ Only operations without side effects on values of exactly the built-in types are
 Like `inside`, whose text goes before it, this travels in a candidate change.
 """
 
+# ruff: noqa: B905, RUF005, SIM102, UP031 - it runs under the Python of the tests
+
 import copy
 import json
+import re
 import sys
 import time
 
@@ -20,7 +23,7 @@ MANY = (list, tuple, dict, set, frozenset)
 MAX_LENGTH = 4000
 RECORDS = 6
 EQUAL = 4
-PREFIX = "value 12 12345"
+PREFIX = "value 12 12345 12"
 COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
 
 ONE = {
@@ -63,6 +66,8 @@ TWO = {
     "any any": "a or b|a and b|b if a is None else a|[a, b]|(a, b)",
 }
 MADE = {}
+WORD = re.compile(r"'[^']*'|\"[^\"]*\"|[A-Za-z_]\w*|\d+(?:\.\d+)?|[~/]")
+ODD = ("float", "repr", "swapcase", "bool", "any", "all", "sum", "~", "/", "round", "int", "index")
 
 
 def made(text):
@@ -105,7 +110,7 @@ def kinds(value):
     kind = type(value)
     if kind is str or kind is bytes:
         return (kind.__name__,) if len(value) <= MAX_LENGTH else ()
-    if kind in (int, float, bool):
+    if kind in (int, float):
         return ("num",) if abs(value) < 10**6 else ()
     if kind in (list, tuple):
         return ("seq", "pure-seq") if pure(value) else ("seq",)
@@ -135,6 +140,10 @@ def binding(text):
 class Values(Rehearsal):
     """Enumerates expressions at the places of a plan."""
 
+    def __init__(self, plan):
+        super().__init__(plan)
+        self.costs = {}
+
     def ask(self, kind, again):
         """Look for expressions on the first failing test; try what was found on all others."""
         if kind == "failing" and not self.fixed:
@@ -160,8 +169,7 @@ class Values(Rehearsal):
 
     def order(self, key):
         """Sort what was found: repairs most, breaks least, smallest."""
-        text = key[1]
-        return self.broken.get(key, 0), -self.fixed[key], " if " in text, len(text), key
+        return self.broken.get(key, 0), -self.fixed[key], self.costs[key], key
 
     def at(self, thunk):
         """Record the state at a place."""
@@ -192,21 +200,24 @@ class Values(Rehearsal):
             return
         whole = Node(old, [value for _, value in self.records], place["simple"])
         same = self.mark_of(whole, place["test"])
-        classes = {same: None}
+        closed, open_classes = {same}, {}
         for node in self.grow(whole, place):
             if time.time() > self.until:
                 break
             mark = self.mark_of(node, place["test"])
-            known = classes.get(mark, ())
-            if mark in classes and (known is None or len(known) >= EQUAL):
+            known = open_classes.get(mark, 0)
+            if mark in closed or known >= EQUAL:
                 continue
             self.tried += 1
             good = self.variant(*self.change(number, node.text), again=again)
             if good:
                 self.fixed[number, node.text] = 1
-                classes[mark] = (*known, node.text)
-            else:
-                classes[mark] = None
+                others = [type(a) is type(b) for a, b in zip(node.values, whole.values)]
+                odd = 0.0 if all(others) or place["test"] else 1.5
+                self.costs[number, node.text] = cost(node.text, old) + odd
+                open_classes[mark] = known + 1
+            elif not known:
+                closed.add(mark)
 
     def mark_of(self, node, test):
         """Return the class of an expression; of a condition only its truth counts."""
@@ -266,7 +277,9 @@ class Values(Rehearsal):
         """Yield expressions, the smallest first, those about the old one before others."""
         atoms = self.atoms(place)
         conditions = self.conditions(place, atoms)
-        near = [whole, *atoms]
+        variables = [node for node in atoms if node.text[0].isidentifier()]
+        variables = [node for node in variables if node.text not in ("None", "True", "False")]
+        near = [whole, *variables]
         if place["test"]:
             for other in conditions:
                 for form in ("{0} and {1}", "{0} or {1}", "{0} and not {1}", "{0} or not {1}"):
@@ -282,7 +295,6 @@ class Values(Rehearsal):
         yield from self.chosen(whole, [*atoms, *self.one(whole)], conditions)
         second = [made for node in mine for made in self.one(node)]
         yield from second
-        variables = [node for node in atoms if node.text[0].isidentifier()]
         yield from self.two(variables, atoms)
         yield from self.replacing(whole, place)
         yield from self.two(first, atoms)
@@ -374,7 +386,30 @@ class Values(Rehearsal):
                 parts[fits[0]].append(text)
                 full[fits[0]] += len(text) + 3
         mine = parts[len(parts) - 1 - place]
-        return "".join(["value %d %d" % (self.asked, self.tried), *[" ; " + one for one in mine]])
+        return "".join(["value " + self.counts(), *[" ; " + one for one in mine]])
+
+
+def cost(text, old):
+    """Return how unlikely an expression is in place of an old one.
+
+    What keeps the old expression and needs no further literals is likelier to be general.
+    """
+    whole = "(%s)" % old if "(%s)" % old in text else old
+    kept = whole in text
+    rest = text.replace(whole, " ", 1) if kept else text
+    total = 0.0 if kept else 0.8
+    for word in WORD.findall(rest):
+        if word[0] in "'\"":
+            total += 0.4
+        elif word[0].isdigit():
+            total += 0.3 if word in ("0", "1") else 0.8
+        elif word in ODD:
+            total += 1.0
+        elif word in ("True", "False"):
+            total += 0.8 if len(text) > 6 else 0.3
+        else:
+            total += 0.35
+    return total + 0.3 * rest.count("-(-") + 0.25 * (" if " in rest)
 
 
 def truth(form, a, b):

@@ -15,7 +15,7 @@ import base64
 import json
 import re
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from agents.models.symbolic.candidates import Candidate, Proposal, value
 from agents.models.symbolic.formats import Trial
 from agents.models.symbolic.inside import DIGITS
+from agents.models.symbolic.inside_values import cost
 from agents.models.symbolic.source import Edit, FunctionNode, Module, first_line, nodes, snippets
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ SYNTHESISED = "synthesised"
 CHANGES = 800
 """Changes that one candidate carries."""
 
+MAX_CONDITIONED = 14
+"""Changes that conditions are rehearsed for."""
+
 MAX_READ = 4_000
 """Proposals of the pool that are looked at for them."""
 
@@ -44,10 +48,10 @@ SECONDS = 8.0
 DEAD = 0.08
 """Factor of changes that repaired nothing when they were rehearsed."""
 
-MAX_PASSING = 4
+MAX_PASSING = 8
 """Passing tests that a candidate repeats with what repaired a failing one."""
 
-_HEARD = re.compile(r"\Arepogym\.Heard: (swap|value) (\d+) (\d+)(.*)\Z")
+_HEARD = re.compile(r"\Arepogym\.Heard: (swap|value) (\d+) (\d+) (\d+)(.*)\Z")
 _VALUE = re.compile(r"(\d+)\.(\d+)\.(\d+) (.+)\Z")
 
 
@@ -86,12 +90,14 @@ class Hit:
         proposal: The change.
         fixed: How many failing tests it repaired.
         broken: How many passing tests it broke.
+        seen: How many passing tests were tried.
     """
 
     score: float
     proposal: Proposal
     fixed: int
     broken: int
+    seen: int
 
 
 @cache
@@ -107,9 +113,9 @@ def inside_text(values: bool) -> str:
         tree.body = [n for n in tree.body if not _own_import(n)]
         for node in ast.walk(tree):
             body = getattr(node, "body", None)
-            if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module) and body:
-                if isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
-                    node.body = body[1:] or [ast.Pass()]
+            documented = isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module) and body
+            if documented and isinstance(getattr(body[0], "value", None), ast.Constant):
+                node.body = body[1:] or [ast.Pass()]
         if module is inside_values and not values:
             kept = [n for n in tree.body if getattr(n, "name", "") == "begin"]
             tree.body = [*ast.parse("Values = Rehearsal").body, *kept]
@@ -178,20 +184,41 @@ def carriers(know: Knowledge, ordered: Sequence[tuple[float, Proposal]]) -> list
     """Return the candidates that carry the changes of a pool, the most promising first."""
     from agents.models.symbolic.places import place_plans
 
+    found = swaps(know, ordered[:MAX_READ], 2)
+    places, plan, functions = place_plans(know)
+    if places:
+        made = _carrier(know, functions, plan, True)
+        found += [Carrier(made, places=tuple(places))] if made else []
+    return found
+
+
+def swaps(know: Knowledge, ordered: Sequence[tuple[float, Proposal]], most: int) -> list[Carrier]:
+    """Return at most so many candidates that carry proposals, in their order."""
     chosen: list[tuple[float, Proposal, FunctionNode]] = []
-    for score, proposal in ordered[:MAX_READ]:
+    for score, proposal in ordered:
         function = swappable(know.modules[proposal.path], proposal)
         if function is not None:
             chosen.append((score, proposal, function))
     found = []
-    for chunk in (chosen[:CHANGES], chosen[CHANGES : 2 * CHANGES]):
+    for number in range(most):
+        chunk = chosen[number * CHANGES : (number + 1) * CHANGES]
         made = _swaps(know, chunk) if chunk else None
-        found.append(Carrier(made, tuple((s, p) for s, p, _ in chunk)) if made else None)
-    places, plan, functions = place_plans(know)
-    if places:
-        made = _carrier(know, functions, plan, True)
-        found.append(Carrier(made, places=tuple(places)) if made else None)
-    return [carrier for carrier in found if carrier is not None]
+        found += [Carrier(made, tuple((s, p) for s, p, _ in chunk))] if made else []
+    return found
+
+
+def conditional(know: Knowledge, found: Sequence[Hit]) -> list[Carrier]:
+    """Return what carries the conditional forms of changes that repair but are too much."""
+    from agents.models.symbolic.synthesis import conditioned
+
+    made: list[tuple[float, Proposal]] = []
+    doubtful = [h for h in found if h.proposal.probe or h.proposal.destructive or h.broken]
+    for hit in sorted(doubtful, key=lambda h: (-h.fixed, -h.score))[:MAX_CONDITIONED]:
+        suspicion = hit.score / max(1e-9, value(hit.proposal, 1.0))
+        forms = conditioned(know.project, know.facts, hit.proposal)
+        made += [(value(form, suspicion), form) for form in forms]
+    made.sort(key=lambda one: -one[0])
+    return swaps(know, made, 1)
 
 
 def _swaps(know: Knowledge, chunk: list[tuple[float, Proposal, FunctionNode]]) -> Proposal | None:
@@ -295,7 +322,7 @@ def bystanders(know: Knowledge) -> list[str]:
     found: dict[str, None] = {}
     for (path, line), _ in sorted(know.suspicion.items(), key=lambda one: (-one[1], one[0]))[:30]:
         found.update(dict.fromkeys(know.passing_at(path, line, 4)))
-    return list(found)[:8]
+    return list(found)[:10]
 
 
 # -- answers -------------------------------------------------------------------------------
@@ -308,24 +335,31 @@ def hits(know: Knowledge, carrier: Carrier, trial: Trial) -> tuple[int, list[Hit
         return 0, []
     count = max(int(match[2]) for match in said)
     found: dict[object, Hit] = {}
-    for match in said:
+    for match in sorted(said, key=lambda m: int(m[4])):
+        seen = int(match[4])
         if match[1] == "swap":
-            for one in re.findall(r"(\w\w)(\d)(\d)", match[4]):
+            for one in re.findall(r"(\w\w)(\d)(\d)", match[5]):
                 number = 36 * DIGITS.index(one[0][0]) + DIGITS.index(one[0][1])
                 if number < len(carrier.changes):
                     score, proposal = carrier.changes[number]
-                    found[number] = Hit(score, proposal, int(one[1]), int(one[2]))
+                    found[number] = Hit(score, proposal, int(one[1]), int(one[2]), seen)
             continue
-        for text in match[4].split(" ; ")[1:]:
+        for text in match[5].split(" ; ")[1:]:
             one = _VALUE.match(text)
             if one and int(one[1]) < len(carrier.places):
-                place, tests = carrier.places[int(one[1])], (int(one[2]), int(one[3]))
+                place, tests = carrier.places[int(one[1])], (int(one[2]), int(one[3]), seen)
                 found[one[1], one[4]] = _expression(know, place, one[4], *tests)
+    most = max((hit.seen for hit in found.values()), default=0)
+    last = [hit for hit in found.values() if hit.seen == most]
+    # Where the last answer had room for what breaks tests, it had named all that breaks none.
+    all_told = any(hit.broken for hit in last)
     tried = max(int(match[3]) for match in said)
-    return (tried if count else 0), list(found.values())
+    return (tried if count else 0), last if all_told else list(found.values())
 
 
-def _expression(know: Knowledge, place: Place, text: str, fixed: int, broken: int) -> Hit:
+def _expression(
+    know: Knowledge, place: Place, text: str, fixed: int, broken: int, seen: int
+) -> Hit:
     from agents.models.symbolic.templates.site import Site
 
     module = know.modules[place.path]
@@ -338,22 +372,12 @@ def _expression(know: Knowledge, place: Place, text: str, fixed: int, broken: in
     tree = ast.parse(text, mode="eval").body
     atomic = isinstance(tree, ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.Constant)
     edit = site.put(node, text, loose=not atomic)
-    prior = 0.5 if isinstance(tree, ast.IfExp) else 0.7
+    prior = 0.8 / (1.0 + 0.5 * cost(text, site.text(node)))
     note = f"{site.flat(node)[:40]} -> {text}"
     proposal = Proposal((edit,), SYNTHESISED, prior, place.line, note)
-    return Hit(value(proposal, place.score), proposal, fixed, broken)
+    return Hit(value(proposal, place.score), proposal, fixed, broken, seen)
 
 
-def order(hit: Hit) -> tuple[bool, int, int, float]:
+def order(hit: Hit) -> tuple[bool, int, int, int, float]:
     """Sort hits: those that break nothing and repair most before others."""
-    return hit.broken > 0, -hit.fixed, hit.broken, -hit.score
-
-
-def pending(
-    carried: Sequence[tuple[Carrier, Candidate]], tried: Sequence[str]
-) -> Iterator[Candidate]:
-    """Yield the carriers that were not tried yet."""
-    done = set(tried)
-    for _, candidate in carried:
-        if candidate.key not in done:
-            yield candidate
+    return hit.broken > 0, -hit.fixed, -hit.seen, hit.broken, -hit.score

@@ -26,9 +26,9 @@ from agents.models.symbolic.rehearsal import (
     Hit,
     carried,
     carriers,
+    conditional,
     hits,
     order,
-    pending,
 )
 
 DESTRUCTIVE_FACTOR = 0.35
@@ -64,17 +64,25 @@ class Pool:
     by_key: dict[str, Candidate] = field(default_factory=dict)
     focus: dict[str, list[Proposal]] = field(default_factory=dict)
     hits: dict[tuple[str, object], tuple[int, list[Hit]]] = field(default_factory=dict)
+    second: dict[object, list[tuple[Carrier, Candidate]]] = field(default_factory=dict)
     _written: dict[int, Candidate | None] = field(default_factory=dict)
 
     @cached_property
     def carried(self) -> list[tuple[Carrier, Candidate]]:
         """The candidates that try many changes in one run of the tests."""
-        found = []
-        for carrier in carriers(self.knowledge, self.ordered):
-            candidate = carried(self.knowledge.modules, carrier.proposal)
-            self.by_key[candidate.key] = candidate
-            found.append((carrier, candidate))
-        return found
+        return [self._carried(c) for c in carriers(self.knowledge, self.ordered)]
+
+    def conditional(self, found: list[Hit]) -> list[tuple[Carrier, Candidate]]:
+        """Return those that try the conditional forms of what was found."""
+        key = tuple((id(h.proposal), h.fixed, h.broken) for h in found)
+        if key not in self.second:
+            self.second[key] = [self._carried(c) for c in conditional(self.knowledge, found)]
+        return self.second[key]
+
+    def _carried(self, carrier: Carrier) -> tuple[Carrier, Candidate]:
+        candidate = carried(self.knowledge.modules, carrier.proposal)
+        self.by_key[candidate.key] = candidate
+        return carrier, candidate
 
     def write(self, score: float, proposal: Proposal) -> Candidate | None:
         """Write a proposal of the pool; None where the result is no valid program."""
@@ -194,7 +202,7 @@ class Search:
     def known(self, key: str) -> Candidate | None:
         """Return the candidate of a key; writes the pool again where a replay needs it."""
         if key not in self.pool.by_key:
-            for hit in self._rehearsed()[1]:
+            for hit in self._rehearsed()[2]:
                 self.pool.write(hit.score, hit.proposal)
         if key not in self.pool.by_key:
             for score, proposal in focused(self):
@@ -215,18 +223,18 @@ class Search:
         size = min(size, self.left)
         if size <= 0:
             return []
-        waiting = list(pending(self.pool.carried, list(self.tried)))
+        waiting, dead, found = self._rehearsed()
         if waiting:
             return waiting[:size]
         chosen: dict[str, Candidate] = {}
-        dead, found = self._rehearsed()
         joined = sum(len(c.others) > 0 for c in map(self.pool.by_key.get, self.tried) if c)
         for candidate in self._pairs(min(size // 4, MAX_PAIRS - joined)):
             chosen[candidate.key] = candidate
         room = len(chosen) + size * HIT_SHARE
         for hit in found:
             candidate = self.pool.write(hit.score, hit.proposal)
-            if len(chosen) < room and candidate is not None and candidate.key not in self.tried:
+            fits = candidate is not None and not hit.proposal.probe and len(chosen) < room
+            if fits and candidate is not None and candidate.key not in self.tried:
                 chosen[candidate.key] = candidate
         room = min(size * FOCUS_SHARE, self.budget * FOCUS_BUDGET - spent(self).total())
         for score, proposal in focused(self):
@@ -261,13 +269,29 @@ class Search:
             chosen[candidate.key] = candidate
         return list(chosen.values())
 
-    def _rehearsed(self) -> tuple[set[int], list[Hit]]:
-        """Return which proposals repaired nothing in a rehearsal, and those that did, in order."""
+    def _rehearsed(self) -> tuple[list[Candidate], set[int], list[Hit]]:
+        """Return what is still to be rehearsed, and what was heard.
+
+        Returns:
+            Candidates that carry changes and were not tried yet; the ids of proposals that
+            repaired nothing; and those that did, in order.
+        """
         dead: set[int] = set()
+        waiting, found = self._heard(self.pool.carried, dead)
+        if not waiting and found:
+            waiting, more = self._heard(self.pool.conditional(found), dead)
+            found = found + more
+        return waiting, dead, sorted(found, key=order)
+
+    def _heard(
+        self, carried: list[tuple[Carrier, Candidate]], dead: set[int]
+    ) -> tuple[list[Candidate], list[Hit]]:
         found: list[Hit] = []
-        for carrier, candidate in self.pool.carried:
+        waiting = []
+        for carrier, candidate in carried:
             trial = self.tried.get(candidate.key)
             if trial is None:
+                waiting.append(candidate)
                 continue
             key = (candidate.key, trial.errors)
             if key not in self.pool.hits:
@@ -276,7 +300,7 @@ class Search:
             alive = {id(hit.proposal) for hit in good}
             dead |= {id(p) for _, p in carrier.changes[:count]} - alive
             found += good
-        return dead, sorted(found, key=order)
+        return waiting, found
 
     # -- partial successes -----------------------------------------------------------------
 
