@@ -7,7 +7,7 @@ the source function (mutant schemata; Untch, Offutt and Harrold, ISSTA 1993); th
 with a `Heard` that carries what was found. Nothing of it is ever kept.
 """
 
-# ruff: noqa: B905, RUF005, SIM102, UP031 - it runs under the Python of the tests
+# ruff: noqa: RUF005, UP031 - it runs under the Python of the tests
 
 import __future__
 
@@ -26,7 +26,9 @@ for _name in __future__.all_feature_names:
     FUTURES |= getattr(__future__, _name).compiler_flag
 
 ROOM = 240
-DIGITS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+# Without x: what looks like an address in a message is blanked.
+DIGITS = "0123456789abcdefghijklmnopqrstuvwyzABCDEFGHIJKLMNOPQRSTUVWYZ"
+BASE = 36
 NO_RERUN = 0x20 | 0x80 | 0x100 | 0x200
 
 
@@ -244,7 +246,7 @@ class Rehearsal:
         codes = []
         for number in hits[: ROOM // 4]:
             digits = min(self.fixed[number], 9), min(self.broken.get(number, 0), 9)
-            codes.append("%s%s%d%d" % ((DIGITS[number // 36], DIGITS[number % 36]) + digits))
+            codes.append("%s%s%d%d" % ((DIGITS[number // BASE], DIGITS[number % BASE]) + digits))
         return "swap %s %s" % (self.counts(), "".join(codes))
 
     def counts(self):

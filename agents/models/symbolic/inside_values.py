@@ -8,7 +8,7 @@ Only operations without side effects on values of exactly the built-in types are
 Like `inside`, whose text goes before it, this travels in a candidate change.
 """
 
-# ruff: noqa: B905, RUF005, SIM102, UP031 - it runs under the Python of the tests
+# ruff: noqa: B905, SIM102, UP031 - it runs under the Python of the tests
 
 import copy
 import json

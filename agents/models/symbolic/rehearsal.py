@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from agents.models.symbolic.candidates import Candidate, Proposal, value
 from agents.models.symbolic.formats import Trial
-from agents.models.symbolic.inside import DIGITS
+from agents.models.symbolic.inside import BASE, DIGITS
 from agents.models.symbolic.inside_values import cost
 from agents.models.symbolic.source import Edit, FunctionNode, Module, first_line, nodes, snippets
 
@@ -112,10 +112,10 @@ def inside_text(values: bool) -> str:
         tree = ast.parse(inspect.getsource(module))
         tree.body = [n for n in tree.body if not _own_import(n)]
         for node in ast.walk(tree):
-            body = getattr(node, "body", None)
-            documented = isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module) and body
-            if documented and isinstance(getattr(body[0], "value", None), ast.Constant):
-                node.body = body[1:] or [ast.Pass()]
+            if not isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module):
+                continue
+            if isinstance(getattr(node.body[0], "value", None), ast.Constant):
+                node.body = node.body[1:] or [ast.Pass()]
         if module is inside_values and not values:
             kept = [n for n in tree.body if getattr(n, "name", "") == "begin"]
             tree.body = [*ast.parse("Values = Rehearsal").body, *kept]
@@ -339,7 +339,7 @@ def hits(know: Knowledge, carrier: Carrier, trial: Trial) -> tuple[int, list[Hit
         seen = int(match[4])
         if match[1] == "swap":
             for one in re.findall(r"(\w\w)(\d)(\d)", match[5]):
-                number = 36 * DIGITS.index(one[0][0]) + DIGITS.index(one[0][1])
+                number = BASE * DIGITS.index(one[0][0]) + DIGITS.index(one[0][1])
                 if number < len(carrier.changes):
                     score, proposal = carrier.changes[number]
                     found[number] = Hit(score, proposal, int(one[1]), int(one[2]), seen)

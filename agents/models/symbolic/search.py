@@ -230,12 +230,16 @@ class Search:
         joined = sum(len(c.others) > 0 for c in map(self.pool.by_key.get, self.tried) if c)
         for candidate in self._pairs(min(size // 4, MAX_PAIRS - joined)):
             chosen[candidate.key] = candidate
+        sure = 0
         room = len(chosen) + size * HIT_SHARE
         for hit in found:
             candidate = self.pool.write(hit.score, hit.proposal)
             fits = candidate is not None and not hit.proposal.probe and len(chosen) < room
             if fits and candidate is not None and candidate.key not in self.tried:
                 chosen[candidate.key] = candidate
+                sure += hit.broken == 0
+        if sure:
+            return list(chosen.values())
         room = min(size * FOCUS_SHARE, self.budget * FOCUS_BUDGET - spent(self).total())
         for score, proposal in focused(self):
             if len(chosen) >= room:
