@@ -234,7 +234,7 @@ class Search:
         room = len(chosen) + size * HIT_SHARE
         for hit in found:
             candidate = self.pool.write(hit.score, hit.proposal)
-            fits = candidate is not None and not hit.proposal.probe and len(chosen) < room
+            fits = not hit.proposal.probe and len(chosen) < room and not (sure and hit.broken)
             if fits and candidate is not None and candidate.key not in self.tried:
                 chosen[candidate.key] = candidate
                 sure += hit.broken == 0
