@@ -194,7 +194,7 @@ class Rehearsal:
             return
         self.caches = []
         for one in gc.get_objects():
-            if type(one) is types.FunctionType and "repogym_rehearse" in one.__code__.co_names:
+            if type(one) is types.FunctionType and "repogym_rehearse" in one.__code__.co_consts:
                 for mark in one.__code__.co_consts:
                     if type(mark) is str and mark in self.plan["functions"]:
                         self.functions[mark] = one

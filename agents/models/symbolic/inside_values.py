@@ -402,7 +402,7 @@ def cost(text, old):
         if word[0] in "'\"":
             total += 0.4
         elif word[0].isdigit():
-            total += 0.3 if word in ("0", "1") else 0.8
+            total += 0.3 if word in ("0", "1") else 1.5
         elif word in ODD:
             total += 1.0
         elif word in ("True", "False"):

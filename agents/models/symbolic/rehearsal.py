@@ -36,6 +36,12 @@ SYNTHESISED = "synthesised"
 CHANGES = 800
 """Changes that one candidate carries."""
 
+ROOM = 72_000
+"""Characters that the first rehearsals may add to a conversation."""
+
+CONVERSATION = 330_000
+"""Length of a conversation, in characters, from which older parts of it may get lost."""
+
 MAX_CONDITIONED = 14
 """Changes that conditions are rehearsed for."""
 
@@ -184,26 +190,47 @@ def carriers(know: Knowledge, ordered: Sequence[tuple[float, Proposal]]) -> list
     """Return the candidates that carry the changes of a pool, the most promising first."""
     from agents.models.symbolic.places import place_plans
 
-    found = swaps(know, ordered[:MAX_READ], 2)
+    room = min(ROOM, CONVERSATION - sum(len(e.text) for e in know.history.exchanges))
+    found = swaps(know, ordered[:MAX_READ], 2, room // 3)
     places, plan, functions = place_plans(know)
     if places:
         made = _carrier(know, functions, plan, True)
-        found += [Carrier(made, places=tuple(places))] if made else []
+        fits = made is not None and _length(made) <= room // 2
+        found += [Carrier(made, places=tuple(places))] if made is not None and fits else []
     return found
 
 
-def swaps(know: Knowledge, ordered: Sequence[tuple[float, Proposal]], most: int) -> list[Carrier]:
-    """Return at most so many candidates that carry proposals, in their order."""
+def _length(proposal: Proposal) -> int:
+    return sum(len(edit.new) for edit in proposal.edits)
+
+
+def swaps(
+    know: Knowledge, ordered: Sequence[tuple[float, Proposal]], most: int, room: int
+) -> list[Carrier]:
+    """Return at most so many candidates that carry proposals, in their order.
+
+    Args:
+        know: What is known.
+        ordered: The proposals with their scores.
+        most: How many candidates at most.
+        room: Characters that each may have.
+    """
     chosen: list[tuple[float, Proposal, FunctionNode]] = []
     for score, proposal in ordered:
         function = swappable(know.modules[proposal.path], proposal)
         if function is not None:
             chosen.append((score, proposal, function))
-    found = []
-    for number in range(most):
-        chunk = chosen[number * CHANGES : (number + 1) * CHANGES]
-        made = _swaps(know, chunk) if chunk else None
-        found += [Carrier(made, tuple((s, p) for s, p, _ in chunk))] if made else []
+    found: list[Carrier] = []
+    while chosen and len(found) < most:
+        chunk = chosen[:CHANGES]
+        made = _swaps(know, chunk)
+        while made is not None and _length(made) > room and len(chunk) > 1:
+            chunk = chunk[: int(len(chunk) * min(0.8, room / _length(made)))]
+            made = _swaps(know, chunk) if chunk else None
+        if made is None:
+            break
+        found.append(Carrier(made, tuple((s, p) for s, p, _ in chunk)))
+        chosen = chosen[len(chunk) :]
     return found
 
 
@@ -218,7 +245,7 @@ def conditional(know: Knowledge, found: Sequence[Hit]) -> list[Carrier]:
         forms = conditioned(know.project, know.facts, hit.proposal)
         made += [(value(form, suspicion), form) for form in forms]
     made.sort(key=lambda one: -one[0])
-    return swaps(know, made, 1)
+    return swaps(know, made, 1, ROOM // 3)
 
 
 def _swaps(know: Knowledge, chunk: list[tuple[float, Proposal, FunctionNode]]) -> Proposal | None:
@@ -258,7 +285,8 @@ def _carrier(
         if first is None:
             return None
         at = module.line_start(first_line(first))
-        call = f'{module.indent(first)}repogym_rehearse("{_mark(path, function)}")\n'
+        call = f'globals().get("repogym_rehearse", len)("{_mark(path, function)}")'
+        call = f"{module.indent(first)}{call}\n"
         edits.append(Edit(path, at, at, call))
     main = functions[0][0]
     for path in lines:

@@ -30,6 +30,7 @@ from agents.models.symbolic.rehearsal import (
     hits,
     order,
 )
+from agents.models.symbolic.source import Edit
 
 DESTRUCTIVE_FACTOR = 0.35
 """Factor, when choosing, of survivors that remove behaviour."""
@@ -78,6 +79,17 @@ class Pool:
         if key not in self.second:
             self.second[key] = [self._carried(c) for c in conditional(self.knowledge, found)]
         return self.second[key]
+
+    @cached_property
+    def _by_edits(self) -> dict[tuple[Edit, ...], tuple[float, Proposal]]:
+        return {proposal.edits: (score, proposal) for score, proposal in self.ordered}
+
+    def same(self, score: float, proposal: Proposal) -> tuple[float, Proposal]:
+        """Return the template's own proposal of a change where one has proposed it too.
+
+        What is known of a change must not follow from who wrote it first: replays differ in that.
+        """
+        return self._by_edits.get(proposal.edits, (score, proposal))
 
     def _carried(self, carrier: Carrier) -> tuple[Carrier, Candidate]:
         candidate = carried(self.knowledge.modules, carrier.proposal)
@@ -299,7 +311,10 @@ class Search:
                 continue
             key = (candidate.key, trial.errors)
             if key not in self.pool.hits:
-                self.pool.hits[key] = hits(self.knowledge, carrier, trial)
+                count, good = hits(self.knowledge, carrier, trial)
+                same = [(hit, *self.pool.same(hit.score, hit.proposal)) for hit in good]
+                good = [replace(hit, score=score, proposal=one) for hit, score, one in same]
+                self.pool.hits[key] = (count, good)
             count, good = self.pool.hits[key]
             alive = {id(hit.proposal) for hit in good}
             dead |= {id(p) for _, p in carrier.changes[:count]} - alive
