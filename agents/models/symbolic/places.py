@@ -33,14 +33,17 @@ def place_plans(
     ranked: list[tuple[float, str, int, Site, ast.expr, FunctionNode]] = []
     for path, module in sorted(know.modules.items()):
         site = Site(know.project, module, know.facts, know.suspicion)
+        scores: dict[ast.stmt, float] = {}
         for node in nodes(module.tree):
-            weight = _weight(site, node) if isinstance(node, ast.expr) else 0.0
-            statement = module.statement(node) if weight else None
+            statement = module.statement(node) if isinstance(node, ast.expr) else None
             if statement is None or not isinstance(node, ast.expr):
                 continue
-            score = statement_score(module, statement, know.suspicion)
+            if statement not in scores:
+                scores[statement] = statement_score(module, statement, know.suspicion)
+            score = scores[statement]
             function = outermost(module, statement.lineno) if score > 0 else None
-            if function is not None:
+            weight = _weight(site, node) if function is not None else 0.0
+            if function is not None and weight > 0:
                 at = module.span(node)[0]
                 ranked.append((score**FLATTEN * weight, path, at, site, node, function))
     ranked.sort(key=lambda one: (-one[0], one[1], one[2]))

@@ -138,13 +138,8 @@ def _own_import(node: ast.stmt) -> bool:
 
 def outermost(module: Module, line: int) -> FunctionNode | None:
     """Return the function of a module or of its classes that holds a line, if it is swappable."""
-    for function in module.functions:
-        above = module.ancestors(function)
-        if not all(isinstance(node, ast.ClassDef | ast.Module) for node in above):
-            continue
-        if function.lineno <= line <= (function.end_lineno or 0):
-            return function if _first(module, function) is not None else None
-    return None
+    function = module.outermost.get(line)
+    return function if function is not None and _first(module, function) is not None else None
 
 
 def _first(module: Module, function: FunctionNode) -> ast.stmt | None:
