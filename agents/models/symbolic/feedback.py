@@ -11,6 +11,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from agents.models.symbolic.candidates import Proposal
+from agents.models.symbolic.rehearsal import REHEARSE
 from agents.models.symbolic.source import Edit
 from agents.models.symbolic.templates.probes import FORCE
 
@@ -55,6 +56,8 @@ class Feedback:
             if candidate is None:
                 continue
             proposal = candidate.proposal
+            if proposal.template == REHEARSE:
+                continue
             place = (proposal.path, proposal.line)
             tries[place] += 1
             inside[self._function(proposal)] += 1

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from agents.models.symbolic.candidates import Candidate, Proposal, value
 from agents.models.symbolic.observation import OBSERVE, factors, heard, observer
+from agents.models.symbolic.rehearsal import REHEARSE
 from agents.models.symbolic.synthesis import GUARDED, conditioned
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def opportunities(search: Search) -> Iterator[tuple[float, Candidate]]:
             continue
         helped = search.helped(trial)
         proposal = candidate.proposal
-        if helped <= 0 or proposal.template in (GUARDED, OBSERVE):
+        if helped <= 0 or proposal.template in (GUARDED, OBSERVE, REHEARSE):
             continue
         if proposal.probe:
             yield helped / total, candidate
@@ -56,10 +57,15 @@ def opportunities(search: Search) -> Iterator[tuple[float, Candidate]]:
             yield helped / total, candidate
 
 
-def spent(search: Search) -> Counter[str]:
-    """Return how many conditions were tried at each place."""
+def spent(search: Search) -> Counter[tuple[str, str]]:
+    """Return how many conditions were tried at each place, which its text names."""
     known = (search.pool.by_key.get(key) for key in search.tried)
-    return Counter(c.place for c in known if c is not None and c.proposal.template == GUARDED)
+    return Counter(_text(c) for c in known if c is not None and c.proposal.template == GUARDED)
+
+
+def _text(candidate: Candidate) -> tuple[str, str]:
+    # Equal changes come from several proposals: only what all of them share may count.
+    return candidate.snippets[0].path, candidate.snippets[0].old
 
 
 def focused(search: Search) -> list[tuple[float, Proposal]]:
@@ -81,9 +87,9 @@ def focused(search: Search) -> list[tuple[float, Proposal]]:
             factor = FIRST if made.template == OBSERVE else FOCUS_FACTOR
             score = factor * share * value(made, suspicion)
             # Only the order follows from what was tried: scores stay, as replays need them.
-            found.append((score * SPENT_FACTOR ** tried[candidate.place], score, made))
+            found.append((score * SPENT_FACTOR ** tried[_text(candidate)], score, made))
     found.sort(key=lambda one: -one[0])
-    return [(score, made) for _, score, made in found]
+    return [search.pool.same(score, made) for _, score, made in found]
 
 
 def forms(search: Search, candidate: Candidate) -> list[Proposal]:

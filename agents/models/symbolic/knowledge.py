@@ -279,7 +279,10 @@ class Knowledge:
             if self.is_search(exchange) != searching:
                 continue
             trials = read_trials(exchange.text)
+            passed = any(trial.verdict == "PASS" for trial in trials.values())
             for number, edits in enumerate(exchange.arguments.get("candidates", ()), 1):
+                if passed and number in trials and trials[number].verdict == "SKIPPED":
+                    continue  # Enough others passed: its turn may come.
                 found[key_of(_snippets(edits))] = trials.get(number, Trial("UNKNOWN"))
         return found
 

@@ -21,6 +21,7 @@ from agents.models.symbolic.knowledge import (
     Knowledge,
     file_of,
 )
+from agents.models.symbolic.rehearsal import REHEARSE, bystanders
 from agents.models.symbolic.search import Pool, Search
 from agents.models.symbolic.source import Snippet
 
@@ -31,6 +32,7 @@ SUITE_SECONDS = 30.0
 FILES_SECONDS = 180.0
 CANDIDATE_SECONDS = 6.0
 VALIDATION_SECONDS = 120.0
+REHEARSAL_SECONDS = 30.0
 
 MAX_RUNS = 3
 VIEW_LINES = 500
@@ -235,6 +237,8 @@ class Policy:
         if batch:
             text = prose.trying(self.know, batch, self.search)
             tests = [*self.know.search_tests, *neighbours(self.search, batch)]
+            if any(c.proposal.template == REHEARSE for c in batch):
+                tests = [*self.know.search_tests, *bystanders(self.know)]
             return self._try(text, batch, tests, searching=True)
         if chosen is not None:
             return self._apply(chosen)
@@ -248,7 +252,9 @@ class Policy:
             "tests": tests,
             "timeout_s": self._patience() if searching else VALIDATION_SECONDS,
         }
-        if searching:
+        if any(c.proposal.template == REHEARSE for c in batch):
+            arguments["timeout_s"] = max(arguments["timeout_s"], REHEARSAL_SECONDS)
+        elif searching:
             arguments["stop_after"] = STOP_AFTER
         return Decision(text, (("try_edits", arguments),))
 

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from agents.models.symbolic.candidates import (
     Candidate,
@@ -19,6 +20,17 @@ from agents.models.symbolic.feedback import SOLVED_FACTOR, Feedback, open_lines
 from agents.models.symbolic.focus import focused, spent
 from agents.models.symbolic.formats import Trial
 from agents.models.symbolic.knowledge import Knowledge
+from agents.models.symbolic.rehearsal import (
+    DEAD,
+    Carrier,
+    Hit,
+    carried,
+    carriers,
+    conditional,
+    hits,
+    order,
+)
+from agents.models.symbolic.source import Edit
 from agents.models.symbolic.symptoms import read_symptoms
 
 DESTRUCTIVE_FACTOR = 0.35
@@ -29,6 +41,9 @@ UNPROMISING_SHARE = 0.6
 
 FOCUS_SHARE = 0.6
 """Share of a batch that conditions at places where a probe helped may take."""
+
+HIT_SHARE = 0.6
+"""Share of a batch that changes which repaired a test in a rehearsal may take."""
 
 FOCUS_BUDGET = 0.4
 """Share of all candidates that such conditions may take."""
@@ -57,7 +72,37 @@ class Pool:
     by_key: dict[str, Candidate] = field(default_factory=dict)
     focus: dict[str, list[Proposal]] = field(default_factory=dict)
     mates: dict[str, list[tuple[float, Proposal]]] = field(default_factory=dict)
+    hits: dict[tuple[str, object], tuple[int, list[Hit]]] = field(default_factory=dict)
+    second: dict[object, list[tuple[Carrier, Candidate]]] = field(default_factory=dict)
     _written: dict[int, Candidate | None] = field(default_factory=dict)
+
+    @cached_property
+    def carried(self) -> list[tuple[Carrier, Candidate]]:
+        """The candidates that try many changes in one run of the tests."""
+        return [self._carried(c) for c in carriers(self.knowledge, self.ordered)]
+
+    def conditional(self, found: list[Hit]) -> list[tuple[Carrier, Candidate]]:
+        """Return those that try the conditional forms of what was found."""
+        key = tuple((id(h.proposal), h.fixed, h.broken) for h in found)
+        if key not in self.second:
+            self.second[key] = [self._carried(c) for c in conditional(self.knowledge, found)]
+        return self.second[key]
+
+    @cached_property
+    def _by_edits(self) -> dict[tuple[Edit, ...], tuple[float, Proposal]]:
+        return {proposal.edits: (score, proposal) for score, proposal in self.ordered}
+
+    def same(self, score: float, proposal: Proposal) -> tuple[float, Proposal]:
+        """Return the template's own proposal of a change where one has proposed it too.
+
+        What is known of a change must not follow from who wrote it first: replays differ in that.
+        """
+        return self._by_edits.get(proposal.edits, (score, proposal))
+
+    def _carried(self, carrier: Carrier) -> tuple[Carrier, Candidate]:
+        candidate = carried(self.knowledge.modules, carrier.proposal)
+        self.by_key[candidate.key] = candidate
+        return carrier, candidate
 
     def write(self, score: float, proposal: Proposal) -> Candidate | None:
         """Write a proposal of the pool; None where the result is no valid program."""
@@ -187,6 +232,9 @@ class Search:
     def known(self, key: str) -> Candidate | None:
         """Return the candidate of a key; writes the pool again where a replay needs it."""
         if key not in self.pool.by_key:
+            for hit in self._rehearsed()[2]:
+                self.pool.write(hit.score, hit.proposal)
+        if key not in self.pool.by_key:
             for score, proposal in focused(self):
                 self.pool.write(score, proposal)
                 if key in self.pool.by_key:
@@ -206,10 +254,23 @@ class Search:
         size = min(size, self.left)
         if size <= 0:
             return []
+        waiting, dead, found = self._rehearsed()
+        if waiting:
+            return waiting[:size]
         chosen: dict[str, Candidate] = {}
         joined = sum(len(c.others) > 0 for c in map(self.pool.by_key.get, self.tried) if c)
         for candidate in self._pairs(min(size // 4, MAX_PAIRS - joined)):
             chosen[candidate.key] = candidate
+        sure = 0
+        room = len(chosen) + size * HIT_SHARE
+        for hit in found:
+            candidate = self.pool.write(hit.score, hit.proposal)
+            fits = not hit.proposal.probe and len(chosen) < room and not (sure and hit.broken)
+            if fits and candidate is not None and candidate.key not in self.tried:
+                chosen[candidate.key] = candidate
+                sure += hit.broken == 0
+        if sure:
+            return list(chosen.values())
         room = min(size * FOCUS_SHARE, self.budget * FOCUS_BUDGET - spent(self).total())
         for score, proposal in focused(self):
             if len(chosen) >= room:
@@ -219,7 +280,10 @@ class Search:
                 chosen[candidate.key] = candidate
         factors = Feedback(self)
         order = sorted(
-            ((score * factors.of(p), n) for n, (score, p) in enumerate(self.pool.ordered)),
+            (
+                (score * factors.of(p) * (DEAD if id(p) in dead else 1.0), n)
+                for n, (score, p) in enumerate(self.pool.ordered)
+            ),
             key=lambda one: (-one[0], one[1]),
         )
         lines: Counter[tuple[str, int]] = Counter()
@@ -239,6 +303,42 @@ class Search:
             kinds[proposal.template] += 1
             chosen[candidate.key] = candidate
         return list(chosen.values())
+
+    def _rehearsed(self) -> tuple[list[Candidate], set[int], list[Hit]]:
+        """Return what is still to be rehearsed, and what was heard.
+
+        Returns:
+            Candidates that carry changes and were not tried yet; the ids of proposals that
+            repaired nothing; and those that did, in order.
+        """
+        dead: set[int] = set()
+        waiting, found = self._heard(self.pool.carried, dead)
+        if not waiting and found:
+            waiting, more = self._heard(self.pool.conditional(found), dead)
+            found = found + more
+        return waiting, dead, sorted(found, key=order)
+
+    def _heard(
+        self, carried: list[tuple[Carrier, Candidate]], dead: set[int]
+    ) -> tuple[list[Candidate], list[Hit]]:
+        found: list[Hit] = []
+        waiting = []
+        for carrier, candidate in carried:
+            trial = self.tried.get(candidate.key)
+            if trial is None:
+                waiting.append(candidate)
+                continue
+            key = (candidate.key, trial.errors)
+            if key not in self.pool.hits:
+                count, good = hits(self.knowledge, carrier, trial)
+                same = [(hit, *self.pool.same(hit.score, hit.proposal)) for hit in good]
+                good = [replace(hit, score=score, proposal=one) for hit, score, one in same]
+                self.pool.hits[key] = (count, good)
+            count, good = self.pool.hits[key]
+            alive = {id(hit.proposal) for hit in good}
+            dead |= {id(p) for _, p in carrier.changes[:count]} - alive
+            found += good
+        return waiting, found
 
     # -- partial successes -----------------------------------------------------------------
 

@@ -140,6 +140,17 @@ class Module:
         inside = [f for f in self.functions if first_line(f) <= line <= (f.end_lineno or f.lineno)]
         return max(inside, key=lambda f: (f.lineno, f.col_offset), default=None)
 
+    @cached_property
+    def outermost(self) -> dict[int, FunctionNode]:
+        """The functions of the module and of its classes, by each of their lines."""
+        found = {}
+        for function in self.functions:
+            above = self.ancestors(function)
+            if all(isinstance(node, ast.ClassDef | ast.Module) for node in above):
+                lines = range(function.lineno, (function.end_lineno or function.lineno) + 1)
+                found.update(dict.fromkeys(lines, function))
+        return found
+
     def place_of(self, line: int) -> tuple[str, int]:
         """Return the file and the first line of the function that holds a line, or 0."""
         if line not in self._functions_at:

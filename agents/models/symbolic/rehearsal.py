@@ -1,0 +1,405 @@
+"""Very many changes tried in one run of the tests: which of them are worth a trial of their own.
+
+A trial costs a start of the tests and a part of the budget; calling a test function again costs
+a millisecond. So a few candidates that are never kept carry hundreds of changes each, as mutant
+schemata do (Untch, Offutt and Harrold, ISSTA 1993), put one after the other into the running
+functions and repeat the failing test (`inside`). Others enumerate expressions over the values at
+suspicious places (`inside_values`), which no template needs to know. What repaired a test there
+is tried first, as an ordinary candidate; what did not hardly gets a trial.
+"""
+
+from __future__ import annotations
+
+import ast
+import base64
+import json
+import re
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from agents.models.symbolic.candidates import Candidate, Proposal, value
+from agents.models.symbolic.formats import Trial
+from agents.models.symbolic.inside import BASE, DIGITS
+from agents.models.symbolic.inside_values import cost
+from agents.models.symbolic.source import Edit, FunctionNode, Module, first_line, nodes, snippets
+
+if TYPE_CHECKING:
+    from agents.models.symbolic.knowledge import Knowledge
+
+REHEARSE = "rehearse"
+SYNTHESISED = "synthesised"
+"""Template name of expressions that were found while the tests ran."""
+
+CHANGES = 800
+"""Changes that one candidate carries."""
+
+ROOM = 80_000
+"""Characters of one candidate."""
+
+MAX_CARRIERS = 4
+"""Candidates that carry changes of the templates at first."""
+
+MAX_CONDITIONED = 14
+"""Changes that conditions are rehearsed for."""
+
+MAX_READ = 4_000
+"""Proposals of the pool that are looked at for them."""
+
+SECONDS = 8.0
+"""Time that one candidate takes for repeating tests."""
+
+DEAD = 0.08
+"""Factor of changes that repaired nothing when they were rehearsed."""
+
+MAX_PASSING = 16
+"""Passing tests that a candidate repeats with what repaired a failing one."""
+
+_HEARD = re.compile(r"\Arepogym\.Heard: (swap|value) (\d+) (\d+) (\d+)(.*)\Z")
+_VALUE = re.compile(r"(\d+)\.(\d+)\.(\d+) (.+)\Z")
+
+
+@dataclass(frozen=True)
+class Place:
+    """An expression that others are looked for."""
+
+    path: str
+    start: int
+    end: int
+    line: int
+    score: float
+
+
+@dataclass(frozen=True)
+class Carrier:
+    """A candidate that carries many changes.
+
+    Attributes:
+        proposal: The candidate; it is never kept.
+        changes: The changes of templates that it tries, in its own order.
+        places: The places where it looks for expressions.
+    """
+
+    proposal: Proposal
+    changes: tuple[tuple[float, Proposal], ...] = ()
+    places: tuple[Place, ...] = ()
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A change that repaired a test in a rehearsal.
+
+    Attributes:
+        score: As in the pool.
+        proposal: The change.
+        fixed: How many failing tests it repaired.
+        broken: How many passing tests it broke.
+        seen: How many passing tests were tried.
+    """
+
+    score: float
+    proposal: Proposal
+    fixed: int
+    broken: int
+    seen: int
+
+
+@cache
+def inside_text(values: bool) -> str:
+    """Return the source that runs in the tests, without its docstrings and imports of ours."""
+    import inspect
+
+    from agents.models.symbolic import inside, inside_values
+
+    parts = []
+    for module in (inside, inside_values):
+        tree = ast.parse(inspect.getsource(module))
+        tree.body = [n for n in tree.body if not _own_import(n)]
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module):
+                continue
+            if isinstance(getattr(node.body[0], "value", None), ast.Constant):
+                node.body = node.body[1:] or [ast.Pass()]
+        if module is inside_values and not values:
+            kept = [n for n in tree.body if getattr(n, "name", "") == "begin"]
+            tree.body = [*ast.parse("Values = Rehearsal").body, *kept]
+        parts.append(ast.unparse(tree))
+    return "\n".join(parts) + "\n"
+
+
+def _own_import(node: ast.stmt) -> bool:
+    return isinstance(node, ast.ImportFrom) and (node.module or "").startswith("agents.")
+
+
+# -- functions that can be exchanged -------------------------------------------------------
+
+
+def outermost(module: Module, line: int) -> FunctionNode | None:
+    """Return the function of a module or of its classes that holds a line, if it is swappable."""
+    function = module.outermost.get(line)
+    return function if function is not None and _first(module, function) is not None else None
+
+
+def _first(module: Module, function: FunctionNode) -> ast.stmt | None:
+    """Return the first statement behind the docstring, where a line can stand in front of it."""
+    body = list(function.body)
+    if isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+        body = body[1:]
+    if isinstance(function, ast.AsyncFunctionDef) or not body:
+        return None
+    return body[0] if module.begins_line(body[0]) and body[0].lineno > function.lineno else None
+
+
+def swappable(module: Module, proposal: Proposal) -> FunctionNode | None:
+    """Return the function whose body holds all edits of a proposal; None where none does."""
+    function = outermost(module, module.line_of(proposal.edits[0].start))
+    if function is None:
+        return None
+    first = _first(module, function)
+    assert first is not None
+    start, end = module.line_start(first_line(first)), module.span(function)[1]
+    if all(e.path == module.path and start <= e.start and e.end <= end for e in proposal.edits):
+        return function
+    return None
+
+
+def _about(module: Module, function: FunctionNode) -> dict[str, Any]:
+    """Return what the plan has to say of a function: its text and its surroundings."""
+    classes = [n for n in module.ancestors(function) if isinstance(n, ast.ClassDef)][::-1]
+    head = "".join(f"{' ' * node.col_offset}class {node.name}:\n" for node in classes)
+    start = module.line_start(function.lineno)
+    text = module.text[start : module.span(function)[1]]
+    return {"head": head, "text": text, "names": [*(n.name for n in classes), function.name]}
+
+
+def _mark(path: str, function: FunctionNode) -> str:
+    return f"{path}:{function.lineno}"
+
+
+# -- carriers ------------------------------------------------------------------------------
+
+
+def carriers(know: Knowledge, ordered: Sequence[tuple[float, Proposal]]) -> list[Carrier]:
+    """Return the candidates that carry the changes of a pool, the most promising first."""
+    from agents.models.symbolic.places import place_plans
+
+    found = swaps(know, ordered[:MAX_READ], MAX_CARRIERS, ROOM)
+    places, plan, functions = place_plans(know)
+    if places:
+        made = _carrier(know, functions, plan, True)
+        fits = made is not None and _length(made) <= ROOM
+        found += [Carrier(made, places=tuple(places))] if made is not None and fits else []
+    return found
+
+
+def _length(proposal: Proposal) -> int:
+    return sum(len(edit.new) for edit in proposal.edits)
+
+
+def swaps(
+    know: Knowledge, ordered: Sequence[tuple[float, Proposal]], most: int, room: int
+) -> list[Carrier]:
+    """Return at most so many candidates that carry proposals, in their order.
+
+    Args:
+        know: What is known.
+        ordered: The proposals with their scores.
+        most: How many candidates at most.
+        room: Characters that each may have.
+    """
+    chosen: list[tuple[float, Proposal, FunctionNode]] = []
+    for score, proposal in ordered:
+        function = swappable(know.modules[proposal.path], proposal)
+        if function is not None:
+            chosen.append((score, proposal, function))
+    found: list[Carrier] = []
+    while chosen and len(found) < most:
+        chunk = chosen[:CHANGES]
+        made = _swaps(know, chunk)
+        while made is not None and _length(made) > room and len(chunk) > 1:
+            chunk = chunk[: int(len(chunk) * min(0.8, room / _length(made)))]
+            made = _swaps(know, chunk) if chunk else None
+        if made is None:
+            break
+        found.append(Carrier(made, tuple((s, p) for s, p, _ in chunk)))
+        chosen = chosen[len(chunk) :]
+    return found
+
+
+def conditional(know: Knowledge, found: Sequence[Hit]) -> list[Carrier]:
+    """Return what carries the conditional forms of changes that repair but are too much."""
+    from agents.models.symbolic.synthesis import conditioned
+
+    made: list[tuple[float, Proposal]] = []
+    doubtful = [h for h in found if h.proposal.probe or h.proposal.destructive or h.broken]
+    for hit in sorted(doubtful, key=lambda h: (-h.fixed, -h.score))[:MAX_CONDITIONED]:
+        suspicion = hit.score / max(1e-9, value(hit.proposal, 1.0))
+        forms = conditioned(know.project, know.facts, hit.proposal)
+        made += [(value(form, suspicion), form) for form in forms]
+    made.sort(key=lambda one: -one[0])
+    return swaps(know, made, 1, ROOM)
+
+
+def _swaps(know: Knowledge, chunk: list[tuple[float, Proposal, FunctionNode]]) -> Proposal | None:
+    changes = []
+    functions: dict[tuple[str, FunctionNode], None] = {}
+    for _, proposal, function in chunk:
+        functions[proposal.path, function] = None
+        start = know.modules[proposal.path].line_start(function.lineno)
+        edits = [[e.start - start, e.end - start, e.new] for e in proposal.edits]
+        changes.append([_mark(proposal.path, function), edits])
+    return _carrier(know, list(functions), {"changes": changes}, False)
+
+
+def _carrier(
+    know: Knowledge, functions: list[tuple[str, FunctionNode]], plan: dict[str, Any], values: bool
+) -> Proposal | None:
+    """Return the candidate for a plan; None where no failing test comes by."""
+    lines: dict[str, set[int]] = {}
+    for path, f in functions:
+        lines.setdefault(path, set()).update(range(f.body[0].lineno, (f.end_lineno or 0) + 1))
+    failing = [test for test in know.search_tests if _reaches(know, test, lines)]
+    passing = [t for t in bystanders(know) if _reaches(know, t, lines)][:MAX_PASSING]
+    if not failing:
+        return None
+    plan = {
+        **plan,
+        "functions": {_mark(p, f): _about(know.modules[p], f) for p, f in functions},
+        "failing": failing,
+        "passing": passing,
+        "reporters": [*failing[-1:], *passing[-2:]],
+        "seconds": SECONDS,
+    }
+    edits = []
+    for path, function in functions:
+        module = know.modules[path]
+        first = _first(module, function)
+        if first is None:
+            return None
+        at = module.line_start(first_line(first))
+        call = f'globals().get("repogym_rehearse", len)("{_mark(path, function)}")'
+        call = f"{module.indent(first)}{call}\n"
+        edits.append(Edit(path, at, at, call))
+    main = functions[0][0]
+    for path in lines:
+        text = know.modules[path].text
+        lead = "" if text.endswith("\n") else "\n"
+        tail = _tail(values, plan) if path == main else _CALLER
+        edits.append(Edit(path, len(text), len(text), lead + tail))
+    count = len(plan["places"] if values else plan["changes"])
+    note = f"rehearse {count} {'places' if values else 'changes'}"
+    line = functions[0][1].lineno
+    return Proposal(tuple(edits), REHEARSE, 1.0, line, note, probe=True)
+
+
+_CALLER = """\
+def repogym_rehearse(mark):
+    import builtins
+    getattr(builtins, "repogym_rehearse", len)(mark)
+"""
+
+
+def carried(modules: Mapping[str, Module], proposal: Proposal) -> Candidate:
+    """Write a carrier, which may have edits in several files."""
+    paths = dict.fromkeys(edit.path for edit in proposal.edits)
+    parts = [
+        snippet
+        for path in paths
+        for snippet in snippets(modules[path], tuple(e for e in proposal.edits if e.path == path))
+    ]
+    return Candidate(proposal, 1.0, tuple(parts))
+
+
+def _tail(values: bool, plan: dict[str, Any]) -> str:
+    """Return the end of the main file: the source that runs in the tests and its plan.
+
+    Both are packed: a conversation is bounded in length.
+    """
+    packed = [
+        base64.b85encode(zlib.compress(text.encode(), 9)).decode()
+        for text in (inside_text(values), json.dumps(plan, separators=(",", ":")))
+    ]
+    return (
+        "def repogym_read(text):\n"
+        "    import base64, zlib\n"
+        "    return zlib.decompress(base64.b85decode(text)).decode()\n"
+        'repogym_space = {"__name__": "repogym"}\n'
+        f'exec(repogym_read("{packed[0]}"), repogym_space)\n'
+        f'repogym_rehearse = repogym_space["begin"](repogym_read("{packed[1]}"))\n'
+        "import builtins as repogym_builtins\n"
+        "repogym_builtins.repogym_rehearse = repogym_rehearse\n"
+    )
+
+
+def _reaches(know: Knowledge, test: str, lines: dict[str, set[int]]) -> bool:
+    run = know.spectrum_run
+    covered = run.covers.get(test, {}) if run else {}
+    return any(wanted & covered.get(path, frozenset()) for path, wanted in lines.items())
+
+
+def bystanders(know: Knowledge) -> list[str]:
+    """Return passing tests that run the suspicious lines: what repairs must not break."""
+    found: dict[str, None] = {}
+    for (path, line), _ in sorted(know.suspicion.items(), key=lambda one: (-one[1], one[0]))[:30]:
+        found.update(dict.fromkeys(know.passing_at(path, line, 6)))
+    return list(found)[:20]
+
+
+# -- answers -------------------------------------------------------------------------------
+
+
+def hits(know: Knowledge, carrier: Carrier, trial: Trial) -> tuple[int, list[Hit]]:
+    """Return how many changes a carrier tried, and those that repaired a test."""
+    said = [match for _, text in trial.errors if (match := _HEARD.match(text))]
+    if not said:
+        return 0, []
+    count = max(int(match[2]) for match in said)
+    found: dict[object, Hit] = {}
+    for match in sorted(said, key=lambda m: int(m[4])):
+        seen = int(match[4])
+        if match[1] == "swap":
+            for one in re.findall(r"(\w\w)(\d)(\d)", match[5]):
+                number = BASE * DIGITS.index(one[0][0]) + DIGITS.index(one[0][1])
+                if number < len(carrier.changes):
+                    score, proposal = carrier.changes[number]
+                    found[number] = Hit(score, proposal, int(one[1]), int(one[2]), seen)
+            continue
+        for text in match[5].split(" ; ")[1:]:
+            one = _VALUE.match(text)
+            if one and int(one[1]) < len(carrier.places):
+                place, tests = carrier.places[int(one[1])], (int(one[2]), int(one[3]), seen)
+                found[one[1], one[4]] = _expression(know, place, one[4], *tests)
+    most = max((hit.seen for hit in found.values()), default=0)
+    last = [hit for hit in found.values() if hit.seen == most]
+    # Where the last answer had room for what breaks tests, it had named all that breaks none.
+    all_told = any(hit.broken for hit in last)
+    tried = max(int(match[3]) for match in said)
+    return (tried if count else 0), last if all_told else list(found.values())
+
+
+def _expression(
+    know: Knowledge, place: Place, text: str, fixed: int, broken: int, seen: int
+) -> Hit:
+    from agents.models.symbolic.templates.site import Site
+
+    module = know.modules[place.path]
+    node = next(
+        n
+        for n in nodes(module.tree)
+        if isinstance(n, ast.expr) and module.span(n) == (place.start, place.end)
+    )
+    site = Site(know.project, module, know.facts, {})
+    tree = ast.parse(text, mode="eval").body
+    atomic = isinstance(tree, ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.Constant)
+    edit = site.put(node, text, loose=not atomic)
+    prior = 0.8 / (1.0 + 0.5 * cost(text, site.text(node)))
+    note = f"{site.flat(node)[:40]} -> {text}"
+    proposal = Proposal((edit,), SYNTHESISED, prior, place.line, note)
+    return Hit(value(proposal, place.score), proposal, fixed, broken, seen)
+
+
+def order(hit: Hit) -> tuple[bool, int, int, int, float]:
+    """Sort hits: those that break nothing and repair most before others."""
+    return hit.broken > 0, -hit.fixed, -hit.seen, hit.broken, -hit.score
