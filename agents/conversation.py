@@ -70,7 +70,7 @@ class Conversation:
         self.temperature = temperature
         self.max_tokens = max_tokens
         if context_chars is None:
-            context_chars = int(getattr(model, "context_chars", CONTEXT_CHARS))
+            context_chars = context_of(model)
         self.context_chars = context_chars
         self.tools = tools
         self.messages: list[Message] = [Message("system", system)]
@@ -155,6 +155,17 @@ class Conversation:
             if total <= limit // 2:
                 break
         return shortened
+
+
+def context_of(model: Model) -> int:
+    """Return the length of a history, in characters, that a model takes, wrapped or not."""
+    inner: Any = model
+    while inner is not None:
+        known = getattr(inner, "context_chars", None)
+        if known is not None:
+            return int(known)
+        inner = getattr(inner, "unwrapped", None)
+    return CONTEXT_CHARS
 
 
 def play(body: Callable[[], None]) -> None:

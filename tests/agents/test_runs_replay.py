@@ -1,8 +1,13 @@
 """Recorded replies: given again to equal requests, never to others, never twice."""
 
+import sys
+
 import pytest
 
+from agents.conversation import CONTEXT_CHARS, context_of
 from agents.models.protocol import Message, ModelToolCall, Reply, Usage
+from agents.models.symbolic import SymbolicModel
+from agents.models.text_tools import TextToolModel
 from agents.runs.journal import Journal, read_journal
 from agents.runs.replay import RecordedModel
 
@@ -84,3 +89,10 @@ def test_the_journal_holds_each_message_once(tmp_path):
     replies = [e for e in read_journal(path) if e["kind"] == "reply"]
     assert [len(e["new"]) for e in replies] == [2, 1, 0]
     assert [len(e["messages"]) for e in replies] == [2, 2, 2]
+
+
+def test_a_wrapped_model_keeps_the_length_of_history_that_it_takes(tmp_path):
+    with Journal(tmp_path / "episode.jsonl") as journal:
+        whole = RecordedModel(TextToolModel(SymbolicModel()), journal)
+        assert context_of(whole) == sys.maxsize
+        assert context_of(RecordedModel(Counting(), journal)) == CONTEXT_CHARS

@@ -271,6 +271,8 @@ class Knowledge:
     @cached_property
     def validations(self) -> dict[str, Trial]:
         """What became of candidates on all visible tests, by their key."""
+        if self.all_tests == self.search_tests:
+            return self.trials
         return self._tried(searching=False)
 
     def _tried(self, *, searching: bool) -> dict[str, Trial]:
