@@ -185,7 +185,7 @@ def carriers(know: Knowledge, ordered: Sequence[tuple[float, Proposal]]) -> list
     """Return the candidates that carry the changes of a pool, the most promising first."""
     from agents.models.symbolic.places import place_plans
 
-    room = min(ROOM, CONVERSATION - sum(len(e.text) for e in know.history.exchanges))
+    room = min(ROOM, _room(know))
     found = swaps(know, ordered[:MAX_READ], 2, room // 3)
     places, plan, functions = place_plans(know)
     if places:
@@ -193,6 +193,21 @@ def carriers(know: Knowledge, ordered: Sequence[tuple[float, Proposal]]) -> list
         fits = made is not None and _length(made) <= room // 2
         found += [Carrier(made, places=tuple(places))] if made is not None and fits else []
     return found
+
+
+def further(know: Knowledge, rest: Sequence[tuple[float, Proposal]]) -> list[Carrier]:
+    """Return the candidates that carry the next changes of a pool."""
+    return swaps(know, rest, 2, min(ROOM, _room(know) - ROOM) // 3)
+
+
+def _room(know: Knowledge) -> int:
+    """Return how many characters the conversation had room for before the first trial."""
+    room = CONVERSATION
+    for exchange in know.history.exchanges:
+        if exchange.name in ("try_edits", "edit"):
+            break
+        room -= len(exchange.text)
+    return room
 
 
 def _length(proposal: Proposal) -> int:
@@ -399,6 +414,11 @@ def _expression(
     note = f"{site.flat(node)[:40]} -> {text}"
     proposal = Proposal((edit,), SYNTHESISED, prior, place.line, note)
     return Hit(value(proposal, place.score), proposal, fixed, broken, seen)
+
+
+def promising(hit: Hit) -> bool:
+    """Whether a hit is worth a trial as it is."""
+    return hit.broken == 0 and not hit.proposal.probe
 
 
 def order(hit: Hit) -> tuple[bool, int, int, int, float]:

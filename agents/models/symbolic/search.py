@@ -27,8 +27,10 @@ from agents.models.symbolic.rehearsal import (
     carried,
     carriers,
     conditional,
+    further,
     hits,
     order,
+    promising,
 )
 from agents.models.symbolic.source import Edit
 
@@ -53,6 +55,9 @@ PAIR_WITH = 60
 MAX_PAIRS = 30
 """Pairs of changes that are tried in an episode at most."""
 
+MAX_FURTHER = 8_000
+"""Proposals that are rehearsed, in two rounds, at most."""
+
 MAX_SURVIVORS = 6
 
 
@@ -72,6 +77,13 @@ class Pool:
     def carried(self) -> list[tuple[Carrier, Candidate]]:
         """The candidates that try many changes in one run of the tests."""
         return [self._carried(c) for c in carriers(self.knowledge, self.ordered)]
+
+    @cached_property
+    def further(self) -> list[tuple[Carrier, Candidate]]:
+        """Those of less likely changes, for where the first ones repair nothing."""
+        done = {id(proposal) for carrier, _ in self.carried for _, proposal in carrier.changes}
+        rest = [one for one in self.ordered[:MAX_FURTHER] if id(one[1]) not in done]
+        return [self._carried(c) for c in further(self.knowledge, rest)]
 
     def conditional(self, found: list[Hit]) -> list[tuple[Carrier, Candidate]]:
         """Return those that try the conditional forms of what was found."""
@@ -294,6 +306,9 @@ class Search:
         """
         dead: set[int] = set()
         waiting, found = self._heard(self.pool.carried, dead)
+        if not waiting and not any(map(promising, found)):
+            waiting, more = self._heard(self.pool.further, dead)
+            found = found + more
         if not waiting and found:
             waiting, more = self._heard(self.pool.conditional(found), dead)
             found = found + more
