@@ -42,6 +42,9 @@ ROOM = 72_000
 CONVERSATION = 330_000
 """Length of a conversation, in characters, from which older parts of it may get lost."""
 
+UNNEEDED = 0.4
+"""Factor of conditions for changes that broke nothing."""
+
 MAX_CONDITIONED = 14
 """Changes that conditions are rehearsed for."""
 
@@ -252,6 +255,8 @@ def conditional(know: Knowledge, found: Sequence[Hit]) -> list[Carrier]:
     doubtful = [h for h in found if h.proposal.probe or h.proposal.destructive or h.broken]
     for hit in sorted(doubtful, key=lambda h: (-h.fixed, -h.score))[:MAX_CONDITIONED]:
         suspicion = hit.score / max(1e-9, value(hit.proposal, 1.0))
+        # Where nothing speaks against the change itself, a condition only dresses it up.
+        suspicion *= 1.0 if hit.broken else UNNEEDED
         forms = conditioned(know.project, know.facts, hit.proposal)
         made += [(value(form, suspicion), form) for form in forms]
     made.sort(key=lambda one: -one[0])
