@@ -144,10 +144,6 @@ def binding(text):
 class Values(Rehearsal):
     """Enumerates expressions at the places of a plan."""
 
-    def __init__(self, plan):
-        super().__init__(plan)
-        self.costs = {}
-
     def ask(self, kind, again):
         """Look for expressions on the first failing test; try what was found on all others."""
         if kind == "failing" and not self.fixed:
@@ -228,6 +224,7 @@ class Values(Rehearsal):
                 odd = 0.0 if all(others) or place["test"] else 1.5
                 self.costs[number, node.text] = cost(node.text, old) + odd
                 open_classes[mark] = known + 1
+                self.tell()
             elif not known:
                 closed.add(mark)
 
@@ -425,6 +422,9 @@ def cost(text, old):
             total += 0.8 if len(text) > 6 else 0.3
         else:
             total += 0.35
+    words = set(WORD.findall(rest)) - {"and", "or", "not", "is", "None", "if", "else"}
+    if (" and " in rest or " or " in rest) and words <= set(WORD.findall(old)):
+        total += 0.7  # A condition with itself says little.
     return total + 0.3 * rest.count("-(-") + 0.25 * (" if " in rest)
 
 
