@@ -11,10 +11,12 @@ with a `Heard` that carries what was found. Nothing of it is ever kept.
 
 import __future__
 
+import ast
 import copy
 import gc
 import json
 import os
+import select
 import signal
 import sys
 import threading
@@ -29,6 +31,7 @@ ROOM = 240
 # Without x: what looks like an address in a message is blanked.
 DIGITS = "0123456789abcdefghijklmnopqrstuvwyzABCDEFGHIJKLMNOPQRSTUVWYZ"
 BASE = 36
+STATE = ("fixed", "broken", "costs", "tried", "asked", "checked", "spent")
 NO_RERUN = 0x20 | 0x80 | 0x100 | 0x200
 
 
@@ -54,6 +57,8 @@ class Rehearsal:
         self.caches = []
         self.fixed = {}
         self.broken = {}
+        self.costs = {}
+        self.writer = -1
         self.tried = 0
         self.asked = 0
         self.checked = 0
@@ -76,18 +81,48 @@ class Rehearsal:
             return
         self.seen.add(ident)
         self.busy = True
-        before = signal.signal(signal.SIGALRM, self.late)
         try:
+            self.find_functions()
             again = rerun(frame)
             del frame
             if again is not None:
-                self.rehearse(kind, again)
+                self.apart(kind, again)
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
-            self.restore()
             self.busy = False
         self.leave(ident)
+
+    def apart(self, kind, again):
+        """Rehearse in a child: a variant that hangs or spoils something costs the rest only."""
+        reader, writer = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                os.close(reader)
+                self.writer = writer
+                signal.signal(signal.SIGALRM, self.late)
+                self.rehearse(kind, again)
+                self.tell()
+            finally:
+                os._exit(0)
+        os.close(writer)
+        said, end = b"", time.time() + self.plan["seconds"] + 2.0
+        while select.select([reader], [], [], max(0.0, end - time.time()))[0]:
+            part = os.read(reader, 65536)
+            if not part:
+                break
+            said += part
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(reader)
+        told = said.split(b"\n")[:-1]
+        if told:
+            for name, value in ast.literal_eval(told[-1].decode()).items():
+                setattr(self, name, value)
+
+    def tell(self):
+        """Say what was found so far."""
+        said = {name: getattr(self, name) for name in STATE}
+        os.write(self.writer, (repr(said) + "\n").encode("ascii", "backslashreplace"))
 
     def test_frame(self, ident):
         """Return the frame of the test's own function: the outermost of its name."""
@@ -137,7 +172,6 @@ class Rehearsal:
         room = self.plan["seconds"] * (0.7 if kind == "failing" else 0.3)
         # The first test sees all changes, the others those that are left.
         left = (room - self.spent[kind]) * (0.6 if len(self.plan[kind]) > 1 else 1.0)
-        self.find_functions()
         good = self.passes(again, 2.0)
         once = time.time() - start
         if good == (kind == "failing") or once > 1.0:
@@ -162,9 +196,14 @@ class Rehearsal:
                 break
             done = number + 1
             mark, edits = self.plan["changes"][number]
+            if done % 50 == 0:
+                self.tried = max(self.tried, done - 1) if kind == "failing" else self.tried
+                self.tell()
             good = self.variant(mark, edits, again)
             if good and kind == "failing":
                 self.fixed[number] = self.fixed.get(number, 0) + 1
+                self.tried = max(self.tried, done)
+                self.tell()
             elif good is False and kind == "passing":
                 self.broken[number] = self.broken.get(number, 0) + 1
         if kind == "failing":
@@ -203,12 +242,6 @@ class Rehearsal:
             for one in list(names.values()):
                 if type(one).__name__ == "_lru_cache_wrapper" and one not in self.caches:
                     self.caches.append(one)
-
-    def restore(self):
-        """Give every function its own code back."""
-        for mark, one in self.functions.items():
-            if one.__code__ is not self.bases[mark]:
-                one.__code__ = self.bases[mark]
 
     def compiled(self, mark, edits):
         """Return the code of a function with edits of its text; None where it is not valid."""

@@ -119,6 +119,10 @@ def kinds(value):
     return ("none",) if value is None else ()
 
 
+class Raised:
+    """Stands for the value of an expression that raised."""
+
+
 class Node:
     """An expression with its values in the recorded states."""
 
@@ -139,10 +143,6 @@ def binding(text):
 
 class Values(Rehearsal):
     """Enumerates expressions at the places of a plan."""
-
-    def __init__(self, plan):
-        super().__init__(plan)
-        self.costs = {}
 
     def ask(self, kind, again):
         """Look for expressions on the first failing test; try what was found on all others."""
@@ -173,9 +173,18 @@ class Values(Rehearsal):
 
     def at(self, thunk):
         """Record the state at a place."""
-        value = thunk()
+        try:
+            value = thunk()
+        except Exception:
+            self.record(sys._getframe(1), Raised())
+            raise
+        self.record(sys._getframe(1), value)
+        return value
+
+    def record(self, frame, value):
+        """Keep what is in scope of a frame, and the value."""
         if len(self.records) < RECORDS:
-            frame, state = sys._getframe(1), {}
+            self.globals, state = frame.f_globals, {}
             while frame is not None:
                 for name, one in frame.f_locals.items():
                     if not name.startswith((".", "repogym")):
@@ -186,7 +195,6 @@ class Values(Rehearsal):
                 frame = frame.f_back
             kept = copy.copy(value) if type(value) in (list, dict, set) else value
             self.records.append((state, kept))
-        return value
 
     def explore(self, number, again):
         """Run the test with one expression of each class of values in a place."""
@@ -216,6 +224,7 @@ class Values(Rehearsal):
                 odd = 0.0 if all(others) or place["test"] else 1.5
                 self.costs[number, node.text] = cost(node.text, old) + odd
                 open_classes[mark] = known + 1
+                self.tell()
             elif not known:
                 closed.add(mark)
 
@@ -249,6 +258,10 @@ class Values(Rehearsal):
                 values.append(value)
             if len(values) == len(states):
                 found.append(Node(name, values, True))
+        for name in place["constants"]:
+            value = self.globals.get(name, self)
+            if pure(value):
+                found.append(Node(name, [value] * len(states), True))
         for text in place["literals"]:
             value = eval(text, {})
             found.append(Node(text, [value] * len(states), text[0] not in "-"))
@@ -267,7 +280,7 @@ class Values(Rehearsal):
                 for index, part in enumerate(parts):
                     body = replaced(body, part, "v[%d]" % index)
                 try:
-                    ask = eval("lambda v: " + body)
+                    ask = eval("lambda v: " + body, self.globals)
                     found.append(Node(text, [bool(ask(row)) for row in values], False))
                 except Exception:
                     continue
@@ -409,6 +422,9 @@ def cost(text, old):
             total += 0.8 if len(text) > 6 else 0.3
         else:
             total += 0.35
+    words = set(WORD.findall(rest)) - {"and", "or", "not", "is", "None", "if", "else"}
+    if (" and " in rest or " or " in rest) and words <= set(WORD.findall(old)):
+        total += 0.7  # A condition with itself says little.
     return total + 0.3 * rest.count("-(-") + 0.25 * (" if " in rest)
 
 

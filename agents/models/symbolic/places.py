@@ -20,6 +20,7 @@ MAX_PLACES = 24
 MAX_IN_STATEMENT = 4
 MAX_LITERALS = 16
 MAX_CONDITIONS = 40
+MAX_CONSTANTS = 6
 
 _UNSAFE = (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, ast.Starred)
 _PLAIN = (ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.Constant)
@@ -118,9 +119,28 @@ def _plan(site: Site, node: ast.expr, function: FunctionNode) -> dict[str, Any]:
         "simple": isinstance(node, _PLAIN),
         "test": site.is_test(node),
         "names": names,
+        "constants": _constants(site, function),
         "literals": _literals(site, node, function),
         "conditions": asked[:MAX_CONDITIONS],
     }
+
+
+def _constants(site: Site, function: FunctionNode) -> list[str]:
+    """Return constants of the module, those that the function or its class reads first."""
+    defined = {
+        target.id
+        for statement in site.module.tree.body
+        if isinstance(statement, ast.Assign)
+        for target in statement.targets
+        if isinstance(target, ast.Name) and target.id.isupper()
+    }
+    if not defined:
+        return []
+    holder = site.module.class_of(function)
+    read = [n.id for n in nodes(function) if isinstance(n, ast.Name) and n.id in defined]
+    if holder is not None:
+        read += [n.id for n in nodes(holder) if isinstance(n, ast.Name) and n.id in defined]
+    return list(dict.fromkeys([*read, *sorted(defined)]))[:MAX_CONSTANTS]
 
 
 def _literals(site: Site, node: ast.expr, function: FunctionNode) -> list[str]:

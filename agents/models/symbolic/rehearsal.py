@@ -39,8 +39,14 @@ CHANGES = 800
 ROOM = 80_000
 """Characters of one candidate."""
 
-MAX_CARRIERS = 4
+MAX_CARRIERS = 2
 """Candidates that carry changes of the templates at first."""
+
+MORE_CARRIERS = 3
+"""Candidates that carry the next changes where the first ones repair nothing."""
+
+UNNEEDED = 0.4
+"""Factor of conditions for changes that broke nothing."""
 
 MAX_CONDITIONED = 14
 """Changes that conditions are rehearsed for."""
@@ -194,6 +200,11 @@ def carriers(know: Knowledge, ordered: Sequence[tuple[float, Proposal]]) -> list
     return found
 
 
+def further(know: Knowledge, rest: Sequence[tuple[float, Proposal]]) -> list[Carrier]:
+    """Return the candidates that carry the next changes of a pool."""
+    return swaps(know, rest, MORE_CARRIERS, ROOM)
+
+
 def _length(proposal: Proposal) -> int:
     return sum(len(edit.new) for edit in proposal.edits)
 
@@ -236,6 +247,8 @@ def conditional(know: Knowledge, found: Sequence[Hit]) -> list[Carrier]:
     doubtful = [h for h in found if h.proposal.probe or h.proposal.destructive or h.broken]
     for hit in sorted(doubtful, key=lambda h: (-h.fixed, -h.score))[:MAX_CONDITIONED]:
         suspicion = hit.score / max(1e-9, value(hit.proposal, 1.0))
+        # Where nothing speaks against the change itself, a condition only dresses it up.
+        suspicion *= 1.0 if hit.broken else UNNEEDED
         forms = conditioned(know.project, know.facts, hit.proposal)
         made += [(value(form, suspicion), form) for form in forms]
     made.sort(key=lambda one: -one[0])
@@ -398,6 +411,11 @@ def _expression(
     note = f"{site.flat(node)[:40]} -> {text}"
     proposal = Proposal((edit,), SYNTHESISED, prior, place.line, note)
     return Hit(value(proposal, place.score), proposal, fixed, broken, seen)
+
+
+def promising(hit: Hit) -> bool:
+    """Whether a hit is worth a trial as it is."""
+    return hit.broken == 0 and not hit.proposal.probe
 
 
 def order(hit: Hit) -> tuple[bool, int, int, int, float]:

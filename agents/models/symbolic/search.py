@@ -27,8 +27,10 @@ from agents.models.symbolic.rehearsal import (
     carried,
     carriers,
     conditional,
+    further,
     hits,
     order,
+    promising,
 )
 from agents.models.symbolic.source import Edit
 from agents.models.symbolic.symptoms import read_symptoms
@@ -60,6 +62,9 @@ MAX_JOINED = 3
 MATES_OF = 1_500
 """Proposals of the highest rank that are weighed anew beside a change that got further."""
 
+MAX_FURTHER = 8_000
+"""Proposals that are rehearsed, in two rounds, at most."""
+
 MAX_SURVIVORS = 6
 
 
@@ -80,6 +85,13 @@ class Pool:
     def carried(self) -> list[tuple[Carrier, Candidate]]:
         """The candidates that try many changes in one run of the tests."""
         return [self._carried(c) for c in carriers(self.knowledge, self.ordered)]
+
+    @cached_property
+    def further(self) -> list[tuple[Carrier, Candidate]]:
+        """Those of less likely changes, for where the first ones repair nothing."""
+        done = {id(proposal) for carrier, _ in self.carried for _, proposal in carrier.changes}
+        rest = [one for one in self.ordered[:MAX_FURTHER] if id(one[1]) not in done]
+        return [self._carried(c) for c in further(self.knowledge, rest)]
 
     def conditional(self, found: list[Hit]) -> list[tuple[Carrier, Candidate]]:
         """Return those that try the conditional forms of what was found."""
@@ -313,6 +325,9 @@ class Search:
         """
         dead: set[int] = set()
         waiting, found = self._heard(self.pool.carried, dead)
+        if not waiting and not any(map(promising, found)):
+            waiting, more = self._heard(self.pool.further, dead)
+            found = found + more
         if not waiting and found:
             waiting, more = self._heard(self.pool.conditional(found), dead)
             found = found + more
