@@ -191,7 +191,8 @@ def test_every_reply_follows_from_the_messages_alone():
 def test_lines_where_nothing_makes_a_difference_lose_their_rank():
     messages, _ = play(SymbolicModel(batch=8, candidates=60))
     calls = [i for i, m in enumerate(messages) if any(c.name == "try_edits" for c in m.tool_calls)]
-    know = Knowledge(read_history(messages[: calls[1]]))
+    # The first call only rehearses.
+    know = Knowledge(read_history(messages[: calls[2]]))
     search = Search(make_pool(know, 0), know, 60)
     from agents.models.symbolic.feedback import Feedback
 
