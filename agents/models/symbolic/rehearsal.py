@@ -36,10 +36,10 @@ SYNTHESISED = "synthesised"
 CHANGES = 800
 """Changes that one candidate carries."""
 
-ROOM = 72_000
+ROOM = 60_000
 """Characters that the first rehearsals may add to a conversation."""
 
-CONVERSATION = 330_000
+CONVERSATION = 280_000
 """Length of a conversation, in characters, from which older parts of it may get lost."""
 
 UNNEEDED = 0.4
@@ -57,7 +57,7 @@ SECONDS = 8.0
 DEAD = 0.08
 """Factor of changes that repaired nothing when they were rehearsed."""
 
-MAX_PASSING = 16
+MAX_PASSING = 30
 """Passing tests that a candidate repeats with what repaired a failing one."""
 
 _HEARD = re.compile(r"\Arepogym\.Heard: (swap|value) (\d+) (\d+) (\d+)(.*)\Z")
@@ -363,9 +363,9 @@ def _reaches(know: Knowledge, test: str, lines: dict[str, set[int]]) -> bool:
 def bystanders(know: Knowledge) -> list[str]:
     """Return passing tests that run the suspicious lines: what repairs must not break."""
     found: dict[str, None] = {}
-    for (path, line), _ in sorted(know.suspicion.items(), key=lambda one: (-one[1], one[0]))[:30]:
-        found.update(dict.fromkeys(know.passing_at(path, line, 6)))
-    return list(found)[:20]
+    for (path, line), _ in sorted(know.suspicion.items(), key=lambda one: (-one[1], one[0]))[:60]:
+        found.update(dict.fromkeys(know.passing_at(path, line, 5)))
+    return list(found)[:MAX_PASSING]
 
 
 # -- answers -------------------------------------------------------------------------------
