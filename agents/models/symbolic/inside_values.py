@@ -31,7 +31,7 @@ ONE = {
     "a.splitlines()|len(a)|int(a)|float(a)|a[::-1]|a[0]|a[-1]|list(a)|a.capitalize()|a.title()|"
     "a.casefold()|a.swapcase()|a.encode()|repr(a)|' '.join(a.split())|a.isdigit()|a.isspace()|[a]",
     "bytes": "a.decode()|a.strip()|len(a)|a[1:]|a[:-1]|a.lower()|a.upper()",
-    "num": "a + 1|a - 1|-a|abs(a)|str(a)|int(a)|float(a)|round(a)|a // 2|2 * a|bool(a)|~a|repr(a)",
+    "num": "a + 1|a - 1|-a|abs(a)|str(a)|int(a)|float(a)|round(a)|a // 2|2 * a|~a|repr(a)",
     "seq": "list(a)|tuple(a)|a[::-1]|a[1:]|a[:-1]|a[0]|a[-1]|len(a)|[x for x in a if x]|"
     "[x for x in a if x is not None]|list(dict.fromkeys(a))",
     "pure-seq": "sorted(a)|set(a)|max(a)|min(a)|sum(a)|''.join(a)|' '.join(a)|any(a)|all(a)|"
@@ -40,7 +40,7 @@ ONE = {
     "{k: v for k, v in a.items() if v is not None}|{v: k for k, v in a.items()}|str(a)",
     "set": "sorted(a)|list(a)|len(a)|tuple(sorted(a))",
     "none": "''|[]|{}|0",
-    "any": "not a|[a]|(a,)",
+    "any": "not a|bool(a)|[a]|(a,)",
 }
 TWO = {
     "str str": "a + b|b + a|a.strip(b)|a.rstrip(b)|a.lstrip(b)|a.replace(b, '')|a.split(b)|"
@@ -67,7 +67,7 @@ TWO = {
 }
 MADE = {}
 WORD = re.compile(r"'[^']*'|\"[^\"]*\"|[A-Za-z_]\w*|\d+(?:\.\d+)?|[~/]")
-ODD = ("float", "repr", "swapcase", "bool", "any", "all", "sum", "~", "/", "round", "int", "index")
+ODD = ("float", "repr", "swapcase", "any", "all", "sum", "~", "/", "round", "int", "index")
 
 
 def made(text):

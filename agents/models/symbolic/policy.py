@@ -282,6 +282,7 @@ class Policy:
     def _look_further(self, chosen: Candidate) -> bool:
         """Whether one more batch is worth it: the survivor is of a doubtful kind."""
         doubtful = chosen.proposal.destructive or chosen.proposal.literal
+        doubtful = doubtful or self.search.forced(chosen)
         found_in = self._batch_of(chosen)
         return doubtful and self.search.left > 0 and self.know.batches <= found_in
 

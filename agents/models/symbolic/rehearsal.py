@@ -60,7 +60,7 @@ SECONDS = 8.0
 DEAD = 0.08
 """Factor of changes that repaired nothing when they were rehearsed."""
 
-MAX_PASSING = 16
+MAX_PASSING = 30
 """Passing tests that a candidate repeats with what repaired a failing one."""
 
 _HEARD = re.compile(r"\Arepogym\.Heard: (swap|value) (\d+) (\d+) (\d+)(.*)\Z")
@@ -355,9 +355,9 @@ def _reaches(know: Knowledge, test: str, lines: dict[str, set[int]]) -> bool:
 def bystanders(know: Knowledge) -> list[str]:
     """Return passing tests that run the suspicious lines: what repairs must not break."""
     found: dict[str, None] = {}
-    for (path, line), _ in sorted(know.suspicion.items(), key=lambda one: (-one[1], one[0]))[:30]:
-        found.update(dict.fromkeys(know.passing_at(path, line, 6)))
-    return list(found)[:20]
+    for (path, line), _ in sorted(know.suspicion.items(), key=lambda one: (-one[1], one[0]))[:60]:
+        found.update(dict.fromkeys(know.passing_at(path, line, 5)))
+    return list(found)[:MAX_PASSING]
 
 
 # -- answers -------------------------------------------------------------------------------

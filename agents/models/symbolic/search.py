@@ -34,6 +34,7 @@ from agents.models.symbolic.rehearsal import (
 )
 from agents.models.symbolic.source import Edit
 from agents.models.symbolic.symptoms import read_symptoms
+from agents.models.symbolic.templates.probes import FORCE
 
 DESTRUCTIVE_FACTOR = 0.35
 """Factor, when choosing, of survivors that remove behaviour."""
@@ -46,6 +47,9 @@ FOCUS_SHARE = 0.6
 
 HIT_SHARE = 0.6
 """Share of a batch that changes which repaired a test in a rehearsal may take."""
+
+MAX_ALIKE = 4
+"""Changes of one line that are tried because they repaired a test in a rehearsal."""
 
 FOCUS_BUDGET = 0.4
 """Share of all candidates that such conditions may take."""
@@ -275,10 +279,15 @@ class Search:
             chosen[candidate.key] = candidate
         sure = 0
         room = len(chosen) + size * HIT_SHARE
+        heard: Counter[tuple[str, int]] = Counter()
         for hit in found:
             candidate = self.pool.write(hit.score, hit.proposal)
+            place = (hit.proposal.path, hit.proposal.line)
             fits = not hit.proposal.probe and len(chosen) < room and not (sure and hit.broken)
-            if fits and candidate is not None and candidate.key not in self.tried:
+            if not fits or candidate is None or heard[place] >= MAX_ALIKE:
+                continue
+            heard[place] += 1
+            if candidate.key not in self.tried:
                 chosen[candidate.key] = candidate
                 sure += hit.broken == 0
         if sure:
@@ -479,7 +488,34 @@ class Search:
         keys = [key for key, trial in self.tried.items() if trial.verdict == "PASS"]
         found = [candidate for key in keys if (candidate := self.known(key)) is not None]
         found = [candidate for candidate in found if not candidate.proposal.probe]
-        return sorted(found, key=lambda c: -preference(c))
+        return sorted(found, key=lambda c: -self.preference(c))
+
+    def preference(self, candidate: Candidate) -> float:
+        """Return how much a survivor is preferred, see `preference`; less where it is doubtful."""
+        return preference(candidate) * (DESTRUCTIVE_FACTOR if self.forced(candidate) else 1.0)
+
+    def forced(self, candidate: Candidate) -> bool:
+        """Whether a change is of a condition that the tests want to be always true, or false.
+
+        What else stands there is then not shown by any test: `<` does as well as `!=`.
+        """
+        return any(
+            edit.path == other.path and edit.start <= other.end and other.start <= edit.end
+            for proposal in (candidate.proposal, *candidate.others)
+            for edit in proposal.edits
+            for other in self._settled
+        )
+
+    @cached_property
+    def _settled(self) -> list[Edit]:
+        """Conditions that may as well be constant, as far as all tests of a rehearsal show."""
+        hits = self._rehearsed()[2]
+        return [
+            edit
+            for hit in hits
+            if hit.proposal.template == FORCE and hit.fixed and not hit.broken
+            for edit in hit.proposal.edits
+        ]
 
     def to_validate(self) -> list[Candidate]:
         """Return survivors that have not faced all visible tests yet."""
@@ -498,7 +534,7 @@ class Search:
             trial = self.knowledge.validations.get(candidate.key)
             if trial is not None and self.holds(trial):
                 good.append((trial.failed, candidate))
-        return [c for _, c in sorted(good, key=lambda one: (one[0], -preference(one[1])))]
+        return [c for _, c in sorted(good, key=lambda one: (one[0], -self.preference(one[1])))]
 
     def valid_partial(self) -> Candidate | None:
         """Return the best validated candidate that repairs a part and breaks nothing."""

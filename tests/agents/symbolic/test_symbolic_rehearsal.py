@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from agents.models.protocol import Message, ModelToolCall
-from agents.models.symbolic import SymbolicModel
+from agents.models.symbolic import SymbolicModel, rehearsal
 from agents.models.symbolic.formats import Trial, read_trials
 from agents.models.symbolic.history import read_history
 from agents.models.symbolic.inside_values import Node, cost, pure, replaced, sign
@@ -146,6 +146,14 @@ def try_edits(folder, candidates, tests):
             lines += [f"CANDIDATE {n} SKIPPED" for n in range(number + 1, len(candidates) + 1)]
             break
     return "\n".join([*lines, f"PASSING {','.join(passing) or 'none'}"])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick():
+    """So small a module needs less time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rehearsal, "SECONDS", 3.0)
+        yield
 
 
 @pytest.fixture(scope="module")
