@@ -117,10 +117,12 @@ def inside_text(values: bool) -> str:
     """Return the source that runs in the tests, without its docstrings and imports of ours."""
     import inspect
 
-    from agents.models.symbolic import inside, inside_values
+    from agents.models.symbolic import inside, inside_operations, inside_values
 
     parts = []
-    for module in (inside, inside_values):
+    for module in (inside, inside_operations, inside_values):
+        if module is inside_operations and not values:
+            continue
         tree = ast.parse(inspect.getsource(module))
         tree.body = [n for n in tree.body if not _own_import(n)]
         for node in ast.walk(tree):

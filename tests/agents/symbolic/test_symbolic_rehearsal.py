@@ -15,7 +15,8 @@ from agents.models.protocol import Message, ModelToolCall
 from agents.models.symbolic import SymbolicModel, rehearsal
 from agents.models.symbolic.formats import Trial, read_trials
 from agents.models.symbolic.history import read_history
-from agents.models.symbolic.inside_values import Node, cost, pure, replaced, sign
+from agents.models.symbolic.inside_operations import pure, sign
+from agents.models.symbolic.inside_values import Node, cost, replaced
 from agents.models.symbolic.knowledge import Knowledge
 from agents.models.symbolic.rehearsal import REHEARSE, SYNTHESISED, hits, inside_text
 from agents.models.symbolic.search import Search, make_pool
