@@ -42,12 +42,15 @@ def propose(
         suspicion: Scores by file and line.
     """
     from agents.models.symbolic.templates import (  # noqa: F401 - they register themselves
+        analogy,
         arguments,
         arithmetic,
+        blocks,
         calls,
         conditions,
         constants,
         exceptions,
+        fallbacks,
         guards,
         helpers,
         names,
