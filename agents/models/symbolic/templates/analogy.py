@@ -82,9 +82,10 @@ def _attributes_of(site: Site, owner: str) -> list[str]:
     if cached is None:
         cached = {}
         for child in nodes(site.module.tree):
+            if isinstance(site.parent(child), ast.Call):
+                continue
             if isinstance(child, ast.Attribute) and isinstance(child.value, ast.Name):
-                if not isinstance(site.parent(child), ast.Call):
-                    cached.setdefault(child.value.id, Counter())[child.attr] += 1
+                cached.setdefault(child.value.id, Counter())[child.attr] += 1
         site.notes["attributes-of"] = cached
     return [attr for attr, _ in cached.get(owner, Counter()).most_common(8)]
 
@@ -151,7 +152,7 @@ def used_around(site: Site, node: ast.AST) -> Iterator[Proposal]:
         yield from site.swap(node, f"{call}({text})", "used-around", 0.25 * weight)
     made = 0
     for call, weight in methods:
-        if text.endswith(call) or isinstance(node, ast.Call) and call.startswith(f".{name}("):
+        if text.endswith(call) or (isinstance(node, ast.Call) and call.startswith(f".{name}(")):
             continue
         made += 1
         if made > MAX_USED:
@@ -166,6 +167,7 @@ def _usual(site: Site) -> tuple[list[tuple[str, float]], list[tuple[str, float]]
         return cached
     functions: Counter[str] = Counter()
     methods: Counter[str] = Counter()
+    imported = _imports(site)
     for call in nodes(site.module.tree):
         if not isinstance(call, ast.Call) or call.keywords or not place_of(site, call):
             continue
@@ -178,11 +180,9 @@ def _usual(site: Site) -> tuple[list[tuple[str, float]], list[tuple[str, float]]
             continue
         name = ast.unparse(call.func)
         plain = isinstance(call.func, ast.Name | ast.Attribute) and "(" not in name
-        own = name.startswith("self.") and name.count(".") == 1
-        module = isinstance(call.func, ast.Attribute) and name.partition(".")[0] in _imports(site)
-        if plain and (isinstance(call.func, ast.Name) or own or module):
-            if name not in _COMMON and name not in _COVERED:
-                functions[name] += 1
+        known = isinstance(call.func, ast.Name) or name.partition(".")[0] in imported
+        if plain and known and name not in _COMMON and name not in _COVERED:
+            functions[name] += 1
     most = max([*functions.values(), 1])
     much = max([*methods.values(), 1])
     cached = (
@@ -203,7 +203,7 @@ def _imports(site: Site) -> set[str]:
 
 @on(ast.Call)
 def own_instead(site: Site, node: ast.AST) -> Iterator[Proposal]:
-    """A method of the class, or a function of the file, in place of a call: `x.copy()` -> `_copy(x)`."""
+    """A method of the class, or a function of the file, in place of a call."""
     assert isinstance(node, ast.Call)
     function, holder = site.function(node), site.module.class_of(node)
     if function is None or node.keywords or len(node.args) > 2:

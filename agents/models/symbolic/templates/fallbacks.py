@@ -1,4 +1,4 @@
-"""Values under a condition: a key that may be missing, a base that may be empty, an `else` too wide.
+"""Values under a condition: a key that may be missing, an empty base, an `else` too wide.
 
 The conditions follow from the expression itself ("insert null pointer checker" and "insert
 range checker" of TBar, Liu et al., ISSTA 2019), so that none has to be looked for.
@@ -17,6 +17,7 @@ from agents.models.symbolic.templates.wrapping import place_of
 
 MAX_KEYS = 3
 MAX_ELSE = 4
+_ASKING = ("pop", "get", "split", "partition", "index")
 _DEFAULTS = ("None", "''", "[]", "False")
 
 
@@ -80,11 +81,10 @@ def _lookups(node: ast.AST, *, wide: bool = False) -> list[tuple[str, str]]:
         key = base = None
         if isinstance(child, ast.Subscript) and (wide or isinstance(child.ctx, ast.Load)):
             key, base = child.slice, child.value
-        elif isinstance(child, ast.Call) and isinstance(child.func, ast.Attribute):
-            if child.args and (child.func.attr == "pop" and len(child.args) == 1 or wide):
+        elif isinstance(child, ast.Call) and isinstance(child.func, ast.Attribute) and child.args:
+            popped = child.func.attr == "pop" and len(child.args) == 1
+            if popped or (wide and child.func.attr in _ASKING):
                 key, base = child.args[0], child.func.value
-                if child.func.attr not in ("pop", "get", "split", "partition", "index"):
-                    key = None
         text = isinstance(key, ast.Constant) and isinstance(key.value, str)
         if base is not None and key is not None and (text or isinstance(key, ast.Name)):
             found[ast.unparse(base), ast.unparse(key)] = None
