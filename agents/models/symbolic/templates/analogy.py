@@ -21,7 +21,7 @@ from agents.models.symbolic.templates.wrapping import place_of
 
 MAX_KEYWORDS = 4
 MAX_MEMBERS = 3
-MAX_USED = 4
+MAX_USED = 2
 _COMMON = frozenset("isinstance print super type range len enumerate zip iter next vars id".split())
 _COVERED = frozenset(
     "str list int tuple sorted float bool set dict abs reversed repr round".split()
@@ -131,64 +131,35 @@ def member_alike(site: Site, node: ast.AST) -> Iterator[Proposal]:
 @on(ast.Name, ast.Attribute, ast.Call, ast.Subscript)
 def used_around(site: Site, node: ast.AST) -> Iterator[Proposal]:
     """Put a call around a value that the file puts around values elsewhere."""
-    place = place_of(site, node)
-    if not place or not isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
+    function = site.function(node)
+    if function is None or place_of(site, node) != "value":
+        return
+    if not isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
         return
     text = site.text(node)
-    if text in ("self", "cls") or site.function(node) is None:
-        return
-    functions, methods = _usual(site)
     name = callee(node) if isinstance(node, ast.Call) else ""
-    above = site.parent(node)
-    outer = callee(above) if isinstance(above, ast.Call) else ""
-    made = 0
-    for call, weight in functions:
-        bare = call.rpartition(".")[2]
-        if bare in (name, outer) or call == (site.function(node) or node).name:  # type: ignore[union-attr]
-            continue
-        made += 1
-        if made > MAX_USED:
-            break
-        yield from site.swap(node, f"{call}({text})", "used-around", 0.25 * weight)
-    made = 0
-    for call, weight in methods:
-        if text.endswith(call) or (isinstance(node, ast.Call) and call.startswith(f".{name}(")):
-            continue
-        made += 1
-        if made > MAX_USED:
-            break
-        yield from site.swap(node, f"{text}{call}", "used-method", 0.25 * weight)
+    others = [call for call in _usual(site) if call.rpartition(".")[2] not in (name, function.name)]
+    for rank, call in enumerate(others[:MAX_USED] if text not in ("self", "cls") else ()):
+        yield from site.swap(node, f"{call}({text})", "used-around", 0.22 - 0.05 * rank)
 
 
-def _usual(site: Site) -> tuple[list[tuple[str, float]], list[tuple[str, float]]]:
-    """Return the functions of one argument and the method calls that a file uses often."""
-    cached = site.notes.get("usual")
+def _usual(site: Site) -> list[str]:
+    """Return the functions that a file calls with one argument, the most frequent first."""
+    cached: list[str] | None = site.notes.get("usual")
     if cached is not None:
         return cached
-    functions: Counter[str] = Counter()
-    methods: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     imported = _imports(site)
     for call in nodes(site.module.tree):
-        if not isinstance(call, ast.Call) or call.keywords or not place_of(site, call):
+        if not isinstance(call, ast.Call) or call.keywords or len(call.args) != 1:
             continue
-        constant = all(isinstance(a, ast.Constant) for a in call.args)
-        if isinstance(call.func, ast.Attribute) and constant and len(call.args) <= 2:
-            shown = ", ".join(ast.unparse(a) for a in call.args)
-            if len(shown) <= 30 and ast.unparse(call.func.value) not in ("self", "cls", "super()"):
-                methods[f".{call.func.attr}({shown})"] += 1
-        if len(call.args) != 1 or isinstance(call.args[0], ast.Starred):
+        if isinstance(call.args[0], ast.Starred) or not place_of(site, call):
             continue
-        name = ast.unparse(call.func)
-        plain = isinstance(call.func, ast.Name | ast.Attribute) and "(" not in name
+        name = ast.unparse(call.func) if isinstance(call.func, ast.Name | ast.Attribute) else "("
         known = isinstance(call.func, ast.Name) or name.partition(".")[0] in imported
-        if plain and known and name not in _COMMON and name not in _COVERED:
-            functions[name] += 1
-    most = max([*functions.values(), 1])
-    much = max([*methods.values(), 1])
-    cached = (
-        [(name, 0.5 + 0.5 * count / most) for name, count in functions.most_common(8)],
-        [(name, 0.5 + 0.5 * count / much) for name, count in methods.most_common(8)],
-    )
+        if known and "(" not in name and name not in _COMMON and name not in _COVERED:
+            counts[name] += 1
+    cached = [name for name, _ in counts.most_common(MAX_USED + 2)]
     site.notes["usual"] = cached
     return cached
 
@@ -199,34 +170,3 @@ def _imports(site: Site) -> set[str]:
         if isinstance(statement, ast.Import):
             found |= {(a.asname or a.name).partition(".")[0] for a in statement.names}
     return found
-
-
-@on(ast.Call)
-def own_instead(site: Site, node: ast.AST) -> Iterator[Proposal]:
-    """A method of the class, or a function of the file, in place of a call."""
-    assert isinstance(node, ast.Call)
-    function, holder = site.function(node), site.module.class_of(node)
-    if function is None or node.keywords or len(node.args) > 2:
-        return
-    name = callee(node)
-    if any(isinstance(a, ast.Starred) for a in node.args) or name in ("super", "isinstance"):
-        return
-    args = [site.text(a) for a in node.args]
-    if any("\n" in a for a in args):
-        return
-    offers: dict[str, float] = {}
-    if holder is not None and function.args.args and function.args.args[0].arg == "self" and args:
-        for method in holder.body:
-            if not isinstance(method, ast.FunctionDef) or method is function:
-                continue
-            count = len(method.args.args) - 1
-            if count == len(args) and not method.name.startswith("__"):
-                offers[f"self.{method.name}({', '.join(args)})"] = alike(name, method.name)
-    if isinstance(node.func, ast.Attribute) and not args:
-        value = site.text(node.func.value)
-        for other in site.module.tree.body:
-            if isinstance(other, ast.FunctionDef) and len(other.args.args) == 1:
-                offers[f"{other.name}({value})"] = alike(name, other.name)
-    best = sorted(offers, key=lambda text: (-offers[text], text))
-    for text in [t for t in best if t != site.text(node)][:MAX_MEMBERS]:
-        yield from site.swap(node, text, "own-instead", 0.15 + 0.4 * offers[text])

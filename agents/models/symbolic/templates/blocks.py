@@ -63,7 +63,7 @@ def only_if_all(site: Site, node: ast.AST) -> Iterator[Proposal]:
         body = "\n".join(text for text in texts if text is not None)
         start, end = site.lines_of(node)[0], site.lines_of(run[-1])[1]
         for subject in subjects:
-            for condition, prior in ((subject, 0.3), (f"{subject} is not None", 0.2)):
+            for condition, prior in ((subject, 0.25), (f"{subject} is not None", 0.15)):
                 edit = site.edit(start, end, f"{indent}if {condition}:\n{body}")
                 note = f"{count} statements only if {condition}"
                 yield from site.proposal(node, "only-if-all", prior, note, edit)

@@ -23,10 +23,12 @@ _DEFAULTS = ("None", "''", "[]", "False")
 
 @on(ast.Subscript, ast.Call, ast.Attribute)
 def if_present(site: Site, node: ast.AST) -> Iterator[Proposal]:
-    """`base[...] if base else None` where a value is made from something that may be empty."""
+    """`base[...] if base else None` where a value is None that is read further."""
     if place_of(site, node) not in ("value", "argument"):
         return
     base = _base(node)
+    if not any("NoneType" in message for message in site.facts.messages):
+        return
     if base is None or site.function(node) is None or "\n" in site.text(node):
         return
     name = site.text(base)
@@ -34,7 +36,7 @@ def if_present(site: Site, node: ast.AST) -> Iterator[Proposal]:
         return
     for rank, value in enumerate(_DEFAULTS):
         new = f"{site.text(node)} if {name} else {value}"
-        yield from site.swap(node, new, "if-present", 0.2 - 0.03 * rank, loose=True)
+        yield from site.swap(node, new, "if-present", 0.5 - 0.05 * rank, loose=True)
 
 
 def _base(node: ast.AST) -> ast.expr | None:
@@ -62,9 +64,10 @@ def unless_kind(site: Site, node: ast.AST) -> Iterator[Proposal]:
     text = site.text(node)
     if text in ("self", "cls") or text not in site.names(node):
         return
-    if not isinstance(getattr(node, "ctx", None), ast.Load):
+    typed = {"TypeError", "AttributeError"} & set(site.facts.raised)
+    if not typed or not isinstance(getattr(node, "ctx", None), ast.Load):
         return
-    for kind, prior in (("str", 0.12), ("list", 0.12), ("dict", 0.1), ("tuple", 0.08)):
+    for kind, prior in (("str", 0.3), ("list", 0.3), ("dict", 0.25), ("tuple", 0.2)):
         new = f"{text} if isinstance({text}, {kind}) else {kind}({text})"
         yield from site.swap(node, new, "unless-kind", prior, loose=True)
 
