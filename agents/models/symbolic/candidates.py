@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from agents.models.symbolic.priors import FACTORS
 from agents.models.symbolic.source import (
     Edit,
     Module,
@@ -106,9 +107,10 @@ def key_of(snippets: Iterable[Snippet]) -> str:
 
 
 def value(proposal: Proposal, suspicion: float) -> float:
-    """Return the score: suspiciousness times prior, less for larger edits."""
+    """Return the score: suspiciousness times prior and factor, less for larger edits."""
     changed = min(proposal.size(), 400)
-    score = suspicion * proposal.prior / (1.0 + SIZE_WEIGHT * changed)
+    prior = proposal.prior * FACTORS.get(proposal.template, 1.0)
+    score = suspicion * prior / (1.0 + SIZE_WEIGHT * changed)
     return score * (LITERAL_FACTOR if proposal.literal else 1.0)
 
 

@@ -87,6 +87,29 @@ class Project:
         return {name: kind for name, kind in found.items() if kind.islower()}
 
     @cached_property
+    def _classes(self) -> dict[str, ast.ClassDef]:
+        """The classes by bare name; of several the first."""
+        found: dict[str, ast.ClassDef] = {}
+        for _, module in sorted(self.modules.items()):
+            for node in nodes(module.tree):
+                if isinstance(node, ast.ClassDef):
+                    found.setdefault(node.name, node)
+        return found
+
+    def bases(self, holder: ast.ClassDef) -> list[ast.ClassDef]:
+        """Return the classes that a class inherits from, as far as the viewed files tell."""
+        found: list[ast.ClassDef] = []
+        waiting = [holder]
+        while waiting:
+            for base in waiting.pop().bases:
+                name = getattr(base, "attr", None) or getattr(base, "id", "")
+                known = self._classes.get(name)
+                if known is not None and known is not holder and known not in found:
+                    found.append(known)
+                    waiting.append(known)
+        return found
+
+    @cached_property
     def attributes(self) -> dict[str, frozenset[str]]:
         """By class name, the attributes and methods that its own body sets or defines."""
         found: dict[str, frozenset[str]] = {}

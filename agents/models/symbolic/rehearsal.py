@@ -15,6 +15,7 @@ import base64
 import json
 import re
 import zlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -48,8 +49,14 @@ MORE_CARRIERS = 3
 UNNEEDED = 0.4
 """Factor of conditions for changes that broke nothing."""
 
-MAX_CONDITIONED = 14
+MAX_CONDITIONED = 24
 """Changes that conditions are rehearsed for."""
+
+MAX_AT_PLACE = 3
+"""Of them, on one line."""
+
+CONDITION_CARRIERS = 2
+"""Candidates that carry such conditional forms."""
 
 MAX_READ = 4_000
 """Proposals of the pool that are looked at for them."""
@@ -247,14 +254,19 @@ def conditional(know: Knowledge, found: Sequence[Hit]) -> list[Carrier]:
 
     made: list[tuple[float, Proposal]] = []
     doubtful = [h for h in found if h.proposal.probe or h.proposal.destructive or h.broken]
-    for hit in sorted(doubtful, key=lambda h: (-h.fixed, -h.score))[:MAX_CONDITIONED]:
+    places: Counter[tuple[str, int]] = Counter()
+    for hit in sorted(doubtful, key=lambda h: (-h.fixed, -h.score)):
+        place = (hit.proposal.path, hit.proposal.line)
+        if places[place] >= MAX_AT_PLACE or places.total() >= MAX_CONDITIONED:
+            continue
+        places[place] += 1
         suspicion = hit.score / max(1e-9, value(hit.proposal, 1.0))
         # Where nothing speaks against the change itself, a condition only dresses it up.
         suspicion *= 1.0 if hit.broken else UNNEEDED
         forms = conditioned(know.project, know.facts, hit.proposal)
         made += [(value(form, suspicion), form) for form in forms]
     made.sort(key=lambda one: -one[0])
-    return swaps(know, made, 1, ROOM)
+    return swaps(know, made, CONDITION_CARRIERS, ROOM)
 
 
 def _swaps(know: Knowledge, chunk: list[tuple[float, Proposal, FunctionNode]]) -> Proposal | None:

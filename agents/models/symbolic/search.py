@@ -22,6 +22,7 @@ from agents.models.symbolic.formats import Trial
 from agents.models.symbolic.knowledge import Knowledge
 from agents.models.symbolic.rehearsal import (
     DEAD,
+    SYNTHESISED,
     Carrier,
     Hit,
     carried,
@@ -487,7 +488,8 @@ class Search:
         """Return candidates that pass all search tests, the preferred first; no probes."""
         keys = [key for key, trial in self.tried.items() if trial.verdict == "PASS"]
         found = [candidate for key in keys if (candidate := self.known(key)) is not None]
-        found = [candidate for candidate in found if not candidate.proposal.probe]
+        found = [c for c in found if not c.proposal.probe]
+        found = [c for c in found if not (blunt(c.proposal) and self.forced(c))]
         return sorted(found, key=lambda c: -self.preference(c))
 
     def preference(self, candidate: Candidate) -> float:
@@ -497,7 +499,9 @@ class Search:
     def forced(self, candidate: Candidate) -> bool:
         """Whether a change is of a condition that the tests want to be always true, or false.
 
-        What else stands there is then not shown by any test: `<` does as well as `!=`.
+        What else stands there is then not shown by any test: `<` does as well as `!=`. Changes
+        that turn such a condition over are never kept (an anti-pattern of program repair, Tan et
+        al., FSE 2016); those that refine it are doubtful.
         """
         return any(
             edit.path == other.path and edit.start <= other.end and other.start <= edit.end
@@ -544,6 +548,17 @@ class Search:
             if trial and trial.verdict == "FAIL" and run and trial.failed < run.bad:
                 return candidate
         return None
+
+
+_BLUNT = frozenset({"negation", "negate-part", "branches", SYNTHESISED})
+
+
+def blunt(proposal: Proposal) -> bool:
+    """Whether a change turns a condition over, rather than moving its bound or refining it."""
+    if proposal.template != "comparison":
+        return proposal.template in _BLUNT
+    old, _, new = proposal.note.rpartition(": ")[2].partition(" -> ")
+    return old.rstrip("=") != new.rstrip("=")
 
 
 def preference(candidate: Candidate) -> float:

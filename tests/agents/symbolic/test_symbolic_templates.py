@@ -169,6 +169,75 @@ FIXES = [
     ("regex", "import re\nP = re.compile(r'(a/)b+')\n", "r'(a/)?b+'", Facts()),
     ("regex", "import re\nP = re.compile(r'[^ab]+ c')\n", "r'[^ab]+\\s*c'", Facts()),
     ("regex", "import re\nP = re.compile(r'[a_]{2}c+')\n", "r'[a_]{2,}c+'", Facts()),
+    (
+        "keyword-alike",
+        "class C:\n    def __init__(self):\n        self.a, self._b = 1, 2\n\n"
+        "    def f(self):\n        return g(1, a=self.a)\n",
+        "g(1, a=self.a, b=self._b)",
+        Facts(),
+    ),
+    ("keyword-alike", "def f(a, deep):\n    return g(a=a)\n", "g(a=a, deep=deep)", Facts()),
+    (
+        "member-alike",
+        "class C:\n    def __init__(self):\n        self.a, self.b, self.c = 1, 2, 3\n\n"
+        "    def key(self):\n        return (self.a, self.b)\n",
+        "(self.a, self.b, self.c)",
+        Facts(),
+    ),
+    (
+        "used-around",
+        "import html\n\n\ndef g(a):\n    return html.escape(a)\n\n\ndef f(a):\n    return a[1]\n",
+        "html.escape(a[1])",
+        Facts(),
+    ),
+    (
+        "if-present",
+        "def f(a):\n    return a['k']\n",
+        "return a['k'] if a else None",
+        Facts(messages=("TypeError: 'NoneType' object is not subscriptable",)),
+    ),
+    (
+        "unless-kind",
+        "def f(a):\n    return a\n",
+        "return a if isinstance(a, list) else list(a)",
+        Facts(raised=("TypeError",)),
+    ),
+    (
+        "key-guard",
+        "def f(a):\n    b = a['k']\n    return b\n",
+        "    if 'k' in a:\n        b = a['k']",
+        Facts(),
+    ),
+    (
+        "key-part",
+        "def f(a, b):\n    if b:\n        return a['k']\n",
+        "if 'k' in a and b:",
+        Facts(raised=("KeyError",)),
+    ),
+    (
+        "narrower-else",
+        "def f(a):\n    if a.b:\n        return 1\n    else:  # rest\n        return a['k']\n",
+        "elif 'k' in a:  # rest\n",
+        Facts(),
+    ),
+    (
+        "wider-else",
+        "def f(a):\n    if a:\n        b = 1\n    elif a is None:\n        b = 2\n    return b\n",
+        "    else:\n        b = 2",
+        Facts(),
+    ),
+    (
+        "unconditional",
+        "def f(a):\n    if a:\n        a.b()\n        a.c()\n    return a\n",
+        "def f(a):\n    a.b()\n    a.c()\n    return a",
+        Facts(),
+    ),
+    (
+        "only-if-all",
+        "def f(a, out):\n    b = a.note\n    b += '.'\n    out.append(b)\n    return out\n",
+        "    if a.note:\n        b = a.note\n        b += '.'\n        out.append(b)\n    return",
+        Facts(),
+    ),
 ]
 
 

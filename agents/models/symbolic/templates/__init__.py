@@ -47,12 +47,15 @@ def propose(
         only: Names of the template functions to ask; all where it is empty.
     """
     from agents.models.symbolic.templates import (  # noqa: F401 - they register themselves
+        analogy,
         arguments,
         arithmetic,
+        blocks,
         calls,
         conditions,
         constants,
         exceptions,
+        fallbacks,
         fitting,
         guards,
         helpers,

@@ -186,7 +186,12 @@ def usual_option(site: Site, node: ast.AST) -> Iterator[Proposal]:
     elif name in ("sorted", "sort", "min", "max"):
         options = tuple(
             (text, prior)
-            for text, prior in (("key=str", 0.25), ("key=len", 0.3), ("reverse=True", 0.3))
+            for text, prior in (
+                ("key=str", 0.25),
+                ("key=len", 0.3),
+                ("reverse=True", 0.3),
+                ("key=lambda item: item[0]", 0.25),
+            )
             if text.partition("=")[0] not in given
         )
         if name in ("min", "max"):
@@ -213,7 +218,17 @@ def usual_option(site: Site, node: ast.AST) -> Iterator[Proposal]:
         options = (("1", 0.35),)
     elif name == "sum" and len(node.args) == 1:
         options = (("start=0", 0.1),)
+    elif name in ("parse_qs", "parse_qsl"):
+        options = (("keep_blank_values=True", 0.6),)
+    elif name in ("encode", "decode") and isinstance(node.func, ast.Attribute):
+        if not node.args and not given:
+            options = (('"utf-8"', 0.3), ('errors="replace"', 0.2), ('errors="ignore"', 0.2))
+        elif len(node.args) == 1 and not given:
+            options = (('errors="replace"', 0.25), ('errors="ignore"', 0.25))
+    elif name == "int" and len(node.args) == 1 and not given:
+        options = (("10", 0.1), ("16", 0.15), ("8", 0.1))
     for text, prior in options:
         note = f"{name}(..., {text})"
         edit = appended(site, node, text)
-        yield from site.proposal(node, "usual-option", prior, note, edit)
+        family = f"{name}:{text}"
+        yield from site.proposal(node, "usual-option", prior, note, edit, family=family)

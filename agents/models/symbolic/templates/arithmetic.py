@@ -61,7 +61,9 @@ def operator(site: Site, node: ast.AST) -> Iterator[Proposal]:
     for other in _OTHERS[type(node.op)] if numbers else ():
         new = between.replace(symbol, other, 1)
         note = f"{site.flat(node)[:40]}: {symbol} -> {other}"
-        yield from site.proposal(node, "operator", 0.4, note, site.edit(start, end, new))
+        edit = site.edit(start, end, new)
+        family = f"{symbol}->{other}"
+        yield from site.proposal(node, "operator", 0.4, note, edit, family=family)
     if not isinstance(node.op, ast.Mult | ast.BitAnd | ast.BitOr | ast.BitXor | ast.Mod):
         one, two = (
             site.put(node.left, site.operand(node.right)),

@@ -99,9 +99,10 @@ def truth(site: Site, node: ast.AST) -> Iterator[Proposal]:
     above = site.parent(node)
     if isinstance(above, ast.UnaryOp) and isinstance(above.op, ast.Not):
         new = f"{site.text(node)} is None"
-        yield from site.swap(above, new, "truth", 0.75, loose=True)
+        yield from site.swap(above, new, "truth", 0.75, loose=True, family="truth")
     else:
-        yield from site.swap(node, f"{site.text(node)} is not None", "truth", 0.75, loose=True)
+        new = f"{site.text(node)} is not None"
+        yield from site.swap(node, new, "truth", 0.75, loose=True, family="truth")
 
 
 @on(ast.If, ast.While, ast.IfExp, ast.comprehension)

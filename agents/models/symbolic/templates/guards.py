@@ -83,9 +83,16 @@ def _returns_text(values: list[ast.expr]) -> bool:
     )
 
 
-def variables(site: Site, node: ast.stmt) -> list[str]:
-    """Return names and fields that a statement reads and that are in reach."""
-    known = {*site.names(node), *(f"self.{name}" for name in site.fields(node))}
+def variables(site: Site, node: ast.stmt, *, attributes: bool = False) -> list[str]:
+    """Return names and fields that a statement reads and that are in reach.
+
+    Args:
+        site: The file.
+        node: The statement.
+        attributes: Whether attributes of other names in reach (`a.b`) count too.
+    """
+    names = site.names(node)
+    known = {*names, *(f"self.{name}" for name in site.fields(node))}
     head: ast.AST = node
     if isinstance(node, ast.For | ast.AsyncFor):
         head = node.iter
@@ -93,7 +100,11 @@ def variables(site: Site, node: ast.stmt) -> list[str]:
         head = node.test
     elif isinstance(node, ast.With):
         head = node.items[0]
-    return [n for n in reads(head) if n in known and n not in ("self", "cls")][:MAX_VARIABLES]
+    read = reads(head)
+    if attributes:
+        known |= {n for n in read if "." in n and n.partition(".")[0] in names}
+        read.sort(key=lambda n: n.partition(".")[0] == n)
+    return [n for n in read if n in known and n not in ("self", "cls")][:MAX_VARIABLES]
 
 
 @on(*_SIMPLE)
@@ -179,7 +190,7 @@ def only_if(site: Site, node: ast.AST) -> Iterator[Proposal]:
         return
     target = node.targets[0] if isinstance(node, ast.Assign) else None
     near = [site.text(target)] if isinstance(target, ast.Name | ast.Attribute) else []
-    names = dict.fromkeys([*variables(site, node), *near])
+    names = dict.fromkeys([*variables(site, node), *near, *variables(site, node, attributes=True)])
     if isinstance(node, ast.Assign) and isinstance(target, ast.Subscript):
         key, base = site.text(target.slice), site.text(target.value)
         yield from _under(site, node, body, f"{key} not in {base}", 0.5)
@@ -188,7 +199,7 @@ def only_if(site: Site, node: ast.AST) -> Iterator[Proposal]:
         if isinstance(func, ast.Attribute) and func.attr in ("append", "add"):
             item, base = site.text(node.value.args[0]), site.text(func.value)
             yield from _under(site, node, body, f"{item} not in {base}", 0.5)
-    for name in list(names)[:MAX_VARIABLES]:
+    for name in list(names)[: MAX_VARIABLES + 1]:
         for condition, prior in (
             (name, 0.4),
             (f"{name} is not None", 0.4),

@@ -45,6 +45,14 @@ def _dump(site: Site, node: ast.AST) -> str:
     return cached[node]
 
 
+def _shown(site: Site, node: ast.AST) -> str:
+    """Return `ast.unparse`, made once a node."""
+    cached: dict[ast.AST, str] = site.notes.setdefault("shown", {})
+    if node not in cached:
+        cached[node] = ast.unparse(node)
+    return cached[node]
+
+
 def _free_names(node: ast.AST) -> set[str]:
     return {n.id for n in nodes(node) if isinstance(n, ast.Name)}
 
@@ -139,7 +147,7 @@ def expression(site: Site, node: ast.AST) -> Iterator[Proposal]:
                 continue
             if not isinstance(getattr(other, "ctx", ast.Load()), ast.Load):
                 continue
-            shown = ast.unparse(other)
+            shown = _shown(site, other)
             if shown == now or shown in rated or len(shown) > 100:
                 continue
             matcher = difflib.SequenceMatcher(None, now, shown, autojunk=False)
@@ -165,8 +173,8 @@ def assignment(site: Site, node: ast.AST) -> Iterator[Proposal]:
     for donor in [function, *_relatives(site, function)]:
         for other in nodes(donor):
             if isinstance(other, ast.Assign) and other is not node and len(other.targets) == 1:
-                same = ast.unparse(other.targets[0]) == ast.unparse(node.targets[0])
-                shown = ast.unparse(other.value)
+                same = _shown(site, other.targets[0]) == _shown(site, node.targets[0])
+                shown = _shown(site, other.value) if same else ""
                 if same and shown != now and _fits(site, other.value, donor, known):
                     found[shown] = None
     for shown in list(found)[:MAX_EXPRESSIONS]:

@@ -98,7 +98,7 @@ class Site:
         return [name for name, first in self._names[function] if first <= line]
 
     def fields(self, node: ast.AST) -> list[str]:
-        """Return the attributes of `self` that the class around a method sets, sorted."""
+        """Return the attributes of `self` that the class around a method, or a base, sets."""
         function = self.function(node)
         holder = self.module.class_of(node)
         if holder is None or function is None or not function.args.args:
@@ -106,8 +106,11 @@ class Site:
         if function.args.args[0].arg != "self":
             return []
         if holder not in self._fields:
-            methods = {n.name for n in holder.body if isinstance(n, ast.FunctionDef)}
-            self._fields[holder] = sorted(class_names(holder) - methods)
+            found: set[str] = set()
+            for one in [holder, *self.project.bases(holder)]:
+                methods = {n.name for n in one.body if isinstance(n, ast.FunctionDef)}
+                found |= class_names(one) - methods
+            self._fields[holder] = sorted(found)
         return self._fields[holder]
 
     def is_test(self, node: ast.AST) -> bool:
@@ -213,13 +216,14 @@ class Site:
         literal: bool = False,
         destructive: bool = False,
         probe: bool = False,
+        family: str = "",
     ) -> Iterator[Proposal]:
         """Yield the replacement of a node by other source."""
         note = f"{_short(self.flat(node))} -> {_short(new)}"
         edit = self.put(node, new, loose=loose)
         yield from self.proposal(
             node, template, prior, note, edit,
-            literal=literal, destructive=destructive, probe=probe,
+            literal=literal, destructive=destructive, probe=probe, family=family,
         )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ _RETURNING = frozenset(
 )
 
 
-def _block(site: Site, node: ast.stmt) -> list[ast.stmt]:
+def block_of(site: Site, node: ast.stmt) -> list[ast.stmt]:
     """Return the statements among which a statement stands."""
     above = site.parent(node)
     for name in ("body", "orelse", "finalbody"):
@@ -30,7 +30,7 @@ def _block(site: Site, node: ast.stmt) -> list[ast.stmt]:
 def removed(site: Site, node: ast.AST) -> Iterator[Proposal]:
     """Leave a statement out."""
     assert isinstance(node, ast.stmt)
-    block = _block(site, node)
+    block = block_of(site, node)
     if not block or not site.module.stands_alone(node) or site.function(node) is None:
         return
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
@@ -129,7 +129,7 @@ def outdented(site: Site, node: ast.AST) -> Iterator[Proposal]:
     """Move the last statement of a block behind the block."""
     assert isinstance(node, ast.stmt)
     above = site.parent(node)
-    block = _block(site, node)
+    block = block_of(site, node)
     if not block or block[-1] is not node or len(block) < 2:
         return
     if not isinstance(above, ast.If | ast.For | ast.While | ast.With | ast.Try):
@@ -149,7 +149,7 @@ def outdented(site: Site, node: ast.AST) -> Iterator[Proposal]:
 def indented(site: Site, node: ast.AST) -> Iterator[Proposal]:
     """Move a statement into the block in front of it."""
     assert isinstance(node, ast.stmt)
-    block = _block(site, node)
+    block = block_of(site, node)
     place = block.index(node) if node in block else 0
     if not place:
         return
@@ -169,7 +169,7 @@ def indented(site: Site, node: ast.AST) -> Iterator[Proposal]:
 def reordered(site: Site, node: ast.AST) -> Iterator[Proposal]:
     """Exchange a statement with the next one."""
     assert isinstance(node, ast.stmt)
-    block = _block(site, node)
+    block = block_of(site, node)
     place = block.index(node) if node in block else len(block)
     if place + 1 >= len(block):
         return
@@ -195,7 +195,7 @@ def chained(site: Site, node: ast.AST) -> Iterator[Proposal]:
         edit = site.edit(start, start + 4, "if")
         yield from site.proposal(node, "chained", 0.4, "elif -> if", edit)
         return
-    block = _block(site, node)
+    block = block_of(site, node)
     place = block.index(node) if node in block else 0
     if place and isinstance(block[place - 1], ast.If) and not block[place - 1].orelse:  # type: ignore[attr-defined]
         edit = site.edit(start, start + 2, "elif")
