@@ -157,6 +157,26 @@ def written(
     return Candidate(proposal, score, done, tuple(others)) if done else None
 
 
+def spread_over(
+    modules: Mapping[str, Module], proposal: Proposal, score: float, *others: Proposal
+) -> Candidate | None:
+    """Write a proposal whose edits may lie in several files, see `written`."""
+    by_path: dict[str, list[Edit]] = {}
+    for one in (proposal, *others):
+        for edit in one.edits:
+            by_path.setdefault(edit.path, []).append(edit)
+    done: list[Snippet] = []
+    for path, edits in by_path.items():
+        fine = path in modules and not overlapping(tuple(edits))
+        if not fine or not still_valid(modules[path], tuple(edits)):
+            return None
+        made = snippets(modules[path], tuple(edits))
+        if not made:
+            return None
+        done += made
+    return Candidate(proposal, score, tuple(done), tuple(others))
+
+
 def stream(
     modules: Mapping[str, Module], ordered: Iterable[tuple[float, Proposal]]
 ) -> Iterator[Candidate]:
@@ -175,6 +195,8 @@ def pair(modules: Mapping[str, Module], first: Candidate, second: Candidate) -> 
     a, b = first.proposal, second.proposal
     if a.probe or b.probe or first.others or second.others:
         return None
+    if len({edit.path for edit in (*a.edits, *b.edits)}) > 1:
+        return spread_over(modules, a, score, b)
     if a.path == b.path:
         return written(modules[a.path], a, score, b)
     return Candidate(a, score, (*first.snippets, *second.snippets), (b,))

@@ -7,11 +7,15 @@ in the same way.
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from agents.models.symbolic.absent import Missing, Scene, read
+from agents.models.symbolic.absent.places import imported_paths, path_of
+from agents.models.symbolic.absent.usage import Tests
 from agents.models.symbolic.candidates import key_of
 from agents.models.symbolic.facts import Facts, function_source, gather
 from agents.models.symbolic.formats import (
@@ -38,6 +42,10 @@ MAX_LINES = 4_000
 MAX_SEARCH_TESTS = 5
 """Failing tests that candidates are tried on at most; survivors face all."""
 
+_DEFINED = re.compile(
+    r"^(?P<path>[^:\n]+\.py):\d+:\s*(?:(?:class|def|async def) (?P<name>\w+)|(?P<other>\w+)\s*[:=])",
+    re.MULTILINE,
+)
 _TEST_FOLDERS = frozenset({"test", "tests"})
 
 
@@ -90,7 +98,7 @@ class Knowledge:
     @cached_property
     def spectrum_run(self) -> TestRun | None:
         """The run that coverage comes from: the last complete one that saw a failing test."""
-        usable = [run for _, run in self.runs if run.covered and run.spectrum]
+        usable = [run for _, run in self.runs if run.covered and (run.spectrum or run.covers)]
         return next((run for run in reversed(usable) if run.complete), None)
 
     @cached_property
@@ -111,26 +119,44 @@ class Knowledge:
         if not named:
             return run.failures
         whole = {name for name in named if "::" not in name}
-        return [f for f in run.failures if f.id in named or file_of(f.id) in whole]
+        files = {file_of(name) for name in named}
+        return [
+            f
+            for f in run.failures
+            if f.id in named or file_of(f.id) in whole or ("::" not in f.id and f.id in files)
+        ]
+
+    @cached_property
+    def broken(self) -> list[tuple[str, Failure]]:
+        """The failing tests by id; those of a file that can't be collected share its failure."""
+        found = []
+        for failure in self.failures:
+            inside = [] if "::" in failure.id else self.history.failing
+            ids = [name for name in inside if file_of(name) == failure.id and "::" in name]
+            found += [(name, failure) for name in ids or [failure.id]]
+        return found
 
     @cached_property
     def search_tests(self) -> list[str]:
         """A few failing tests on which candidates are tried: different functions and errors."""
-        chosen: dict[str, Failure] = {}
-        for failure in self.failures:
-            chosen.setdefault(function_of(failure.id), failure)
+        chosen: dict[str, str] = {}
+        messages: dict[str, str] = {}
+        for name, failure in self.broken:
+            chosen.setdefault(function_of(name), name)
+            messages[name] = failure.message
         first = list(chosen.values())
-        kinds: dict[str, Failure] = {}
-        for failure in first:
-            kinds.setdefault(failure.message[:40], failure)
-        order = [*kinds.values(), *(f for f in first if f not in kinds.values())]
-        order += [f for f in self.failures if f not in order]
-        return [failure.id for failure in order[:MAX_SEARCH_TESTS]]
+        kinds: dict[str, str] = {}
+        for name in first:
+            kinds.setdefault(messages[name][:40], name)
+        order = [*kinds.values(), *(name for name in first if name not in kinds.values())]
+        order += [name for name, _ in self.broken if name not in order]
+        return order[:MAX_SEARCH_TESTS]
 
     @property
     def baseline(self) -> dict[str, str]:
         """The message of each failing test before any change."""
-        return {failure.id: failure.message for failure in self.failures}
+        found = {failure.id: failure.message for failure in self.failures}
+        return {**found, **{name: failure.message for name, failure in self.broken}}
 
     # -- files -----------------------------------------------------------------------------
 
@@ -221,15 +247,81 @@ class Knowledge:
     @cached_property
     def facts(self) -> Facts:
         """What the failing tests tell."""
+        return gather(self.test_sources, self.failures, self.words, self.history.statement)
+
+    @cached_property
+    def test_sources(self) -> list[str]:
+        """The source of the first failing tests."""
         sources = []
-        for failure in self.failures[:8]:
-            path, _, name = function_of(failure.id).partition("::")
+        for test, failure in self.broken[:8]:
+            path, _, name = function_of(test).partition("::")
             near = next((f.line for f in failure.frames if f.path == path), 0)
+            near = near if "::" in failure.id else 0
             view = self.views.get(path)
             source = function_source(view.lines, name.rpartition("::")[2], near) if view else None
             if source:
                 sources.append(source)
-        return gather(sources, self.failures, self.words, self.history.statement)
+        return sources
+
+    # -- what does not exist yet -----------------------------------------------------------
+
+    @cached_property
+    def missing(self) -> dict[Missing, list[str]]:
+        """What the failures say to be missing, with the tests that say so."""
+        found: dict[Missing, list[str]] = {}
+        for name, failure in self.broken:
+            one = read(failure.message)
+            if one is not None:
+                found.setdefault(one, []).append(name)
+        return found
+
+    @cached_property
+    def paths(self) -> list[str]:
+        """Source files that are known to exist: those that tests ran, and those found."""
+        run = self.spectrum_run
+        found: dict[str, None] = {}
+        for covered in (run.covers if run else {}).values():
+            found.update(dict.fromkeys(covered))
+        found.update(dict.fromkeys(run.spectrum if run else ()))
+        for paths in self.definitions.values():
+            found.update(dict.fromkeys(paths))
+        return sorted(path for path in found if not is_test_file(path))
+
+    @cached_property
+    def definitions(self) -> dict[str, list[str]]:
+        """Source files that define a name, as the tool search found them."""
+        found: dict[str, list[str]] = {}
+        for exchange in self.history.of("search"):
+            for match in _DEFINED.finditer(exchange.text):
+                paths = found.setdefault(match["name"] or match["other"], [])
+                if match["path"] not in paths and not is_test_file(match["path"]):
+                    paths.append(match["path"])
+        return found
+
+    @cached_property
+    def wanted_files(self) -> list[str]:
+        """Source files to read: where something is missing, then the most suspicious ones."""
+        found: dict[str, None] = {}
+        second: dict[str, None] = {}
+        for one in self.missing:
+            if one.kind == "name":
+                path = one.path if one.path in self.paths else path_of(one.owner, self.paths)
+                if path:
+                    found[path] = None
+                    if path in self.modules:
+                        near = imported_paths(self.modules[path], self.paths)
+                        second.update(dict.fromkeys(near[:MAX_FILES]))
+                names = [one.name]
+            else:
+                names = [part for part in one.owner.split(".") if not part.startswith("__")][-2:]
+            for name in reversed(names):
+                found.update(dict.fromkeys(self.definitions.get(name, [])[:2]))
+        return list(dict.fromkeys([*found, *second, *self.covered_files]))
+
+    @cached_property
+    def scene(self) -> Scene:
+        """What definitions of missing things are made from."""
+        return Scene(self.project, self.facts, Tests.parse(self.test_sources), self.paths)
 
     # -- candidates ------------------------------------------------------------------------
 

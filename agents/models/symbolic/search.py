@@ -7,11 +7,14 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from agents.models.symbolic.absent import proposals as definitions
+from agents.models.symbolic.absent.growth import grow, is_bare
 from agents.models.symbolic.candidates import (
     Candidate,
     Proposal,
     pair,
     ranked,
+    spread_over,
     value,
     written,
 )
@@ -40,6 +43,15 @@ MAX_PAIRS = 30
 
 MAX_SURVIVORS = 6
 
+MAX_ORDINARY = 40
+"""Changes of what is there that are tried where all failures say that something is missing."""
+
+EARLY = 0.9
+"""Rank of a parameter without any use, as a score."""
+
+ABSENT_SHARE = 0.6
+"""Share of a batch that definitions of what is missing take, where others failures differ."""
+
 
 @dataclass
 class Pool:
@@ -49,14 +61,19 @@ class Pool:
     ordered: list[tuple[float, Proposal]]
     by_key: dict[str, Candidate] = field(default_factory=dict)
     focus: dict[str, list[Proposal]] = field(default_factory=dict)
+    absent: list[tuple[float, Proposal]] = field(default_factory=list)
+    grown: dict[str, list[tuple[float, Proposal]]] = field(default_factory=dict)
     _written: dict[int, Candidate | None] = field(default_factory=dict)
 
     def write(self, score: float, proposal: Proposal) -> Candidate | None:
         """Write a proposal of the pool; None where the result is no valid program."""
         mark = id(proposal)
         if mark not in self._written:
-            module = self.knowledge.modules[proposal.path]
-            made = written(module, proposal, score)
+            modules = self.knowledge.modules
+            if any(edit.path != proposal.path for edit in proposal.edits):
+                made = spread_over(modules, proposal, score)
+            else:
+                made = written(modules[proposal.path], proposal, score)
             self._written[mark] = made
             if made is not None:
                 self.by_key.setdefault(made.key, made)
@@ -76,7 +93,13 @@ def make_pool(knowledge: Knowledge, seed: int) -> Pool:
 
     proposals = list(propose(knowledge.project, knowledge.facts, knowledge.suspicion))
     proposals += _twins(proposals, knowledge)
-    return Pool(knowledge, ranked(proposals, seed))
+    absent = definitions(knowledge.scene, knowledge.missing)
+    ordered = ranked(proposals, seed)
+    told = {test for tests in knowledge.missing.values() for test in tests}
+    if absent and told >= {test for test, _ in knowledge.broken}:
+        # All failures are about what is missing: changes of what is there hardly help.
+        ordered = ordered[:MAX_ORDINARY]
+    return Pool(knowledge, ordered, absent=absent)
 
 
 def _twins(
@@ -139,16 +162,22 @@ class Search:
         pool: The candidates.
         knowledge: What is known now, trials included.
         budget: Candidates that may be tried in all.
+        growth: What goes on from definitions that moved a failure on, with scores.
     """
 
     pool: Pool
     knowledge: Knowledge
     budget: int
+    growth: list[tuple[float, Proposal]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Learn the candidates that were tried, where the pool was made anew."""
-        for key in self.tried:
-            self.known(key)
+        done = 0
+        for key, trial in self.tried.items():
+            candidate = self.known(key)
+            made = grow(self, candidate, trial, done) if candidate is not None else []
+            self.growth += made
+            done += len(made) > 0
 
     @property
     def tried(self) -> Mapping[str, Trial]:
@@ -164,12 +193,19 @@ class Search:
     @property
     def promising(self) -> bool:
         """Whether some change, a probe included, repaired a failing test."""
+        if self.growth:
+            return True
         return any(self.helped(trial) > 0 for trial in self.tried.values())
 
     def known(self, key: str) -> Candidate | None:
         """Return the candidate of a key; writes the pool again where a replay needs it."""
         if key not in self.pool.by_key:
             for score, proposal in focused(self):
+                self.pool.write(score, proposal)
+                if key in self.pool.by_key:
+                    break
+        if key not in self.pool.by_key:
+            for score, proposal in self.absent():
                 self.pool.write(score, proposal)
                 if key in self.pool.by_key:
                     break
@@ -181,6 +217,14 @@ class Search:
         if key not in self.pool.by_key:
             self._pairs(PAIR_WITH * MAX_PARTIALS)
         return self.pool.by_key.get(key)
+
+    def absent(self) -> list[tuple[float, Proposal]]:
+        """Return definitions of what is missing, with what goes on from them, the best first."""
+        # A parameter without any use comes early: it tells what would fail next.
+        return sorted(
+            [*self.pool.absent, *self.growth],
+            key=lambda one: -(EARLY if is_bare(one[1]) else one[0]),
+        )
 
     def batch(self, size: int) -> list[Candidate]:
         """Return the candidates to try next, at most `size`, the most promising first."""
@@ -198,6 +242,13 @@ class Search:
             candidate = self.pool.write(score, proposal)
             if candidate is not None and candidate.key not in self.tried:
                 chosen[candidate.key] = candidate
+        share = 1.0 if len(self.pool.ordered) <= MAX_ORDINARY else ABSENT_SHARE
+        for score, proposal in self.absent():
+            if len(chosen) >= size * share:
+                break
+            candidate = self.pool.write(score, proposal)
+            if candidate is not None and candidate.key not in self.tried:
+                chosen.setdefault(candidate.key, candidate)
         factors = Feedback(self)
         order = sorted(
             ((score * factors.of(p), n) for n, (score, p) in enumerate(self.pool.ordered)),
