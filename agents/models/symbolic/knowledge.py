@@ -9,7 +9,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -271,9 +271,20 @@ class Knowledge:
         found: dict[Missing, list[str]] = {}
         for name, failure in self.broken:
             one = read(failure.message)
+            if one is not None and one.kind == "name" and not one.owner:
+                # The test itself has the name from a module that it imports everything of.
+                inside = failure.frames and failure.frames[-1].path == file_of(name)
+                one = replace(one, owner=self.starred(file_of(name))) if inside else one
             if one is not None:
                 found.setdefault(one, []).append(name)
         return found
+
+    def starred(self, path: str) -> str:
+        """Return the last module that a test file imports everything of, "" for none."""
+        view = self.views.get(path)
+        text = "\n".join(view.lines.values()) if view else ""
+        found = re.findall(r"^from ([\w.]+) import \*", text, re.MULTILINE)
+        return found[-1] if found else ""
 
     @cached_property
     def paths(self) -> list[str]:

@@ -246,6 +246,8 @@ class Policy:
             ("view", {"path": path, "start": max(1, min(lines) - 40), "end": max(lines) + 15})
             for path, lines in places.items()
         ]
+        if any(one.kind == "name" and not one.owner for one in self.know.missing):
+            whole.update(dict.fromkeys(places))
         return views + [("view", {"path": path, "start": 1}) for path in whole]
 
     # -- edit ------------------------------------------------------------------------------

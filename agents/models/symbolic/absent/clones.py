@@ -95,10 +95,36 @@ def _variants(
             prior = 1.0 - 0.15 * rank - 0.25 * flip
             note = f"like {node.name}" + (" the other way round" if flip else "")
             yield Clone(code, node, like, prior, note)
+    collected = _collected(text, node, name)
+    if collected is not None and collected not in seen:
+        seen.add(collected)
+        yield Clone(collected, node, like, 0.9, f"all that {node.name} looks for")
     if not isinstance(node, ast.ClassDef):
         code = _named(text, node, name)
         if code is not None and code not in seen:
             yield Clone(code, node, like, 0.6, f"a copy of {node.name}")
+
+
+def _collected(code: str, node: Definition, name: str) -> str | None:
+    """Return the code of a search for the first fit as one for all fits, for a plural name."""
+    new = words(name)
+    several = {"many", "all", "list", "iter", "every"} & set(new) or name.endswith("s")
+    if not several or not isinstance(node, ast.FunctionDef):
+        return None
+    loop = next((n for n in node.body if isinstance(n, ast.For)), None)
+    inner = loop.body[0] if loop is not None and len(loop.body) == 1 else None
+    if loop is None or not isinstance(inner, ast.If) or not isinstance(inner.body[0], ast.Return):
+        return None
+    value = inner.body[0].value
+    if value is None:
+        return None
+    parts = [ast.unparse(one) for one in (value, loop.target, loop.iter, inner.test)]
+    line = f"    return [{parts[0]} for {parts[1]} in {parts[2]} if {parts[3]}]"
+    tree = ast.parse(code).body[0]
+    assert isinstance(tree, ast.FunctionDef)
+    head = "\n".join(code.split("\n")[: tree.body[0].lineno - 1])
+    head = re.sub(r"\) *->[^:\n]*:$", "):", head)
+    return _named(f"{head}\n{line}", node, name)
 
 
 def _named(code: str, node: Definition, name: str) -> str | None:

@@ -88,6 +88,14 @@ def progress(know: Knowledge, trial: Trial) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def _known(know: Knowledge, missing: Missing) -> bool:
+    """Whether the program had it before: then a definition has only lost it."""
+    if missing.kind != "member":
+        return False
+    pattern = re.compile(rf"\.{missing.name}\s*(?::[^=\n]*)?=[^=]|def {missing.name}\b")
+    return any(pattern.search(module.text) for module in know.modules.values())
+
+
 def _same(old: Missing, new: Missing) -> bool:
     """Whether the same thing is still missing; a parameter may be missing one call further on."""
     further = old.kind == "keyword" and old.owner != new.owner
@@ -107,7 +115,9 @@ def _grown(know: Knowledge, base: Proposal, messages: list[str]) -> list[tuple[f
             return []
         modules[path] = made
     project = Project(modules)
-    missing: list[Missing] = [one for one in map(read, messages) if one is not None]
+    missing: list[Missing] = [
+        one for one in map(read, messages) if one is not None and not _known(know, one)
+    ]
     found: list[tuple[float, Proposal]] = []
     if missing:
         scene = Scene(project, know.facts, know.scene.tests, know.scene.paths)

@@ -96,6 +96,13 @@ def read(message: str) -> Missing | None:
     if m:
         return _import(m)
     m = re.search(
+        rf"'module' object at (?P<owner>[\w.]+) has no attribute '(?P<name>{_NAME})'"
+        rf"|<module '(?P<o2>[\w.]+)' from '[^']*'> has no attribute '(?P<n2>{_NAME})'",
+        message,
+    )
+    if m:
+        return Missing("name", m["name"] or m["n2"], m["owner"] or m["o2"])
+    m = re.search(
         rf"'(?P<owner>[\w.]+)' object has no attribute '(?P<name>{_NAME})'"
         rf"|type object '(?P<o2>[\w.]+)' has no attribute '(?P<n2>{_NAME})'",
         message,

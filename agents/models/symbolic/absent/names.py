@@ -243,7 +243,7 @@ def _raised(
             by_text: dict[str, list[Edit]] = {}
             for place in places:
                 statement = module.statement(place)
-                text = " ".join(module.segment(statement).split()) if statement is not None else ""
+                text = _said(statement)
                 by_text.setdefault(text, []).append(Edit(module.path, *module.span(place), name))
             for text, group in by_text.items():
                 if 1 < len(group) < len(places):
@@ -251,6 +251,16 @@ def _raised(
                     hits = len(set(words(name)) & set(words(text))) - 1
                     prior = 0.7 + 0.2 * max(0, min(2, hits))
                     yield _proposal("raise", prior * score, note, target, *shared, *group)
+
+
+def _said(statement: ast.stmt | None) -> str:
+    """Return the first words that a raise statement says."""
+    for node in ast.walk(statement) if statement is not None else ():
+        if isinstance(node, ast.JoinedStr):
+            return ast.unparse(node)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            return node.value
+    return ast.unparse(statement) if statement is not None else ""
 
 
 def _instance(scene: Scene, target: Module, others: list[Module], name: str) -> Iterator[Proposal]:

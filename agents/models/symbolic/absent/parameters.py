@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 
 from agents.models.symbolic.absent.missing import Missing
 from agents.models.symbolic.absent.naming import likeness, same, words
@@ -16,7 +17,7 @@ from agents.models.symbolic.templates.arguments import appended, callee
 MAX_USES = 60
 MAX_CALLEES = 6
 MAX_METHODS = 12
-MAX_DEEP = 12
+MAX_DEEP = 25
 IGNORED = 0.12
 """Prior of a parameter that is accepted and ignored: it satisfies the message only."""
 
@@ -110,14 +111,19 @@ def added(
 ) -> Iterator[Proposal]:
     """Yield the additions of a parameter to a function, each with another use of it."""
     site = scene.site(module)
-    value = Value(name, name, values)
-    found = sorted(uses(site, function, value), key=lambda use: -use.prior)[:MAX_USES]
-    found += list(_stored(scene, module, function, value))
-    found.append(Use("which is ignored", (), IGNORED))
-    if deep:
-        found += _deeper(scene, module, function, value)
+    found: list[Use] = []
+    for assumed, factor in _assumed(values):
+        value = Value(name, name, assumed)
+        made = sorted(uses(site, function, value), key=lambda use: -use.prior)[:MAX_USES]
+        made += _stored(scene, module, function, value)
+        made.append(Use("which is ignored", (), IGNORED))
+        made += _deeper(scene, module, function, value) if deep else []
+        found += [
+            replace(use, prior=factor * use.prior, default=use.default or value.default)
+            for use in made
+        ]
     for use in found:
-        default = use.default or value.default
+        default = use.default
         head = parameter(module, function, _spelled(function, name, default), positional=positional)
         if head is None:
             continue
@@ -127,6 +133,19 @@ def added(
             (*heads, *use.edits), f"absent-parameter-{_kind(use)}", use.prior, function.lineno, note
         )
     yield from _renamed(scene, module, function, name)
+
+
+def _assumed(values: list[ast.expr]) -> list[tuple[list[ast.expr], float]]:
+    """Return what to take the tests' values for, with factors: a flag may be on or off before."""
+    on: list[ast.expr] = [ast.Constant(True)]
+    off: list[ast.expr] = [ast.Constant(False)]
+    constants = [v.value for v in values if isinstance(v, ast.Constant)]
+    flags = {v for v in constants if isinstance(v, bool)}
+    if len(flags) == 2 and len(constants) == len(values):
+        return [(on, 1.0), (off, 0.9)]
+    if constants or any(not isinstance(v, ast.Name) for v in values):
+        return [(values, 1.0)]
+    return [(values, 0.9), (on, 0.8), (off, 0.8)]
 
 
 def _kind(use: Use) -> str:
@@ -181,16 +200,16 @@ def _stored(scene: Scene, module: Module, function: FunctionNode, value: Value) 
     yield Use(f"kept as {own}.{field}", (edit,), 0.5 if public else 0.22)
     if not public:
         yield from _empty(site, function, value, edit)
-    methods = [n for n in holder.body if isinstance(n, ast.FunctionDef) and n is not function]
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    methods = [n for n in holder.body if isinstance(n, kinds) and n is not function]
     found: list[Use] = []
     for method in methods[:MAX_METHODS]:
         if not method.args.args or method.args.args[0].arg != own:
             continue
         inner = Value(value.name, f"{own}.{field}", value.values)
         for use in uses(site, method, inner):
-            default = use.default if use.default.upper() == use.default else use.default
             note = f"kept and, in {method.name}, {use.note}"
-            found.append(Use(note, (edit, *use.edits), 0.8 * use.prior, default))
+            found.append(Use(note, (edit, *use.edits), 0.8 * use.prior, use.default))
     found.sort(key=lambda use: -use.prior)
     yield from found[:MAX_USES]
 
@@ -222,8 +241,8 @@ def _deeper(scene: Scene, module: Module, function: FunctionNode, value: Value) 
             continue
         passed = tuple(appended(site, call, f"{value.name}={value.name}") for call in places)
         inside = Value(value.name, value.name, value.values)
-        deeper = sorted(uses(scene.site(other), inner, inside), key=lambda use: -use.prior)
-        deeper = [*deeper[:MAX_DEEP], *_stored(scene, other, inner, inside)][: 2 * MAX_DEEP]
+        deeper = [*uses(scene.site(other), inner, inside), *_stored(scene, other, inner, inside)]
+        deeper = sorted(deeper, key=lambda use: -use.prior)[: 2 * MAX_DEEP]
         for use in deeper:
             default = use.default or value.default
             head = parameter(other, inner, _spelled(inner, value.name, default))

@@ -57,6 +57,7 @@ class Scene:
                 for _, module in sorted(self.modules.items())
                 for function in module.functions
                 if function.name == parts[-1] and module.qualified(function) == wanted
+                if not any(bare(d) == "overload" for d in function.decorator_list)
             ]
             if hits:
                 yield from hits

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 
 from agents.models.symbolic.source import parse
 
+MAX_CUT = 30
+"""Lines that are left out at the end of a test that was seen in part."""
+
 
 @dataclass
 class Usage:
@@ -44,8 +47,8 @@ class Tests:
 
     @classmethod
     def parse(cls, sources: Iterable[str]) -> Tests:
-        """Parse sources; those that don't parse are left out."""
-        return cls([tree for source in sources if (tree := parse(source)) is not None])
+        """Parse sources; the end of one that was seen in part only is left out."""
+        return cls([tree for source in sources if (tree := _parsed(source)) is not None])
 
     def usage(self, name: str) -> Usage:
         """Return how a bare name or attribute is used."""
@@ -89,6 +92,16 @@ class Tests:
         return {
             n.attr for tree in self.trees for n in ast.walk(tree) if isinstance(n, ast.Attribute)
         }
+
+
+def _parsed(source: str) -> ast.Module | None:
+    lines = source.rstrip().split("\n")
+    for _ in range(min(len(lines) - 1, MAX_CUT)):
+        tree = parse("\n".join(lines) + "\n")
+        if tree is not None:
+            return tree
+        lines.pop()
+    return parse("\n".join(lines) + "\n")
 
 
 def _bare(node: ast.AST) -> str:

@@ -143,7 +143,10 @@ def _common(value: Value, text: str) -> float:
     """Return a factor for code that shares words with the parameter's name."""
     own = {w for w in words(value.name) if len(w) > 2}
     there = set(words(text))
-    hits = sum(any(w == t or (len(w) > 3 and w in t) for t in there) for w in own)
+    hits = sum(
+        any(w == t or (len(w) > 3 and w in t) or (len(t) > 2 and w.startswith(t)) for t in there)
+        for w in own
+    )
     return 1.0 + 0.8 * min(2, hits)
 
 
@@ -335,6 +338,9 @@ def _skipped(site: Site, function: FunctionNode, value: Value) -> Iterator[Use]:
         edit = (site.edit(start, end, text),)
         note = site.flat(node).split("\n")[0][:40]
         prior = 0.3 if not isinstance(node, ast.Raise) else 0.36
+        if function.name == "__init__" and isinstance(node, ast.Assign):
+            # Fields are read elsewhere: without them other things break.
+            prior *= 0.3
         yield Use(f"if {value.off()}: {note}", edit, prior * factor, value.default)
     parameters = [a.arg for a in function.args.args if a.arg not in ("self", "cls")]
     body = function.body
