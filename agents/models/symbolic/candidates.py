@@ -148,7 +148,7 @@ def written(
     Returns:
         None where the result is no valid Python, changes nothing, or parts overlap.
     """
-    edits = tuple(edit for one in (proposal, *others) for edit in one.edits)
+    edits = tuple(dict.fromkeys(edit for one in (proposal, *others) for edit in one.edits))
     if len(edits) > 1 and overlapping(edits):
         return None
     if not still_valid(module, edits):
@@ -164,7 +164,8 @@ def spread_over(
     by_path: dict[str, list[Edit]] = {}
     for one in (proposal, *others):
         for edit in one.edits:
-            by_path.setdefault(edit.path, []).append(edit)
+            same = by_path.setdefault(edit.path, [])
+            same += [edit] if edit not in same else []
     done: list[Snippet] = []
     for path, edits in by_path.items():
         fine = path in modules and not overlapping(tuple(edits))

@@ -43,7 +43,8 @@ MAX_SEARCH_TESTS = 5
 """Failing tests that candidates are tried on at most; survivors face all."""
 
 _DEFINED = re.compile(
-    r"^(?P<path>[^:\n]+\.py):\d+:\s*(?:(?:class|def|async def) (?P<name>\w+)|(?P<other>\w+)\s*[:=])",
+    r"^(?P<path>[^:\n]+\.py):\d+:\s*"
+    r"(?:(?:class|def|async def) (?P<name>\w+)|(?P<other>\w+)\s*[:=])",
     re.MULTILINE,
 )
 _TEST_FOLDERS = frozenset({"test", "tests"})

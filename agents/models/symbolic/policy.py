@@ -197,9 +197,9 @@ class Policy:
                 return Decision(prose.seeking(know), tuple(calls))
         for path in {file_of(name): None for name, f in know.broken if "::" not in f.id}:
             view = know.views.get(path)
-            if view is not None and view.last < min(view.count, MAX_TEST_LINES):
-                if (path, view.last + 1) not in asked:
-                    calls.append(("view", {"path": path, "start": view.last + 1}))
+            more = view is not None and view.last < min(view.count, MAX_TEST_LINES)
+            if view is not None and more and (path, view.last + 1) not in asked:
+                calls.append(("view", {"path": path, "start": view.last + 1}))
         room = MAX_LINES
         for path in know.wanted_files[:MAX_FILES]:
             view = know.views.get(path)

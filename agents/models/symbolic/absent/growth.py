@@ -23,13 +23,17 @@ if TYPE_CHECKING:
     from agents.models.symbolic.knowledge import Knowledge
     from agents.models.symbolic.search import Search
 
-MAX_BASES = 10
+MAX_BASES = 14
 """Definitions that are gone on from in an episode."""
 
-MAX_DEPTH = 3
+MAX_DEPTH = 5
+"""Definitions that are joined at most."""
+
 MAX_FURTHER = 40
 MAX_INSIDE = 40
 FURTHER = 1.2
+"""Factor of a further definition: the one before it was right, or near it."""
+
 INSIDE = 0.75
 _BROKEN = re.compile(r"SyntaxError|IndentationError|partially initialized|RecursionError")
 
@@ -56,6 +60,10 @@ def grow(
     if used and not trial.good:
         # The bare parameter is what uses of it are joined to.
         messages = [message for message in messages if read(message) is not None]
+    if "+" in proposal.template:
+        # What was joined to a definition may have broken it: only names count as progress.
+        wanted = ("name", "member", "keyword")
+        messages = [m for m in messages if (one := read(m)) is not None and one.kind in wanted]
     if not messages:
         return []
     key = f"{candidate.key} {sorted(messages)}"
@@ -119,12 +127,13 @@ def _grown(know: Knowledge, base: Proposal, messages: list[str]) -> list[tuple[f
         one for one in map(read, messages) if one is not None and not _known(know, one)
     ]
     found: list[tuple[float, Proposal]] = []
+    ahead = FURTHER ** (1 + base.template.count("+"))
     if missing:
         scene = Scene(project, know.facts, know.scene.tests, know.scene.paths)
         for score, further in proposals(scene, missing)[:MAX_FURTHER]:
             joined = rebased(base, further)
             if joined is not None:
-                found.append((FURTHER * score, joined))
+                found.append((ahead * score, joined))
     if len(missing) < len(messages):
         name, suspicion = _new_lines(base, by_path, modules)
         inside = []
@@ -168,6 +177,9 @@ def _new_lines(
                 continue
             added = re.match(r"[,\s]*(\w+)\s*[:=]", edit.new)
             function = module.function_at(module.line_of(start))
+            header = function is not None and module.line_of(start) < function.body[0].lineno
+            if header and not is_bare(base):
+                continue
             if is_bare(base) and added and function:
                 name = added[1]
                 for number in range(function.body[0].lineno, (function.end_lineno or 0) + 1):

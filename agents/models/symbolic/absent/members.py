@@ -75,10 +75,11 @@ def _of_enum(scene: Scene, module: Module, node: ast.ClassDef, name: str) -> Ite
         texts.setdefault(repr(name.lower()), 0.6)
         texts.setdefault(repr(name.lower().replace("_", "-")), 0.4)
         texts.setdefault(repr(name), 0.3)
-    if values and all(isinstance(v, int) and not isinstance(v, bool) for v in values):
-        texts[str(max(values) + 1)] = 0.6
-        if all(v & (v - 1) == 0 for v in values):
-            texts[str(2 * max(values))] = 0.55
+    whole = [v for v in values if isinstance(v, int) and not isinstance(v, bool)]
+    if whole and len(whole) == len(values):
+        texts[str(max(whole) + 1)] = 0.6
+        if all(v & (v - 1) == 0 for v in whole):
+            texts[str(2 * max(whole))] = 0.55
     for text, prior in texts.items():
         edit = behind(module, last, f"\n{module.indent(last)}{name} = {text}")
         note = f"{node.name}.{name} is {text}"

@@ -37,12 +37,16 @@ class Missing:
     others: tuple[str, ...] = ()
 
 
+_INTERNAL = frozenset(
+    "NoneType function method generator coroutine module builtin_function_or_method ellipsis "
+    "dict_keys dict_values dict_items Match Pattern".split()
+)
+
+
 def is_own(owner: str) -> bool:
     """Whether a type can be the repository's own: it is no built-in one."""
     own = owner.rpartition(".")[2]
-    return not hasattr(builtins, own) and own not in (
-        "NoneType", "function", "method", "generator", "coroutine", "module", "builtin_function_or_method", "dict_keys", "dict_values", "dict_items", "ellipsis", "re.Match", "Match", "Pattern"
-    )  # fmt: skip
+    return not hasattr(builtins, own) and own not in _INTERNAL
 
 
 def _import(m: re.Match[str]) -> Missing:
@@ -56,7 +60,8 @@ def _special(*names: str) -> str:
 
 _TYPE = r"'(?P<owner>[\w.]+)'"
 _OBJECT = (
-    (rf"(?:cannot unpack non-iterable (?P<owner>[\w.]+) object)|{_TYPE.replace('owner', 'o2')} object is not iterable", "iter"),
+    (r"cannot unpack non-iterable (?P<owner>[\w.]+) object", "iter"),
+    (rf"{_TYPE} object is not iterable", "iter"),
     (rf"argument of type {_TYPE} is not (?:iterable|a container)", "contains"),
     (rf"{_TYPE} object is not subscriptable", "getitem"),
     (rf"{_TYPE} object is not an iterator", "next"),
@@ -175,7 +180,7 @@ def _protocol(message: str) -> Missing | None:
         m = re.search(pattern, message)
         if m:
             found = m.groupdict()
-            owner = found.get("owner") or found.get("o2") or ""
+            owner = found.get("owner") or ""
             name = found.get("own") or names
             if is_own(owner):
                 return Missing("special", _special(*name.split()), owner)

@@ -246,10 +246,10 @@ def _raised(
                 text = _said(statement)
                 by_text.setdefault(text, []).append(Edit(module.path, *module.span(place), name))
             for text, group in by_text.items():
-                if 1 < len(group) < len(places):
+                if len(group) > 1:
                     note = f"raise {name} at {len(group)} places"
-                    hits = len(set(words(name)) & set(words(text))) - 1
-                    prior = 0.7 + 0.2 * max(0, min(2, hits))
+                    hits = len(set(words(name)) & set(words(text)))
+                    prior = 0.7 + 0.2 * min(2, hits)
                     yield _proposal("raise", prior * score, note, target, *shared, *group)
 
 
@@ -345,12 +345,13 @@ def _method(scene: Scene, target: Module, others: list[Module], name: str) -> It
 
 def _subclass(scene: Scene, target: Module, others: list[Module], name: str) -> Iterator[Proposal]:
     """A class that is nothing but a kind of the one with a similar name."""
-    if not name[:1].isupper() or name.isupper() or name.endswith(_ENDINGS):
+    if name.isupper() or name.endswith(_ENDINGS):
         return
     for number, home in enumerate([target, *others]):
         for old, node in top_names(home).items():
             like = likeness(old, name)
-            if isinstance(node, ast.ClassDef) and like > 0.25:
+            capital = old[:1].isupper() == name[:1].isupper()
+            if isinstance(node, ast.ClassDef) and capital and like > 0.25:
                 code = f'class {name}({old}):\n    """A kind of {old}."""'
                 edit = behind(home, node, f"\n\n\n{code}")
                 shared = _shared(target, home, name)

@@ -14,7 +14,8 @@ _WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _AXES: tuple[tuple[tuple[str, str], ...], ...] = (
     (
         ("prefix", "suffix"), ("start", "end"), ("starts", "ends"), ("startswith", "endswith"),
-        ("removeprefix", "removesuffix"), ("left", "right"), ("first", "last"), ("lstrip", "rstrip"),
+        ("removeprefix", "removesuffix"), ("left", "right"), ("first", "last"),
+        ("lstrip", "rstrip"),
         ("ljust", "rjust"), ("find", "rfind"), ("index", "rindex"), ("split", "rsplit"),
         ("partition", "rpartition"), ("before", "after"), ("head", "tail"), ("begin", "end"),
         ("prepend", "append"), ("next", "previous"), ("next", "prev"), ("forward", "backward"),

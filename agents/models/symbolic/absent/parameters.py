@@ -265,7 +265,7 @@ def _targets(
             for child in node.body
             if isinstance(child, ast.FunctionDef) and child.name == "__init__"
         ]
-    found = [
+    found: list[tuple[Module, FunctionNode]] = [
         (other, child)
         for other in scene.modules.values()
         for child in other.functions

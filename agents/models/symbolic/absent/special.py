@@ -29,7 +29,7 @@ _NAMED = {
 }  # fmt: skip
 _CONTAINERS = frozenset("list dict set tuple deque OrderedDict defaultdict Counter".split())
 _LIKELY = frozenset(
-    "items data values elements entries children nodes contents store storage cache d dict list".split()
+    "items data values elements entries children nodes contents store storage cache dict".split()
 )
 
 
@@ -163,7 +163,7 @@ _PARAMETERS = {
 def _delegations(name: str, field: str) -> Iterator[tuple[str, float]]:
     own = f"self.{field}"
     table: dict[str, tuple[str, ...]] = {
-        "iter": (f"return iter({own})", f"return iter({own}.values())", f"return iter({own}.items())"),
+        "iter": tuple(f"return iter({own}{way})" for way in ("", ".values()", ".items()")),
         "aiter": (f"return {own}.__aiter__()",),
         "len": (f"return len({own})",),
         "contains": (f"return item in {own}",),
@@ -280,8 +280,8 @@ def _shown(
 ) -> Iterator[tuple[str, float]]:
     names = [f for f in fields if not f.startswith("_")] or list(fields)
     head = f"def __{name}__(self):"
-    plain = ", ".join("{self.%s!r}" % f for f in names)
-    keyed = ", ".join("%s={self.%s!r}" % (f, f) for f in names)
+    plain = ", ".join(f"{{self.{f}!r}}" for f in names)
+    keyed = ", ".join(f"{f}={{self.{f}!r}}" for f in names)
     quote = '"'
     for text, prior in ((plain, 0.5), (keyed, 0.6)):
         yield f"{head}\n    return f{quote}{node.name}({text}){quote}", prior

@@ -61,9 +61,9 @@ class Tests:
                         found.called = True
                         called.add(node.func)
                         _arguments(found, node)
-                    if _bare(node.func) in ("raises", "assertRaises", "assertRaisesRegex"):
-                        if any(_bare(n) == name for a in node.args[:1] for n in ast.walk(a)):
-                            found.raised = True
+                    refusal = _bare(node.func) in ("raises", "assertRaises", "assertRaisesRegex")
+                    first = node.args[:1] if refusal else []
+                    found.raised |= any(_bare(n) == name for a in first for n in ast.walk(a))
                 elif isinstance(node, ast.ClassDef):
                     found.based |= any(_bare(base) == name for base in node.bases)
                     found.decorates |= any(_bare(d) == name for d in node.decorator_list)

@@ -323,8 +323,9 @@ def _skipped(site: Site, function: FunctionNode, value: Value) -> Iterator[Use]:
         first = function.body[0]
         documented = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
         steps = steps if documented else [first, *steps]
+    module = site.module
+    steps.sort(key=lambda n: -_common(value, site.flat(n)[:200]))
     for node in steps[:MAX_STATEMENTS]:
-        module = site.module
         if not module.stands_alone(node):
             continue
         lines = site.reindented(node, module.indent(node) + "    ")
