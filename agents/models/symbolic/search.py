@@ -46,6 +46,10 @@ MAX_SURVIVORS = 6
 MAX_ORDINARY = 40
 """Changes of what is there that are tried where all failures say that something is missing."""
 
+BATCH_CHARS = 60_000
+DEFINITION_CHARS = 180_000
+"""Characters of definitions in a batch and in an episode: conversations have an end."""
+
 EARLY = 0.9
 """Rank of a parameter without any use, as a score."""
 
@@ -226,6 +230,13 @@ class Search:
             key=lambda one: -(EARLY if is_bare(one[1]) else one[0]),
         )
 
+    def _sent(self) -> int:
+        """Return how many characters the definitions that were tried have taken."""
+        tried = (self.pool.by_key.get(key) for key in self.tried)
+        return sum(
+            length(one) for one in tried if one and one.proposal.template.startswith("absent-")
+        )
+
     def batch(self, size: int) -> list[Candidate]:
         """Return the candidates to try next, at most `size`, the most promising first."""
         size = min(size, self.left)
@@ -243,12 +254,14 @@ class Search:
             if candidate is not None and candidate.key not in self.tried:
                 chosen[candidate.key] = candidate
         share = 1.0 if len(self.pool.ordered) <= MAX_ORDINARY else ABSENT_SHARE
+        room = min(BATCH_CHARS, DEFINITION_CHARS - self._sent())
         for score, proposal in self.absent():
-            if len(chosen) >= size * share:
+            if len(chosen) >= size * share or room <= 0:
                 break
             candidate = self.pool.write(score, proposal)
             if candidate is not None and candidate.key not in self.tried:
                 chosen.setdefault(candidate.key, candidate)
+                room -= length(candidate)
         factors = Feedback(self)
         order = sorted(
             ((score * factors.of(p), n) for n, (score, p) in enumerate(self.pool.ordered)),
@@ -357,6 +370,11 @@ class Search:
             if trial and trial.verdict == "FAIL" and run and trial.failed < run.bad:
                 return candidate
         return None
+
+
+def length(candidate: Candidate) -> int:
+    """Return the characters that a candidate takes in a conversation."""
+    return sum(len(one.old) + len(one.new) for one in candidate.snippets)
 
 
 def preference(candidate: Candidate) -> float:

@@ -12,7 +12,14 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agents.models.symbolic.absent.naming import exchanged, exchanges, likeness, same, words
+from agents.models.symbolic.absent.naming import (
+    exchanged,
+    exchanges,
+    likeness,
+    opposite,
+    same,
+    words,
+)
 from agents.models.symbolic.absent.usage import Usage
 from agents.models.symbolic.source import Module, first_line, parse
 
@@ -81,8 +88,10 @@ def _variants(
 ) -> Iterator[Clone]:
     text = code_of(module, node)
     seen: set[str] = set()
+    turned = opposite(node.name, name)
     for rank, table in enumerate(exchanges(node.name, name)):
-        for flip in (False, True):
+        # What is done from one end or up to one bound has signs that the words don't tell.
+        for flip in (True, False) if turned else (False,):
             code = _named(exchanged(text, table), node, name)
             if code is None:
                 continue
@@ -92,7 +101,7 @@ def _variants(
             if code in seen or parse(code) is None:
                 continue
             seen.add(code)
-            prior = 1.0 - 0.15 * rank - 0.25 * flip
+            prior = 1.0 - 0.15 * rank - 0.2 * (turned and not flip)
             note = f"like {node.name}" + (" the other way round" if flip else "")
             yield Clone(code, node, like, prior, note)
     collected = _collected(text, node, name)

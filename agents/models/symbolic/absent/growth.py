@@ -29,7 +29,7 @@ MAX_BASES = 14
 MAX_DEPTH = 5
 """Definitions that are joined at most."""
 
-MAX_FURTHER = 40
+MAX_FURTHER = 16
 MAX_INSIDE = 40
 FURTHER = 1.2
 """Factor of a further definition: the one before it was right, or near it."""

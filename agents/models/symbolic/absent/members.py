@@ -11,7 +11,6 @@ from agents.models.symbolic.absent.missing import Missing
 from agents.models.symbolic.absent.naming import exchanged, exchanges, likeness, same, words
 from agents.models.symbolic.absent.places import Scene, bare, behind, into_class
 from agents.models.symbolic.candidates import Proposal
-from agents.models.symbolic.project import class_names
 from agents.models.symbolic.source import Edit, Module, nodes
 
 _ENUMS = frozenset({"Enum", "IntEnum", "StrEnum", "Flag", "IntFlag"})
@@ -241,4 +240,4 @@ def _functions(
                 yield _add(module, node, "delegate", 0.7, f"{name} of the module", code)
 
 
-__all__ = ["class_names", "fields_of", "member"]
+__all__ = ["fields_of", "member"]

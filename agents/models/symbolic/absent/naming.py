@@ -74,9 +74,9 @@ def likeness(one: str, two: str) -> float:
         return 0.0
     common = sum(m.size for m in difflib.SequenceMatcher(None, a, b, False).get_matching_blocks())
     shape = 0.1 if len(a) == len(b) else 0.0
-    opposite = 0.35 if _pairs_of(a, b) and _opposite(a, b) else 0.0
+    turned = 0.35 if _opposite(a, b) else 0.0
     near = 0.15 * difflib.SequenceMatcher(None, one.lower(), two.lower(), False).ratio()
-    return min(1.0, 2.0 * common / (len(a) + len(b)) * 0.75 + shape + opposite + near)
+    return min(1.0, 2.0 * common / (len(a) + len(b)) * 0.75 + shape + turned + near)
 
 
 def _pairs_of(a: list[str], b: list[str]) -> list[tuple[str, str]]:
@@ -94,6 +94,11 @@ def _pairs_of(a: list[str], b: list[str]) -> list[tuple[str, str]]:
 def _opposite(a: list[str], b: list[str]) -> bool:
     pairs = _pairs_of(a, b)
     return any({x, y} == set(pair) for x, y in pairs for axis in _AXES for pair in axis)
+
+
+def opposite(one: str, two: str) -> bool:
+    """Whether two names differ by words that are opposites."""
+    return _opposite(words(one), words(two))
 
 
 def exchanges(old: str, new: str) -> list[dict[str, str]]:

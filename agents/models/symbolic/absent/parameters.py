@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from agents.models.symbolic.absent.missing import Missing
-from agents.models.symbolic.absent.naming import likeness, same, words
+from agents.models.symbolic.absent.naming import likeness, same
 from agents.models.symbolic.absent.places import Scene, bare, behind, into_class, parameter
-from agents.models.symbolic.absent.uses import Use, Value, default_of, uses
+from agents.models.symbolic.absent.uses import Use, Value, uses
 from agents.models.symbolic.candidates import Proposal
 from agents.models.symbolic.source import Edit, FunctionNode, Module, nodes
 from agents.models.symbolic.templates.arguments import appended, callee
@@ -336,4 +336,4 @@ def _constructor(scene: Scene, module: Module, node: ast.ClassDef, name: str) ->
         yield Proposal((edit,), "absent-constructor", prior, node.lineno, note)
 
 
-__all__ = ["added", "default_of", "keyword", "positional", "required", "words"]
+__all__ = ["added", "keyword", "positional", "required"]

@@ -9,7 +9,7 @@ from agents.models.symbolic.absent.members import fields_of
 from agents.models.symbolic.absent.missing import Missing
 from agents.models.symbolic.absent.places import Scene, bare, into_class
 from agents.models.symbolic.candidates import Proposal
-from agents.models.symbolic.source import FunctionNode, Module
+from agents.models.symbolic.source import FunctionNode
 
 _SIGNS = {
     "add": "+", "sub": "-", "mul": "*", "truediv": "/", "floordiv": "//", "mod": "%", "pow": "**",
@@ -292,4 +292,4 @@ def _shown(
         yield f"{head}\n    return {node.name!r} + repr(self.{field})", 0.2 * score
 
 
-__all__ = ["Module", "special"]
+__all__ = ["special"]

@@ -43,6 +43,8 @@ class Usage:
 class Tests:
     """Source of the failing tests, parsed."""
 
+    __test__ = False
+
     trees: list[ast.AST]
 
     @classmethod
