@@ -46,9 +46,14 @@ MAX_SURVIVORS = 6
 MAX_ORDINARY = 40
 """Changes of what is there that are tried where all failures say that something is missing."""
 
-BATCH_CHARS = 60_000
-DEFINITION_CHARS = 180_000
-"""Characters of definitions in a batch and in an episode: conversations have an end."""
+BATCH_CHARS = 50_000
+"""Characters of definitions in a batch."""
+
+CONVERSATION_CHARS = 360_000
+"""Length of a conversation beyond which no definitions are tried: it has an end."""
+
+GROWN_BATCH = 16
+"""Candidates in a batch while there are new ones that go on from progress: each step tells."""
 
 EARLY = 0.9
 """Rank of a parameter without any use, as a score."""
@@ -182,6 +187,7 @@ class Search:
             made = grow(self, candidate, trial, done) if candidate is not None else []
             self.growth += made
             done += len(made) > 0
+        self.growth.sort(key=lambda one: -one[0])
 
     @property
     def tried(self) -> Mapping[str, Trial]:
@@ -230,12 +236,10 @@ class Search:
             key=lambda one: -(EARLY if is_bare(one[1]) else one[0]),
         )
 
-    def _sent(self) -> int:
-        """Return how many characters the definitions that were tried have taken."""
-        tried = (self.pool.by_key.get(key) for key in self.tried)
-        return sum(
-            length(one) for one in tried if one and one.proposal.template.startswith("absent-")
-        )
+    def _new(self, score: float, proposal: Proposal) -> bool:
+        """Whether a proposal can be written and was not tried yet."""
+        candidate = self.pool.write(score, proposal)
+        return candidate is not None and candidate.key not in self.tried
 
     def batch(self, size: int) -> list[Candidate]:
         """Return the candidates to try next, at most `size`, the most promising first."""
@@ -253,8 +257,10 @@ class Search:
             candidate = self.pool.write(score, proposal)
             if candidate is not None and candidate.key not in self.tried:
                 chosen[candidate.key] = candidate
+        if any(self._new(score, one) for score, one in self.growth[:GROWN_BATCH]):
+            size = min(size, GROWN_BATCH)
         share = 1.0 if len(self.pool.ordered) <= MAX_ORDINARY else ABSENT_SHARE
-        room = min(BATCH_CHARS, DEFINITION_CHARS - self._sent())
+        room = min(BATCH_CHARS, CONVERSATION_CHARS - self.knowledge.history.length)
         for score, proposal in self.absent():
             if len(chosen) >= size * share or room <= 0:
                 break
