@@ -7,14 +7,13 @@ in the same way.
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from agents.models.symbolic.absent import Missing, Scene, read
-from agents.models.symbolic.absent.places import imported_paths, path_of
+from agents.models.symbolic.absent import Missing, Scene
+from agents.models.symbolic.absent.seeking import defined_in, missing_of, wanted
 from agents.models.symbolic.absent.usage import Tests
 from agents.models.symbolic.candidates import key_of
 from agents.models.symbolic.facts import Facts, function_source, gather
@@ -42,11 +41,6 @@ MAX_LINES = 4_000
 MAX_SEARCH_TESTS = 5
 """Failing tests that candidates are tried on at most; survivors face all."""
 
-_DEFINED = re.compile(
-    r"^(?P<path>[^:\n]+\.py):\d+:\s*"
-    r"(?:(?:class|def|async def) (?P<name>\w+)|(?P<other>\w+)\s*[:=])",
-    re.MULTILINE,
-)
 _TEST_FOLDERS = frozenset({"test", "tests"})
 
 
@@ -269,66 +263,26 @@ class Knowledge:
     @cached_property
     def missing(self) -> dict[Missing, list[str]]:
         """What the failures say to be missing, with the tests that say so."""
-        found: dict[Missing, list[str]] = {}
-        for name, failure in self.broken:
-            one = read(failure.message)
-            if one is not None and one.kind == "name" and not one.owner:
-                # The test itself has the name from a module that it imports everything of.
-                inside = failure.frames and failure.frames[-1].path == file_of(name)
-                one = replace(one, owner=self.starred(file_of(name))) if inside else one
-            if one is not None:
-                found.setdefault(one, []).append(name)
-        return found
+        return missing_of(self)
 
-    def starred(self, path: str) -> str:
-        """Return the last module that a test file imports everything of, "" for none."""
-        view = self.views.get(path)
-        text = "\n".join(view.lines.values()) if view else ""
-        found = re.findall(r"^from ([\w.]+) import \*", text, re.MULTILINE)
-        return found[-1] if found else ""
+    @cached_property
+    def definitions(self) -> dict[str, list[str]]:
+        """Files that define a name, as the tool search found them."""
+        return defined_in(self.history)
 
     @cached_property
     def paths(self) -> list[str]:
         """Source files that are known to exist: those that tests ran, and those found."""
         run = self.spectrum_run
-        found: dict[str, None] = {}
-        for covered in (run.covers if run else {}).values():
-            found.update(dict.fromkeys(covered))
-        found.update(dict.fromkeys(run.spectrum if run else ()))
-        for paths in self.definitions.values():
-            found.update(dict.fromkeys(paths))
+        found = {path for covered in (run.covers if run else {}).values() for path in covered}
+        found.update(run.spectrum if run else ())
+        found.update(path for paths in self.definitions.values() for path in paths)
         return sorted(path for path in found if not is_test_file(path))
-
-    @cached_property
-    def definitions(self) -> dict[str, list[str]]:
-        """Source files that define a name, as the tool search found them."""
-        found: dict[str, list[str]] = {}
-        for exchange in self.history.of("search"):
-            for match in _DEFINED.finditer(exchange.text):
-                paths = found.setdefault(match["name"] or match["other"], [])
-                if match["path"] not in paths and not is_test_file(match["path"]):
-                    paths.append(match["path"])
-        return found
 
     @cached_property
     def wanted_files(self) -> list[str]:
         """Source files to read: where something is missing, then the most suspicious ones."""
-        found: dict[str, None] = {}
-        second: dict[str, None] = {}
-        for one in self.missing:
-            if one.kind == "name":
-                path = one.path if one.path in self.paths else path_of(one.owner, self.paths)
-                if path:
-                    found[path] = None
-                    if path in self.modules:
-                        near = imported_paths(self.modules[path], self.paths)
-                        second.update(dict.fromkeys(near[:MAX_FILES]))
-                names = [one.name]
-            else:
-                names = [part for part in one.owner.split(".") if not part.startswith("__")][-2:]
-            for name in reversed(names):
-                found.update(dict.fromkeys(self.definitions.get(name, [])[:2]))
-        return list(dict.fromkeys([*found, *second, *self.covered_files]))
+        return list(dict.fromkeys([*wanted(self), *self.covered_files]))
 
     @cached_property
     def scene(self) -> Scene:
