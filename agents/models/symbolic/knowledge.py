@@ -266,6 +266,13 @@ class Knowledge:
         return missing_of(self)
 
     @cached_property
+    def asked_for(self) -> set[str]:
+        """The failing tests that themselves ask for something missing, not the source."""
+        told = {test for tests in self.missing.values() for test in tests}
+        own = {n for n, f in self.broken if not f.frames or is_test_file(f.frames[-1].path)}
+        return told & own
+
+    @cached_property
     def definitions(self) -> dict[str, list[str]]:
         """Files that define a name, as the tool search found them."""
         return defined_in(self.history)

@@ -58,8 +58,8 @@ GROWN_BATCH = 16
 EARLY = 0.9
 """Rank of a parameter without any use, as a score."""
 
-ABSENT_SHARE = 0.6
-"""Share of a batch that definitions of what is missing take, where others failures differ."""
+ABSENT_SHARE = 0.4
+"""Share of a batch that definitions of what is missing take, where failures differ."""
 
 
 @dataclass
@@ -104,8 +104,7 @@ def make_pool(knowledge: Knowledge, seed: int) -> Pool:
     proposals += _twins(proposals, knowledge)
     absent = definitions(knowledge.scene, knowledge.missing)
     ordered = ranked(proposals, seed)
-    told = {test for tests in knowledge.missing.values() for test in tests}
-    if absent and told >= {test for test, _ in knowledge.broken}:
+    if absent and knowledge.asked_for >= {test for test, _ in knowledge.broken}:
         # All failures are about what is missing: changes of what is there hardly help.
         ordered = ordered[:MAX_ORDINARY]
     return Pool(knowledge, ordered, absent=absent)

@@ -52,6 +52,8 @@ def special(scene: Scene, missing: Missing) -> Iterator[Proposal]:
         for child in one.body
         if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
     }
+    if all(name in methods for name in names):
+        return
     lists = [list(_bodies(name.strip("_"), node, fields, methods, missing)) for name in names]
     if not all(lists):
         return
