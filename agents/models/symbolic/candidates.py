@@ -150,13 +150,34 @@ def written(
     Returns:
         None where the result is no valid Python, changes nothing, or parts overlap.
     """
-    edits = tuple(edit for one in (proposal, *others) for edit in one.edits)
+    edits = tuple(dict.fromkeys(edit for one in (proposal, *others) for edit in one.edits))
     if len(edits) > 1 and overlapping(edits):
         return None
     if not still_valid(module, edits):
         return None
     done = snippets(module, edits)
     return Candidate(proposal, score, done, tuple(others)) if done else None
+
+
+def spread_over(
+    modules: Mapping[str, Module], proposal: Proposal, score: float, *others: Proposal
+) -> Candidate | None:
+    """Write a proposal whose edits may lie in several files, see `written`."""
+    by_path: dict[str, list[Edit]] = {}
+    for one in (proposal, *others):
+        for edit in one.edits:
+            same = by_path.setdefault(edit.path, [])
+            same += [edit] if edit not in same else []
+    done: list[Snippet] = []
+    for path, edits in by_path.items():
+        fine = path in modules and not overlapping(tuple(edits))
+        if not fine or not still_valid(modules[path], tuple(edits)):
+            return None
+        made = snippets(modules[path], tuple(edits))
+        if not made:
+            return None
+        done += made
+    return Candidate(proposal, score, tuple(done), tuple(others))
 
 
 def stream(
@@ -177,11 +198,4 @@ def pair(modules: Mapping[str, Module], first: Candidate, second: Candidate) -> 
     parts = (first.proposal, *first.others, second.proposal, *second.others)
     if any(part.probe for part in parts):
         return None
-    files: dict[str, list[Proposal]] = {}
-    for part in parts:
-        files.setdefault(part.path, []).append(part)
-    made = [written(modules[path], group[0], score, *group[1:]) for path, group in files.items()]
-    if any(one is None for one in made):
-        return None
-    done = tuple(snippet for one in made if one is not None for snippet in one.snippets)
-    return Candidate(parts[0], score, done, parts[1:])
+    return spread_over(modules, parts[0], score, *parts[1:])

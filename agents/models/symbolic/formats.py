@@ -116,6 +116,11 @@ def read_run(text: str) -> TestRun:
                     covers[path] = frozenset(numbers(lines))
         elif not run.covered:
             _outcome(run, line)
+    for failure in run.failures:
+        if not failure.message:
+            # A file that can't be collected has its exception at the end of the traceback.
+            said = [line[1:].strip() for line in failure.details if line.startswith("E ")]
+            failure.message = said[-1] if said else ""
     return run
 
 

@@ -53,6 +53,14 @@ class History:
     in_phase: int = 0
     rounds: int = 0
 
+    @property
+    def length(self) -> int:
+        """How many characters the calls and their observations have."""
+        return sum(
+            len(one.text) + len(json.dumps(one.arguments, ensure_ascii=False))
+            for one in self.exchanges
+        )
+
     def of(self, *names: str) -> list[Exchange]:
         """Return the exchanges of these tools."""
         return [exchange for exchange in self.exchanges if exchange.name in names]

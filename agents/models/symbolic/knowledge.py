@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from agents.models.symbolic.absent import Missing, Scene
+from agents.models.symbolic.absent.seeking import defined_in, missing_of, wanted
+from agents.models.symbolic.absent.usage import Tests
 from agents.models.symbolic.candidates import key_of
 from agents.models.symbolic.facts import Facts, function_source, gather
 from agents.models.symbolic.formats import (
@@ -101,7 +104,7 @@ class Knowledge:
     @cached_property
     def spectrum_run(self) -> TestRun | None:
         """The run that coverage comes from: the last complete one that saw a failing test."""
-        usable = [run for _, run in self.runs if run.covered and run.spectrum]
+        usable = [run for _, run in self.runs if run.covered and (run.spectrum or run.covers)]
         return next((run for run in reversed(usable) if run.complete), None)
 
     @cached_property
@@ -122,26 +125,44 @@ class Knowledge:
         if not named:
             return run.failures
         whole = {name for name in named if "::" not in name}
-        return [f for f in run.failures if f.id in named or file_of(f.id) in whole]
+        files = {file_of(name) for name in named}
+        return [
+            f
+            for f in run.failures
+            if f.id in named or file_of(f.id) in whole or ("::" not in f.id and f.id in files)
+        ]
+
+    @cached_property
+    def broken(self) -> list[tuple[str, Failure]]:
+        """The failing tests by id; those of a file that can't be collected share its failure."""
+        found = []
+        for failure in self.failures:
+            inside = [] if "::" in failure.id else self.history.failing
+            ids = [name for name in inside if file_of(name) == failure.id and "::" in name]
+            found += [(name, failure) for name in ids or [failure.id]]
+        return found
 
     @cached_property
     def search_tests(self) -> list[str]:
         """A few failing tests on which candidates are tried: different functions and errors."""
-        chosen: dict[str, Failure] = {}
-        for failure in self.failures:
-            chosen.setdefault(function_of(failure.id), failure)
+        chosen: dict[str, str] = {}
+        messages: dict[str, str] = {}
+        for name, failure in self.broken:
+            chosen.setdefault(function_of(name), name)
+            messages[name] = failure.message
         first = list(chosen.values())
-        kinds: dict[str, Failure] = {}
-        for failure in first:
-            kinds.setdefault(failure.message[:40], failure)
-        order = [*kinds.values(), *(f for f in first if f not in kinds.values())]
-        order += [f for f in self.failures if f not in order]
-        return [failure.id for failure in order[:MAX_SEARCH_TESTS]]
+        kinds: dict[str, str] = {}
+        for name in first:
+            kinds.setdefault(messages[name][:40], name)
+        order = [*kinds.values(), *(name for name in first if name not in kinds.values())]
+        order += [name for name, _ in self.broken if name not in order]
+        return order[:MAX_SEARCH_TESTS]
 
     @property
     def baseline(self) -> dict[str, str]:
         """The message of each failing test before any change."""
-        return {failure.id: failure.message for failure in self.failures}
+        found = {failure.id: failure.message for failure in self.failures}
+        return {**found, **{name: failure.message for name, failure in self.broken}}
 
     @cached_property
     def stops(self) -> dict[str, int]:
@@ -251,15 +272,59 @@ class Knowledge:
     @cached_property
     def facts(self) -> Facts:
         """What the failing tests tell."""
+        return gather(self.test_sources, self.failures, self.words, self.history.statement)
+
+    @cached_property
+    def test_sources(self) -> list[str]:
+        """The source of the first failing tests."""
         sources = []
-        for failure in self.failures[:8]:
-            path, _, name = function_of(failure.id).partition("::")
+        for test, failure in self.broken[:8]:
+            path, _, name = function_of(test).partition("::")
             near = next((f.line for f in failure.frames if f.path == path), 0)
+            near = near if "::" in failure.id else 0
             view = self.views.get(path)
             source = function_source(view.lines, name.rpartition("::")[2], near) if view else None
             if source:
                 sources.append(source)
-        return gather(sources, self.failures, self.words, self.history.statement)
+        return sources
+
+    # -- what does not exist yet -----------------------------------------------------------
+
+    @cached_property
+    def missing(self) -> dict[Missing, list[str]]:
+        """What the failures say to be missing, with the tests that say so."""
+        return missing_of(self)
+
+    @cached_property
+    def asked_for(self) -> set[str]:
+        """The failing tests that themselves ask for something missing, not the source."""
+        told = {test for tests in self.missing.values() for test in tests}
+        own = {n for n, f in self.broken if not f.frames or is_test_file(f.frames[-1].path)}
+        return told & own
+
+    @cached_property
+    def definitions(self) -> dict[str, list[str]]:
+        """Files that define a name, as the tool search found them."""
+        return defined_in(self.history)
+
+    @cached_property
+    def paths(self) -> list[str]:
+        """Source files that are known to exist: those that tests ran, and those found."""
+        run = self.spectrum_run
+        found = {path for covered in (run.covers if run else {}).values() for path in covered}
+        found.update(run.spectrum if run else ())
+        found.update(path for paths in self.definitions.values() for path in paths)
+        return sorted(path for path in found if not is_test_file(path))
+
+    @cached_property
+    def wanted_files(self) -> list[str]:
+        """Source files to read: where something is missing, then the most suspicious ones."""
+        return list(dict.fromkeys([*wanted(self), *self.covered_files]))
+
+    @cached_property
+    def scene(self) -> Scene:
+        """What definitions of missing things are made from."""
+        return Scene(self.project, self.facts, Tests.parse(self.test_sources), self.paths)
 
     # -- candidates ------------------------------------------------------------------------
 

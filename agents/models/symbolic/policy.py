@@ -37,6 +37,9 @@ REHEARSAL_SECONDS = 30.0
 MAX_RUNS = 3
 VIEW_LINES = 500
 MAX_TEST_VIEWS = 3
+MAX_TEST_LINES = 1_500
+"""Lines that are read of a test file which can't be imported."""
+
 STOP_AFTER = 5
 """Passing candidates after which a batch ends: enough to choose among."""
 
@@ -92,9 +95,11 @@ class Policy:
         if self._search is None:
             budget = self._candidates
             scattered = len({file_of(f.id) for f in self.know.failures}) > MAX_TEST_FILES
-            if scattered or prose.hopeless(self.know.facts.messages):
+            pool = self._pool()
+            hopeless = prose.hopeless(self.know.facts.messages) and not pool.absent
+            if scattered or hopeless:
                 budget = max(1, budget // HOPELESS_SHARE)
-            self._search = Search(self._pool(), self.know, budget)
+            self._search = Search(pool, self.know, budget)
         return self._search
 
     def decide(self) -> Decision:
@@ -149,7 +154,7 @@ class Policy:
     def _understand(self) -> Decision | None:
         know = self.know
         named = know.history.failing
-        seen = {failure.id for failure in know.failures}
+        seen = {failure.id for failure in know.failures} | {name for name, _ in know.broken}
         done = len(know.runs)
         if know.spectrum_run is not None and seen and (not named or seen >= set(named)):
             return None
@@ -173,7 +178,7 @@ class Policy:
         """Whether the last run could import none of the failing tests' files."""
         if not self.know.runs:
             return False
-        errors = {f.id: " ".join(f.details) for f in self.know.runs[-1][1].failures}
+        errors = {f.id: " ".join([f.message, *f.details]) for f in self.know.runs[-1][1].failures}
         return all(prose.hopeless((errors.get(path, ""),)) for path in files)
 
     # -- localise --------------------------------------------------------------------------
@@ -187,8 +192,18 @@ class Policy:
         }
         if not asked:
             calls += self._test_views()
+            sought = self._sought()
+            if sought and "search" in self.tools and not know.history.of("search"):
+                pattern = rf"^\s*((class|def|async def) ({sought})\b|({sought})\s*(=|:.*=)\s)"
+                calls.append(("search", {"pattern": pattern, "glob": "*.py"}))
+                return Decision(prose.seeking(know), tuple(calls))
+        for path in {file_of(name): None for name, f in know.broken if "::" not in f.id}:
+            view = know.views.get(path)
+            more = view is not None and view.last < min(view.count, MAX_TEST_LINES)
+            if view is not None and more and (path, view.last + 1) not in asked:
+                calls.append(("view", {"path": path, "start": view.last + 1}))
         room = MAX_LINES
-        for path in know.covered_files[:MAX_FILES]:
+        for path in know.wanted_files[:MAX_FILES]:
             view = know.views.get(path)
             if view is not None and len(view.lines) == view.count:
                 room -= view.count
@@ -209,17 +224,33 @@ class Policy:
             return None
         return Decision(prose.views(know), tuple(calls))
 
+    def _sought(self) -> str:
+        """Return the names of what is missing, and of where, as alternatives of a pattern."""
+        names: dict[str, None] = {}
+        for one in self.know.missing:
+            owner = one.owner.split(".")[-2:] if one.kind != "name" else []
+            wanted = [*owner, one.name] if one.kind == "name" else owner
+            names.update(dict.fromkeys(n for n in wanted if n.isidentifier()))
+        return "|".join(n for n in list(names)[:12] if not n.startswith("__"))
+
     def _test_views(self) -> list[tuple[str, dict[str, Any]]]:
         places: dict[str, list[int]] = {}
-        for failure in self.know.failures[:MAX_TEST_VIEWS]:
-            path = file_of(failure.id)
+        whole: dict[str, None] = {}
+        for name, failure in self.know.broken[:MAX_TEST_VIEWS]:
+            path = file_of(name)
+            if "::" not in failure.id:
+                whole[path] = None
+                continue
             near = next((f.line for f in failure.frames if f.path == path), 0)
             if near:
                 places.setdefault(path, []).append(near)
-        return [
+        views: list[tuple[str, dict[str, Any]]] = [
             ("view", {"path": path, "start": max(1, min(lines) - 40), "end": max(lines) + 15})
             for path, lines in places.items()
         ]
+        if any(one.kind == "name" and not one.owner for one in self.know.missing):
+            whole.update(dict.fromkeys(places))
+        return views + [("view", {"path": path, "start": 1}) for path in whole]
 
     # -- edit ------------------------------------------------------------------------------
 

@@ -59,7 +59,8 @@ def understood(know: Knowledge) -> str:
     for failure in know.failures[:MAX_SHOWN]:
         lines.append(f"- {failure.id}: {failure.message or 'no message'}")
     files = ", ".join(know.covered_files[:3])
-    lines.append(f"They pass through {files}; these files are the likeliest to be responsible.")
+    if files:
+        lines.append(f"They pass through {files}; these files are the likeliest to be responsible.")
     return "\n".join(lines)
 
 
@@ -79,8 +80,16 @@ def plan(know: Knowledge) -> str:
 
 def views(know: Knowledge) -> str:
     """Before viewing files."""
-    missing = [p for p in know.covered_files[:5] if p not in know.modules]
+    missing = [p for p in know.wanted_files[:5] if p not in know.modules]
     return f"I read the suspicious files: {', '.join(missing)}."
+
+
+def seeking(know: Knowledge) -> str:
+    """Before looking for where something is missing."""
+    names = ", ".join(
+        dict.fromkeys(f"{one.name} of {one.owner or 'a file'}" for one in know.missing)
+    )
+    return f"Something does not exist yet: {names[:300]}. I look for where it belongs."
 
 
 def located(know: Knowledge) -> str:

@@ -8,11 +8,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from agents.models.symbolic.absent import proposals as definitions
+from agents.models.symbolic.absent.growth import grow, is_bare
 from agents.models.symbolic.candidates import (
     Candidate,
     Proposal,
     pair,
     ranked,
+    spread_over,
     value,
     written,
 )
@@ -72,6 +75,21 @@ MAX_FURTHER = 8_000
 
 MAX_SURVIVORS = 6
 
+MAX_ORDINARY = 40
+"""Changes of what is there that are tried where all failures say that something is missing."""
+
+BATCH_CHARS = 50_000
+"""Characters of definitions in a batch."""
+
+GROWN_BATCH = 16
+"""Candidates in a batch while there are new ones that go on from progress: each step tells."""
+
+EARLY = 0.9
+"""Rank of a parameter without any use, as a score."""
+
+ABSENT_SHARE = 0.4
+"""Share of a batch that definitions of what is missing take, where failures differ."""
+
 
 @dataclass
 class Pool:
@@ -84,6 +102,8 @@ class Pool:
     mates: dict[str, list[tuple[float, Proposal]]] = field(default_factory=dict)
     hits: dict[tuple[str, object], tuple[int, list[Hit]]] = field(default_factory=dict)
     second: dict[object, list[tuple[Carrier, Candidate]]] = field(default_factory=dict)
+    absent: list[tuple[float, Proposal]] = field(default_factory=list)
+    grown: dict[str, list[tuple[float, Proposal]]] = field(default_factory=dict)
     _written: dict[int, Candidate | None] = field(default_factory=dict)
 
     @cached_property
@@ -125,8 +145,11 @@ class Pool:
         """Write a proposal of the pool; None where the result is no valid program."""
         mark = id(proposal)
         if mark not in self._written:
-            module = self.knowledge.modules[proposal.path]
-            made = written(module, proposal, score)
+            modules = self.knowledge.modules
+            if any(edit.path != proposal.path for edit in proposal.edits):
+                made = spread_over(modules, proposal, score)
+            else:
+                made = written(modules[proposal.path], proposal, score)
             self._written[mark] = made
             if made is not None:
                 self.by_key.setdefault(made.key, made)
@@ -146,7 +169,12 @@ def make_pool(knowledge: Knowledge, seed: int) -> Pool:
 
     proposals = list(propose(knowledge.project, knowledge.facts, knowledge.suspicion))
     proposals += _twins(proposals, knowledge)
-    return Pool(knowledge, ranked(_weighed(proposals, knowledge), seed))
+    absent = definitions(knowledge.scene, knowledge.missing)
+    ordered = ranked(_weighed(proposals, knowledge), seed)
+    if absent and knowledge.asked_for >= {test for test, _ in knowledge.broken}:
+        # All failures are about what is missing: changes of what is there hardly help.
+        ordered = ordered[:MAX_ORDINARY]
+    return Pool(knowledge, ordered, absent=absent)
 
 
 def _weighed(
@@ -219,16 +247,23 @@ class Search:
         pool: The candidates.
         knowledge: What is known now, trials included.
         budget: Candidates that may be tried in all.
+        growth: What goes on from definitions that moved a failure on, with scores.
     """
 
     pool: Pool
     knowledge: Knowledge
     budget: int
+    growth: list[tuple[float, Proposal]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Learn the candidates that were tried, where the pool was made anew."""
-        for key in self.tried:
-            self.known(key)
+        done = 0
+        for key, trial in self.tried.items():
+            candidate = self.known(key)
+            made = grow(self, candidate, trial, done) if candidate is not None else []
+            self.growth += made
+            done += len(made) > 0
+        self.growth.sort(key=lambda one: -one[0])
 
     @property
     def tried(self) -> Mapping[str, Trial]:
@@ -244,6 +279,8 @@ class Search:
     @property
     def promising(self) -> bool:
         """Whether some change, a probe included, repaired a failing test."""
+        if self.growth:
+            return True
         return any(self.helped(trial) > 0 for trial in self.tried.values())
 
     def known(self, key: str) -> Candidate | None:
@@ -257,6 +294,11 @@ class Search:
                 if key in self.pool.by_key:
                     break
         if key not in self.pool.by_key:
+            for score, proposal in self.absent():
+                self.pool.write(score, proposal)
+                if key in self.pool.by_key:
+                    break
+        if key not in self.pool.by_key:
             for score, proposal in self.pool.ordered:
                 self.pool.write(score, proposal)
                 if key in self.pool.by_key:
@@ -265,6 +307,19 @@ class Search:
             # The changes that were joined then need not be the foremost ones now.
             self._pairs(len(self.tried) * PAIR_WITH, len(self.tried))
         return self.pool.by_key.get(key)
+
+    def absent(self) -> list[tuple[float, Proposal]]:
+        """Return definitions of what is missing, with what goes on from them, the best first."""
+        # A parameter without any use comes early: it tells what would fail next.
+        return sorted(
+            [*self.pool.absent, *self.growth],
+            key=lambda one: -(EARLY if is_bare(one[1]) else one[0]),
+        )
+
+    def _new(self, score: float, proposal: Proposal) -> bool:
+        """Whether a proposal can be written and was not tried yet."""
+        candidate = self.pool.write(score, proposal)
+        return candidate is not None and candidate.key not in self.tried
 
     def batch(self, size: int) -> list[Candidate]:
         """Return the candidates to try next, at most `size`, the most promising first."""
@@ -300,6 +355,17 @@ class Search:
             candidate = self.pool.write(score, proposal)
             if candidate is not None and candidate.key not in self.tried:
                 chosen[candidate.key] = candidate
+        if any(self._new(score, one) for score, one in self.growth[:GROWN_BATCH]):
+            size = min(size, GROWN_BATCH)
+        share = 1.0 if len(self.pool.ordered) <= MAX_ORDINARY else ABSENT_SHARE
+        room = BATCH_CHARS
+        for score, proposal in self.absent():
+            if len(chosen) >= size * share or room <= 0:
+                break
+            candidate = self.pool.write(score, proposal)
+            if candidate is not None and candidate.key not in self.tried:
+                chosen.setdefault(candidate.key, candidate)
+                room -= length(candidate)
         factors = Feedback(self)
         order = sorted(
             (
@@ -559,6 +625,11 @@ def blunt(proposal: Proposal) -> bool:
         return proposal.template in _BLUNT
     old, _, new = proposal.note.rpartition(": ")[2].partition(" -> ")
     return old.rstrip("=") != new.rstrip("=")
+
+
+def length(candidate: Candidate) -> int:
+    """Return the characters that a candidate takes in a conversation."""
+    return sum(len(one.old) + len(one.new) for one in candidate.snippets)
 
 
 def preference(candidate: Candidate) -> float:
