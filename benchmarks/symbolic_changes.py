@@ -34,8 +34,8 @@ from symbolic_equal import normal  # noqa: E402
 
 from agents.models.symbolic.candidates import Proposal, ranked  # noqa: E402
 from agents.models.symbolic.facts import Facts  # noqa: E402
+from agents.models.symbolic.pool import _twins  # noqa: E402
 from agents.models.symbolic.project import Project  # noqa: E402
-from agents.models.symbolic.search import _twins  # noqa: E402
 from agents.models.symbolic.source import (  # noqa: E402
     Edit,
     Module,

@@ -19,7 +19,7 @@ from repos.errors import RepoGymError
 if TYPE_CHECKING:
     from agents.models.symbolic.history import History
     from agents.models.symbolic.knowledge import Knowledge
-    from agents.models.symbolic.search import Pool
+    from agents.models.symbolic.pool import Pool
 
 __all__ = ["SymbolicModel"]
 
@@ -97,7 +97,7 @@ class SymbolicModel:
 
         A cache only: the same pool is made again where it is missing.
         """
-        from agents.models.symbolic.search import make_pool
+        from agents.models.symbolic.pool import make_pool
 
         digest = hashlib.sha256(history.statement.encode("utf-8", "surrogatepass"))
         for exchange in history.exchanges:

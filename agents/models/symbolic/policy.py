@@ -21,8 +21,9 @@ from agents.models.symbolic.knowledge import (
     Knowledge,
     file_of,
 )
+from agents.models.symbolic.pool import Pool
 from agents.models.symbolic.rehearsal import REHEARSE, bystanders
-from agents.models.symbolic.search import Pool, Search
+from agents.models.symbolic.search import Search
 from agents.models.symbolic.source import Snippet
 
 NEEDED = ("run_tests", "view", "try_edits", "edit", "submit")

@@ -2,46 +2,33 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from agents.models.symbolic.absent import proposals as definitions
 from agents.models.symbolic.absent.growth import grow, is_bare
 from agents.models.symbolic.candidates import (
     Candidate,
     Proposal,
-    pair,
-    ranked,
-    spread_over,
-    value,
-    written,
 )
-from agents.models.symbolic.feedback import SOLVED_FACTOR, Feedback, open_lines
+from agents.models.symbolic.choosing import DESTRUCTIVE_FACTOR, blunt, preference
+from agents.models.symbolic.feedback import Feedback
 from agents.models.symbolic.focus import focused, spent
 from agents.models.symbolic.formats import Trial
+from agents.models.symbolic.joining import MAX_PAIRS, PAIR_WITH, joined
 from agents.models.symbolic.knowledge import Knowledge
+from agents.models.symbolic.pool import MAX_ORDINARY, Pool
 from agents.models.symbolic.rehearsal import (
     DEAD,
-    SYNTHESISED,
     Carrier,
     Hit,
-    carried,
-    carriers,
-    conditional,
-    further,
     hits,
     order,
     promising,
 )
 from agents.models.symbolic.source import Edit
-from agents.models.symbolic.symptoms import read_symptoms
 from agents.models.symbolic.templates.probes import FORCE
-
-DESTRUCTIVE_FACTOR = 0.35
-"""Factor, when choosing, of survivors that remove behaviour."""
 
 UNPROMISING_SHARE = 0.6
 """Without any sign of success, this part of the budget is spent."""
@@ -58,25 +45,7 @@ MAX_ALIKE = 4
 FOCUS_BUDGET = 0.4
 """Share of all candidates that such conditions may take."""
 
-MAX_TWINS = 4
-MAX_PARTIALS = 4
-PAIR_WITH = 60
-MAX_PAIRS = 60
-"""Joined changes that are tried in an episode at most."""
-
-MAX_JOINED = 3
-"""Changes that are joined at most."""
-
-MATES_OF = 1_500
-"""Proposals of the highest rank that are weighed anew beside a change that got further."""
-
-MAX_FURTHER = 8_000
-"""Proposals that are rehearsed, in two rounds, at most."""
-
 MAX_SURVIVORS = 6
-
-MAX_ORDINARY = 40
-"""Changes of what is there that are tried where all failures say that something is missing."""
 
 BATCH_CHARS = 50_000
 """Characters of definitions in a batch."""
@@ -89,154 +58,6 @@ EARLY = 0.9
 
 ABSENT_SHARE = 0.4
 """Share of a batch that definitions of what is missing take, where failures differ."""
-
-
-@dataclass
-class Pool:
-    """All proposals for one state of the source, ranked; shared by the turns of an episode."""
-
-    knowledge: Knowledge
-    ordered: list[tuple[float, Proposal]]
-    by_key: dict[str, Candidate] = field(default_factory=dict)
-    focus: dict[str, list[Proposal]] = field(default_factory=dict)
-    mates: dict[str, list[tuple[float, Proposal]]] = field(default_factory=dict)
-    hits: dict[tuple[str, object], tuple[int, list[Hit]]] = field(default_factory=dict)
-    second: dict[object, list[tuple[Carrier, Candidate]]] = field(default_factory=dict)
-    absent: list[tuple[float, Proposal]] = field(default_factory=list)
-    grown: dict[str, list[tuple[float, Proposal]]] = field(default_factory=dict)
-    _written: dict[int, Candidate | None] = field(default_factory=dict)
-
-    @cached_property
-    def carried(self) -> list[tuple[Carrier, Candidate]]:
-        """The candidates that try many changes in one run of the tests."""
-        return [self._carried(c) for c in carriers(self.knowledge, self.ordered)]
-
-    @cached_property
-    def further(self) -> list[tuple[Carrier, Candidate]]:
-        """Those of less likely changes, for where the first ones repair nothing."""
-        done = {id(proposal) for carrier, _ in self.carried for _, proposal in carrier.changes}
-        rest = [one for one in self.ordered[:MAX_FURTHER] if id(one[1]) not in done]
-        return [self._carried(c) for c in further(self.knowledge, rest)]
-
-    def conditional(self, found: list[Hit]) -> list[tuple[Carrier, Candidate]]:
-        """Return those that try the conditional forms of what was found."""
-        key = tuple((id(h.proposal), h.fixed, h.broken) for h in found)
-        if key not in self.second:
-            self.second[key] = [self._carried(c) for c in conditional(self.knowledge, found)]
-        return self.second[key]
-
-    @cached_property
-    def _by_edits(self) -> dict[tuple[Edit, ...], tuple[float, Proposal]]:
-        return {proposal.edits: (score, proposal) for score, proposal in self.ordered}
-
-    def same(self, score: float, proposal: Proposal) -> tuple[float, Proposal]:
-        """Return the template's own proposal of a change where one has proposed it too.
-
-        What is known of a change must not follow from who wrote it first: replays differ in that.
-        """
-        return self._by_edits.get(proposal.edits, (score, proposal))
-
-    def _carried(self, carrier: Carrier) -> tuple[Carrier, Candidate]:
-        candidate = carried(self.knowledge.modules, carrier.proposal)
-        self.by_key[candidate.key] = candidate
-        return carrier, candidate
-
-    def write(self, score: float, proposal: Proposal) -> Candidate | None:
-        """Write a proposal of the pool; None where the result is no valid program."""
-        mark = id(proposal)
-        if mark not in self._written:
-            modules = self.knowledge.modules
-            if any(edit.path != proposal.path for edit in proposal.edits):
-                made = spread_over(modules, proposal, score)
-            else:
-                made = written(modules[proposal.path], proposal, score)
-            self._written[mark] = made
-            if made is not None:
-                self.by_key.setdefault(made.key, made)
-        return self._written[mark]
-
-    def join(self, first: Candidate, second: Candidate) -> Candidate | None:
-        """Join two candidates of the pool."""
-        made = pair(self.knowledge.modules, first, second)
-        if made is not None:
-            self.by_key.setdefault(made.key, made)
-        return made
-
-
-def make_pool(knowledge: Knowledge, seed: int) -> Pool:
-    """Propose and rank all candidates for what is known before the first trial."""
-    from agents.models.symbolic.templates import propose
-
-    proposals = list(propose(knowledge.project, knowledge.facts, knowledge.suspicion))
-    proposals += _twins(proposals, knowledge)
-    absent = definitions(knowledge.scene, knowledge.missing)
-    ordered = ranked(_weighed(proposals, knowledge), seed)
-    if absent and knowledge.asked_for >= {test for test, _ in knowledge.broken}:
-        # All failures are about what is missing: changes of what is there hardly help.
-        ordered = ordered[:MAX_ORDINARY]
-    return Pool(knowledge, ordered, absent=absent)
-
-
-def _weighed(
-    proposals: list[tuple[Proposal, float]], knowledge: Knowledge
-) -> Iterator[tuple[Proposal, float]]:
-    """Yield proposals with what the failures' values say about them."""
-    symptoms = knowledge.facts.symptoms
-    for proposal, suspicion in proposals:
-        module = knowledge.modules[proposal.path]
-        yield proposal, suspicion * symptoms.factor(module, proposal)
-
-
-def _twins(
-    proposals: list[tuple[Proposal, float]], knowledge: Knowledge
-) -> list[tuple[Proposal, float]]:
-    """Join equal replacements at several places of a file: bugs are often copied.
-
-    Such multi-place fixes of one kind are what Hercules (Saha et al., ICSE 2019) repairs.
-    """
-    groups: dict[tuple[str, str, str, str], list[tuple[Proposal, float]]] = {}
-    for proposal, suspicion in proposals:
-        if len(proposal.edits) != 1 or proposal.probe or proposal.destructive:
-            continue
-        if proposal.family:
-            continue
-        edit = proposal.edits[0]
-        before = knowledge.modules[edit.path].text[edit.start : edit.end]
-        if len(before) > 3:
-            key = (proposal.path, proposal.template, before, edit.new)
-            groups.setdefault(key, []).append((proposal, suspicion))
-    found = []
-    for members in groups.values():
-        edits = {p.edits[0] for p, _ in members}
-        if 2 <= len(edits) <= MAX_TWINS:
-            best, suspicion = max(members, key=lambda pair: value(*pair))
-            ordered = tuple(sorted(edits, key=lambda e: e.start))
-            note = f"{best.note}, at {len(edits)} places"
-            found.append((replace(best, edits=ordered, note=note), 0.8 * suspicion))
-    return found + _families(proposals, knowledge)
-
-
-def _families(
-    proposals: list[tuple[Proposal, float]], knowledge: Knowledge
-) -> list[tuple[Proposal, float]]:
-    """Join the same operation at all its places in a function."""
-    groups: dict[tuple[str, str, str], list[tuple[Proposal, float]]] = {}
-    for proposal, suspicion in proposals:
-        if proposal.family:
-            function = knowledge.modules[proposal.path].function_at(proposal.line)
-            name = function.name if function else ""
-            key = (proposal.path, f"{name}:{function.lineno if function else 0}", proposal.family)
-            groups.setdefault(key, []).append((proposal, suspicion))
-    found = []
-    for members in groups.values():
-        edits = dict.fromkeys(edit for proposal, _ in members for edit in proposal.edits)
-        if len(members) >= 2 and len(edits) <= 2 * MAX_TWINS:
-            best, suspicion = max(members, key=lambda pair: value(*pair))
-            note = f"{best.note}, at {len(members)} places of the function"
-            # One operation done everywhere is no larger a change than done once.
-            joined = replace(best, edits=tuple(edits), note=note, prior=1.3 * best.prior)
-            found.append((joined, suspicion))
-    return found
 
 
 @dataclass
@@ -305,7 +126,7 @@ class Search:
                     break
         if key not in self.pool.by_key:
             # The changes that were joined then need not be the foremost ones now.
-            self._pairs(len(self.tried) * PAIR_WITH, len(self.tried))
+            joined(self, len(self.tried) * PAIR_WITH, len(self.tried))
         return self.pool.by_key.get(key)
 
     def absent(self) -> list[tuple[float, Proposal]]:
@@ -330,8 +151,8 @@ class Search:
         if waiting:
             return waiting[:size]
         chosen: dict[str, Candidate] = {}
-        joined = sum(len(c.others) > 0 for c in map(self.pool.by_key.get, self.tried) if c)
-        for candidate in self._pairs(min(size // 4, MAX_PAIRS - joined)):
+        count = sum(len(c.others) > 0 for c in map(self.pool.by_key.get, self.tried) if c)
+        for candidate in joined(self, min(size // 4, MAX_PAIRS - count)):
             chosen[candidate.key] = candidate
         sure = 0
         room = len(chosen) + size * HIT_SHARE
@@ -472,82 +293,6 @@ class Search:
         before = self.knowledge.stops
         return sum(line > before.get(test, line) for test, line in trial.stops)
 
-    def nearer(self, trial: Trial) -> int:
-        """Return how many search tests fail by a value now that one known function puts right."""
-        known = self.knowledge.facts.symptoms.functions
-        return sum(
-            message != self.knowledge.baseline.get(test, message)
-            and bool(set(read_symptoms([message]).functions) - set(known))
-            for test, message in trial.errors
-        )
-
-    def advanced(self) -> list[Candidate]:
-        """Return candidates after which a test passes or gets further, the best first.
-
-        A change that repairs the first of several things a test asks for is half a repair.
-        """
-        found: list[tuple[int, int, float, Candidate]] = []
-        for key, trial in self.tried.items():
-            candidate = self.pool.by_key.get(key)
-            if candidate is None or candidate.proposal.probe or trial.verdict != "FAIL":
-                continue
-            gain, further = self.gain(trial), self.further(trial) or self.nearer(trial)
-            if gain > 0 or (further > 0 and self.helped(trial) == 0):
-                found.append((gain, further, preference(candidate), candidate))
-        found.sort(key=lambda one: one[:3], reverse=True)
-        return [one[-1] for one in found]
-
-    def _mates(self, first: Candidate) -> list[tuple[float, Proposal]]:
-        """Return what may go together with a change, ranked by what still fails beside it."""
-        if first.key not in self.pool.mates:
-            from agents.models.symbolic.templates import propose
-
-            messages = [message for _, message in self.tried[first.key].errors]
-            symptoms = read_symptoms(messages)
-            modules = self.knowledge.modules
-            left = set(self.knowledge.search_tests) - self.repaired(first)
-            needed = open_lines(self, left)
-
-            def weight(p: Proposal) -> float:
-                settled = needed is not None and (p.path, p.line) not in needed
-                return symptoms.factor(modules[p.path], p) * (SOLVED_FACTOR if settled else 1.0)
-
-            asked = propose(
-                self.knowledge.project,
-                replace(self.knowledge.facts, symptoms=symptoms),
-                self.knowledge.suspicion,
-                only=frozenset({"fitting", "difference"}),
-            )
-            singles = [*self.pool.ordered[:MATES_OF], *((value(p, s), p) for p, s in asked)]
-            ranked = [
-                (score * weight(p), number, p)
-                for number, (score, p) in enumerate(singles)
-                if not p.probe
-            ]
-            ranked.sort(key=lambda one: (-one[0], one[1]))
-            self.pool.mates[first.key] = [(score, p) for score, _, p in ranked[:PAIR_WITH]]
-        return self.pool.mates[first.key]
-
-    def _pairs(self, count: int, width: int = MAX_PARTIALS) -> list[Candidate]:
-        """Join the `width` best changes that got a test further with what may go beside them."""
-        partial = [c for c in self.advanced() if len(c.others) + 1 < MAX_JOINED][:width]
-        queues = []
-        for first in partial:
-            mates = [c for c in partial if c.key != first.key]
-            singles = (self.pool.write(score, p) for score, p in self._mates(first))
-            queues.append((first, [*mates, *(one for one in singles if one is not None)]))
-        made: dict[str, Candidate] = {}
-        # In turns, so that one misleading change does not take all of the room.
-        for place in range(max((len(mates) for _, mates in queues), default=0)):
-            for first, mates in queues:
-                if len(made) >= count:
-                    return list(made.values())
-                mate = mates[place] if place < len(mates) else first
-                joined = self.pool.join(first, mate) if mate.key != first.key else None
-                if joined is not None and joined.key not in self.tried:
-                    made.setdefault(joined.key, joined)
-        return list(made.values())
-
     # -- survivors -------------------------------------------------------------------------
 
     def survivors(self) -> list[Candidate]:
@@ -616,28 +361,6 @@ class Search:
         return None
 
 
-_BLUNT = frozenset({"negation", "negate-part", "branches", SYNTHESISED})
-
-
-def blunt(proposal: Proposal) -> bool:
-    """Whether a change turns a condition over, rather than moving its bound or refining it."""
-    if proposal.template != "comparison":
-        return proposal.template in _BLUNT
-    old, _, new = proposal.note.rpartition(": ")[2].partition(" -> ")
-    return old.rstrip("=") != new.rstrip("=")
-
-
 def length(candidate: Candidate) -> int:
     """Return the characters that a candidate takes in a conversation."""
     return sum(len(one.old) + len(one.new) for one in candidate.snippets)
-
-
-def preference(candidate: Candidate) -> float:
-    """Return how much a survivor is preferred: plausible place, likely and small change.
-
-    Among changes that satisfy the same tests, those that only remove behaviour or repeat a
-    literal of a test are the likeliest to be wrong elsewhere.
-    """
-    proposals = (candidate.proposal, *candidate.others)
-    factor = DESTRUCTIVE_FACTOR if any(p.destructive for p in proposals) else 1.0
-    return candidate.score * factor / math.sqrt(1.0 + len(candidate.others))

@@ -18,8 +18,9 @@ from agents.models.symbolic.history import read_history
 from agents.models.symbolic.inside_operations import pure, sign
 from agents.models.symbolic.inside_values import Node, cost, replaced
 from agents.models.symbolic.knowledge import Knowledge
+from agents.models.symbolic.pool import make_pool
 from agents.models.symbolic.rehearsal import REHEARSE, SYNTHESISED, hits, inside_text
-from agents.models.symbolic.search import Search, make_pool
+from agents.models.symbolic.search import Search
 
 PAGES = '''\
 """Pages of results."""

@@ -11,7 +11,8 @@ from agents.models.protocol import Message
 from agents.models.symbolic import SymbolicModel
 from agents.models.symbolic.history import read_history
 from agents.models.symbolic.knowledge import Knowledge
-from agents.models.symbolic.search import Search, make_pool
+from agents.models.symbolic.pool import make_pool
+from agents.models.symbolic.search import Search
 
 # No candidate may run for ever here: a list that grows while it is iterated would.
 SOURCE = """\
