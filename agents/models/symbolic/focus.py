@@ -119,23 +119,32 @@ def forms(search: Search, candidate: Candidate) -> list[Proposal]:
     return pool.focus[candidate.key]
 
 
-def neighbours(search: Search, batch: list[Candidate]) -> list[str]:
-    """Return passing tests that the conditions in a batch must keep passing.
+def counterexamples(search: Search) -> list[str]:
+    """Return tests that passed before and that survivors broke, the most telling first.
 
-    Those that survivors broke come first, then some that run the lines.
+    The next candidates face them at once (counterexample-guided, as in Solar-Lezama's sketching,
+    ASPLOS 2006): else each batch ends with survivors of the same mistake.
     """
-    made = [c.proposal for c in batch if c.proposal.template in (GUARDED, OBSERVE)]
-    if not made:
-        return []
-    know = search.knowledge
-    broken = [
+    run = search.knowledge.spectrum_run
+    bad = {failure.id for failure in run.failures} if run else set()
+    broken = Counter(
         test
-        for trial in know.validations.values()
+        for trial in search.knowledge.validations.values()
         if not search.holds(trial)
         for test, _ in trial.errors
-        if test in know.neighbours
-    ]
-    found = dict.fromkeys(broken[:NEIGHBOURS])
-    for proposal in made:
-        found.update(dict.fromkeys(know.passing_at(proposal.path, proposal.line, NEIGHBOURS)))
+        if "::" in test and test not in bad
+    )
+    return [test for test, _ in broken.most_common(NEIGHBOURS)]
+
+
+def neighbours(search: Search, batch: list[Candidate]) -> list[str]:
+    """Return passing tests that a batch must keep passing.
+
+    Those that survivors broke come first; for conditions, some that run the lines too.
+    """
+    found = dict.fromkeys(counterexamples(search))
+    for proposal in (candidate.proposal for candidate in batch):
+        if proposal.template in (GUARDED, OBSERVE):
+            near = search.knowledge.passing_at(proposal.path, proposal.line, NEIGHBOURS)
+            found.update(dict.fromkeys(near))
     return list(found)[:MAX_NEIGHBOURS]

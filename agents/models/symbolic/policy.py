@@ -370,4 +370,6 @@ class Policy:
             return Decision(prose.UNDOING, tuple(("undo", {}) for _ in know.applied))
         if know.history.of("edit") and (self._choose() or self.search.left > 0):
             return Decision(prose.next_edit(know))
+        if know.batches and not know.history.of("edit") and self.search.batch(1):
+            return Decision(prose.go_on(know, len(self.search.tried)))
         return Decision(prose.gave_up(len(self.search.tried)) + "\nVerdict: give up")

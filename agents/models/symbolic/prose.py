@@ -175,5 +175,13 @@ def next_edit(know: Knowledge) -> str:
     )
 
 
+def go_on(know: Knowledge, tried: int) -> str:
+    """At the end of the phase reflect, where the phase edit had no room for all candidates."""
+    return (
+        f"None of the {tried} candidates so far repairs the failing tests; there are more.\n"
+        f"{plan(know)}\nNext: edit"
+    )
+
+
 def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{number} {name}" for name, number in counts.items()) or "no tests"
