@@ -80,8 +80,12 @@ def focused(search: Search) -> list[tuple[float, Proposal]]:
         for made in forms(search, candidate):
             factor = FIRST if made.template == OBSERVE else FOCUS_FACTOR
             score = factor * share * value(made, suspicion)
+            rank = score * SPENT_FACTOR ** tried[candidate.place]
+            # The same change may be in the pool by itself: one change is one proposal, whatever
+            # was written first, or a replay would tell another story.
+            own, same = search.pool.alike(made) or (score, made)
             # Only the order follows from what was tried: scores stay, as replays need them.
-            found.append((score * SPENT_FACTOR ** tried[candidate.place], score, made))
+            found.append((rank, own, same))
     found.sort(key=lambda one: -one[0])
     return [(score, made) for _, score, made in found]
 

@@ -50,6 +50,15 @@ class Pool:
     by_key: dict[str, Candidate] = field(default_factory=dict)
     focus: dict[str, list[Proposal]] = field(default_factory=dict)
     _written: dict[int, Candidate | None] = field(default_factory=dict)
+    _by_note: dict[tuple[str, int, str], tuple[float, Proposal]] = field(default_factory=dict)
+
+    def alike(self, proposal: Proposal) -> tuple[float, Proposal] | None:
+        """Return the ranked proposal that does what a conditional form does, with its score."""
+        if not self._by_note:
+            for score, one in self.ordered:
+                if not one.probe:
+                    self._by_note.setdefault((one.path, one.line, one.note), (score, one))
+        return self._by_note.get((proposal.path, proposal.line, proposal.note))
 
     def write(self, score: float, proposal: Proposal) -> Candidate | None:
         """Write a proposal of the pool; None where the result is no valid program."""
