@@ -115,7 +115,8 @@ def fitting(examples: Sequence[tuple[Any, Any]]) -> tuple[Example, ...]:
     kinds = {type(actual) for actual, _ in examples}
     entries: list[_Entry] = []
     if kinds <= {str}:
-        entries = [*_TEXT, *_affixes(*examples[0])]
+        actual, wanted = examples[0]
+        entries = [*_TEXT, *(_affixes(actual, wanted) if isinstance(wanted, str) else ())]
     elif kinds <= {int, float}:
         entries = list(_NUMBERS)
     elif kinds <= {list, tuple}:

@@ -100,6 +100,24 @@ def test_functions_are_found_from_examples(pairs, form):
     assert form in [example.form for example in fitting(pairs)]
 
 
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.binary(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=6,
+)
+
+
+@given(values, values)
+def test_values_of_any_kinds_are_compared(actual, wanted):
+    for message in (
+        f"assert {actual!r} == {wanted!r}",
+        f"AssertionError: {actual!r} != {wanted!r}",
+    ):
+        said = read_symptoms([message])
+        assert isinstance(said.functions, tuple)
+        assert said.factor(*change("x = found\n", "found", "str(found)")) > 0
+
+
 @given(st.text(max_size=20), st.text(max_size=20))
 def test_what_is_found_fits(actual, wanted):
     import html
