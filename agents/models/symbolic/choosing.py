@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from agents.models.symbolic.candidates import Candidate, Proposal
-from agents.models.symbolic.rehearsal import SYNTHESISED
+from agents.models.symbolic.hearing import SYNTHESISED
 
 DESTRUCTIVE_FACTOR = 0.35
 """Factor, when choosing, of survivors that remove behaviour."""

@@ -16,8 +16,9 @@ from agents.models.symbolic.candidates import (
     value,
     written,
 )
+from agents.models.symbolic.hearing import Hit
 from agents.models.symbolic.knowledge import Knowledge
-from agents.models.symbolic.rehearsal import Carrier, Hit, carried, carriers, conditional, further
+from agents.models.symbolic.rehearsal import Carrier, carried, carriers, conditional, further
 from agents.models.symbolic.source import Edit
 
 MAX_TWINS = 4

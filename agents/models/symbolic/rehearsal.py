@@ -13,7 +13,6 @@ from __future__ import annotations
 import ast
 import base64
 import json
-import re
 import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -22,17 +21,19 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from agents.models.symbolic.candidates import Candidate, Proposal, value
-from agents.models.symbolic.formats import Trial
-from agents.models.symbolic.inside import BASE, DIGITS
-from agents.models.symbolic.inside_values import cost
-from agents.models.symbolic.source import Edit, FunctionNode, Module, first_line, nodes, snippets
+from agents.models.symbolic.hearing import Hit
+from agents.models.symbolic.source import (
+    Edit,
+    FunctionNode,
+    Module,
+    first_line,
+    snippets,
+)
 
 if TYPE_CHECKING:
     from agents.models.symbolic.knowledge import Knowledge
 
 REHEARSE = "rehearse"
-SYNTHESISED = "synthesised"
-"""Template name of expressions that were found while the tests ran."""
 
 CHANGES = 800
 """Changes that one candidate carries."""
@@ -70,9 +71,6 @@ DEAD = 0.08
 MAX_PASSING = 30
 """Passing tests that a candidate repeats with what repaired a failing one."""
 
-_HEARD = re.compile(r"\Arepogym\.Heard: (swap|value) (\d+) (\d+) (\d+)(.*)\Z")
-_VALUE = re.compile(r"(\d+)\.(\d+)\.(\d+) (.+)\Z")
-
 
 @dataclass(frozen=True)
 class Place:
@@ -98,25 +96,6 @@ class Carrier:
     proposal: Proposal
     changes: tuple[tuple[float, Proposal], ...] = ()
     places: tuple[Place, ...] = ()
-
-
-@dataclass(frozen=True)
-class Hit:
-    """A change that repaired a test in a rehearsal.
-
-    Attributes:
-        score: As in the pool.
-        proposal: The change.
-        fixed: How many failing tests it repaired.
-        broken: How many passing tests it broke.
-        seen: How many passing tests were tried.
-    """
-
-    score: float
-    proposal: Proposal
-    fixed: int
-    broken: int
-    seen: int
 
 
 @cache
@@ -372,66 +351,3 @@ def bystanders(know: Knowledge) -> list[str]:
     for (path, line), _ in sorted(know.suspicion.items(), key=lambda one: (-one[1], one[0]))[:60]:
         found.update(dict.fromkeys(know.passing_at(path, line, 5)))
     return list(found)[:MAX_PASSING]
-
-
-# -- answers -------------------------------------------------------------------------------
-
-
-def hits(know: Knowledge, carrier: Carrier, trial: Trial) -> tuple[int, list[Hit]]:
-    """Return how many changes a carrier tried, and those that repaired a test."""
-    said = [match for _, text in trial.errors if (match := _HEARD.match(text))]
-    if not said:
-        return 0, []
-    count = max(int(match[2]) for match in said)
-    found: dict[object, Hit] = {}
-    for match in sorted(said, key=lambda m: int(m[4])):
-        seen = int(match[4])
-        if match[1] == "swap":
-            for one in re.findall(r"(\w\w)(\d)(\d)", match[5]):
-                number = BASE * DIGITS.index(one[0][0]) + DIGITS.index(one[0][1])
-                if number < len(carrier.changes):
-                    score, proposal = carrier.changes[number]
-                    found[number] = Hit(score, proposal, int(one[1]), int(one[2]), seen)
-            continue
-        for text in match[5].split(" ; ")[1:]:
-            one = _VALUE.match(text)
-            if one and int(one[1]) < len(carrier.places):
-                place, tests = carrier.places[int(one[1])], (int(one[2]), int(one[3]), seen)
-                found[one[1], one[4]] = _expression(know, place, one[4], *tests)
-    most = max((hit.seen for hit in found.values()), default=0)
-    last = [hit for hit in found.values() if hit.seen == most]
-    # Where the last answer had room for what breaks tests, it had named all that breaks none.
-    all_told = any(hit.broken for hit in last)
-    tried = max(int(match[3]) for match in said)
-    return (tried if count else 0), last if all_told else list(found.values())
-
-
-def _expression(
-    know: Knowledge, place: Place, text: str, fixed: int, broken: int, seen: int
-) -> Hit:
-    from agents.models.symbolic.templates.site import Site
-
-    module = know.modules[place.path]
-    node = next(
-        n
-        for n in nodes(module.tree)
-        if isinstance(n, ast.expr) and module.span(n) == (place.start, place.end)
-    )
-    site = Site(know.project, module, know.facts, {})
-    tree = ast.parse(text, mode="eval").body
-    atomic = isinstance(tree, ast.Name | ast.Attribute | ast.Subscript | ast.Call | ast.Constant)
-    edit = site.put(node, text, loose=not atomic)
-    prior = 0.8 / (1.0 + 0.5 * cost(text, site.text(node)))
-    note = f"{site.flat(node)[:40]} -> {text}"
-    proposal = Proposal((edit,), SYNTHESISED, prior, place.line, note)
-    return Hit(value(proposal, place.score), proposal, fixed, broken, seen)
-
-
-def promising(hit: Hit) -> bool:
-    """Whether a hit is worth a trial as it is."""
-    return hit.broken == 0 and not hit.proposal.probe
-
-
-def order(hit: Hit) -> tuple[bool, int, int, int, float]:
-    """Sort hits: those that break nothing and repair most before others."""
-    return hit.broken > 0, -hit.fixed, -hit.seen, hit.broken, -hit.score

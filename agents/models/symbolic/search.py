@@ -16,17 +16,11 @@ from agents.models.symbolic.choosing import DESTRUCTIVE_FACTOR, blunt, preferenc
 from agents.models.symbolic.feedback import Feedback
 from agents.models.symbolic.focus import focused, spent
 from agents.models.symbolic.formats import Trial
+from agents.models.symbolic.hearing import Hit, hits, order, promising
 from agents.models.symbolic.joining import MAX_PAIRS, PAIR_WITH, joined
 from agents.models.symbolic.knowledge import Knowledge
 from agents.models.symbolic.pool import MAX_ORDINARY, Pool
-from agents.models.symbolic.rehearsal import (
-    DEAD,
-    Carrier,
-    Hit,
-    hits,
-    order,
-    promising,
-)
+from agents.models.symbolic.rehearsal import DEAD, Carrier
 from agents.models.symbolic.source import Edit
 from agents.models.symbolic.templates.probes import FORCE
 

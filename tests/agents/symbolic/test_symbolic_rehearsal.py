@@ -10,17 +10,22 @@ import subprocess
 import sys
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agents.models.protocol import Message, ModelToolCall
 from agents.models.symbolic import SymbolicModel, rehearsal
+from agents.models.symbolic.candidates import Proposal
 from agents.models.symbolic.formats import Trial, read_trials
+from agents.models.symbolic.hearing import SYNTHESISED, hits
 from agents.models.symbolic.history import read_history
 from agents.models.symbolic.inside_operations import pure, sign
 from agents.models.symbolic.inside_values import Node, cost, replaced
 from agents.models.symbolic.knowledge import Knowledge
 from agents.models.symbolic.pool import make_pool
-from agents.models.symbolic.rehearsal import REHEARSE, SYNTHESISED, hits, inside_text
+from agents.models.symbolic.rehearsal import REHEARSE, Carrier, Place, inside_text
 from agents.models.symbolic.search import Search
+from agents.models.symbolic.source import Edit
 
 PAGES = '''\
 """Pages of results."""
@@ -317,3 +322,16 @@ def test_texts_are_put_together_as_they_bind():
 )
 def test_what_keeps_the_old_expression_and_needs_less_is_likelier(better, worse, old):
     assert cost(better, old) < cost(worse, old)
+
+
+@given(st.text(max_size=80), st.sampled_from(["swap", "value"]))
+def test_any_answer_can_be_read(text, kind):
+    know = Knowledge(read_history(first_messages(BAD[:1])))
+    start = PAGES.index("page * size")
+    place = Place("pages.py", start, start + len("page * size"), 7, 1.0)
+    empty = Proposal((Edit("pages.py", 0, 0, ""),), REHEARSE, 1.0, 1, "")
+    carrier = Carrier(empty, places=(place,))
+    for said in (text, f" ; 0.1.0 {text}", f" ; 0.1.0 (last{text}", f" ; 0.1.0  {text} "):
+        message = f"repogym.Heard: {kind} 1 2 3{said}"
+        count, found = hits(know, carrier, Trial("FAIL", errors=(("t", message),)))
+        assert count >= 0 and all(hit.proposal.edits for hit in found)
