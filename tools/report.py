@@ -61,10 +61,15 @@ def one_line(text: str) -> str:
 def spectrum_lines(report: TestReport) -> list[str]:
     """Return, by file, how many failing and passing tests ran each line that a failing one ran.
 
-    Files that hold the tests are left out: only their own tests run them.
+    Files that hold tests are left out where only their own tests run them: a module with
+    doctests is source all the same.
     """
     coverage = report.coverage or {}
     test_files = {name.partition("::")[0] for name in report.outcomes}
+    for name, files in coverage.items():
+        own = name.partition("::")[0]
+        if own:  # what ran while collecting belongs to no test
+            test_files.difference_update(file for file in files if file != own)
     failed: dict[str, Counter[int]] = {}
     passed: dict[str, Counter[int]] = {}
     for name, files in coverage.items():

@@ -68,6 +68,23 @@ def test_the_spectrum_counts_tests_by_line():
     assert short[-1] == "[... coverage of 3 more tests left out: run fewer tests to see it]"
 
 
+def test_a_module_with_doctests_is_source():
+    report = TestReport(
+        {"t.py::a": FAILED, "m.py::m.read": PASSED, "u.py::b": PASSED},
+        coverage={
+            "t.py::a": {"m.py": (1, 2), "t.py": (9,)},
+            "m.py::m.read": {"m.py": (2,)},
+            "u.py::b": {"u.py": (1,)},
+            "": {"m.py": (1,), "t.py": (1,), "u.py": (1,)},
+        },
+    )
+    assert spectrum_lines(report) == [
+        "SPECTRUM m.py",
+        "  1 failed=1 passed=0",
+        "  2 failed=1 passed=1",
+    ]
+
+
 def test_near_paths():
     files = sorted(
         [

@@ -104,8 +104,12 @@ class Knowledge:
     @cached_property
     def spectrum_run(self) -> TestRun | None:
         """The run that coverage comes from: the last complete one that saw a failing test."""
-        usable = [run for _, run in self.runs if run.covered and (run.spectrum or run.covers)]
-        return next((run for run in reversed(usable) if run.complete), None)
+        runs = [run for _, run in self.runs if run.covered and run.complete]
+        # Where files can't be imported no test has run any line.
+        usable = [
+            run for run in runs if run.spectrum or all("::" not in f.id for f in run.failures)
+        ]
+        return usable[-1] if usable else None
 
     @cached_property
     def scope(self) -> list[str]:

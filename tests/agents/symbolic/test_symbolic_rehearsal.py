@@ -121,8 +121,8 @@ def first_messages(bad):
         ("view", {"path": "pages.py"}, view),
     ]
     messages = [Message("system", "s"), Message("user", statement)]
-    for number, (name, given, said) in enumerate(calls):
-        call = ModelToolCall(f"c{number}", name, json.dumps(given))
+    for number, (name, arguments, said) in enumerate(calls):
+        call = ModelToolCall(f"c{number}", name, json.dumps(arguments))
         messages.append(Message("assistant", "", (call,)))
         messages.append(Message("tool", said, tool_call_id=call.id))
     return messages
