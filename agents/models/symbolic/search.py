@@ -27,6 +27,9 @@ from agents.models.symbolic.templates.probes import FORCE
 UNPROMISING_SHARE = 0.6
 """Without any sign of success, this part of the budget is spent."""
 
+REHEARSED_SHARE = 0.35
+"""The same where the likeliest changes were rehearsed, and what is left is unlikely."""
+
 FOCUS_SHARE = 0.6
 """Share of a batch that conditions at places where a probe helped may take."""
 
@@ -88,7 +91,8 @@ class Search:
     @property
     def left(self) -> int:
         """How many candidates may still be tried; fewer where nothing gives any hope."""
-        budget = self.budget if self.promising else int(self.budget * UNPROMISING_SHARE)
+        share = REHEARSED_SHARE if self._rehearsed()[1] else UNPROMISING_SHARE
+        budget = self.budget if self.promising else int(self.budget * share)
         return max(0, max(1, budget) - len(self.tried))
 
     @property
