@@ -119,17 +119,22 @@ def forms(search: Search, candidate: Candidate) -> list[Proposal]:
     return pool.focus[candidate.key]
 
 
-def counterexamples(search: Search) -> list[str]:
+def counterexamples(search: Search, rounds: int | None = None) -> list[str]:
     """Return tests that passed before and that survivors broke, the most telling first.
 
     The next candidates face them at once (counterexample-guided, as in Solar-Lezama's sketching,
     ASPLOS 2006): else each batch ends with survivors of the same mistake.
+
+    Args:
+        search: The search.
+        rounds: How many validations count; None is all.
     """
     run = search.knowledge.spectrum_run
     bad = {failure.id for failure in run.failures} if run else set()
     broken = Counter(
         test
-        for trial in search.knowledge.validations.values()
+        for trials in search.knowledge.rounds[:rounds]
+        for trial in trials.values()
         if not search.holds(trial)
         for test, _ in trial.errors
         if "::" in test and test not in bad

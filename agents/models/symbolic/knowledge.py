@@ -344,11 +344,21 @@ class Knowledge:
             return self.trials
         return self._tried(searching=False)
 
+    @cached_property
+    def rounds(self) -> list[dict[str, Trial]]:
+        """The validations, one record for each call of the tool."""
+        if self.all_tests == self.search_tests:
+            return []
+        calls = [e for e in self.history.of("try_edits") if not self.is_search(e)]
+        return [self._tried_by([exchange]) for exchange in calls]
+
     def _tried(self, *, searching: bool) -> dict[str, Trial]:
+        calls = self.history.of("try_edits")
+        return self._tried_by([e for e in calls if self.is_search(e) == searching])
+
+    def _tried_by(self, calls: Sequence[Exchange]) -> dict[str, Trial]:
         found: dict[str, Trial] = {}
-        for exchange in self.history.of("try_edits"):
-            if self.is_search(exchange) != searching:
-                continue
+        for exchange in calls:
             trials = read_trials(exchange.text)
             passed = any(trial.verdict == "PASS" for trial in trials.values())
             for number, edits in enumerate(exchange.arguments.get("candidates", ()), 1):

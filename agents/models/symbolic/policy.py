@@ -13,7 +13,7 @@ from typing import Any
 
 from agents.models.symbolic import prose
 from agents.models.symbolic.candidates import Candidate, key_of
-from agents.models.symbolic.focus import neighbours
+from agents.models.symbolic.focus import counterexamples, neighbours
 from agents.models.symbolic.formats import read_trials
 from agents.models.symbolic.knowledge import (
     MAX_FILES,
@@ -270,7 +270,8 @@ class Policy:
             text = prose.trying(self.know, batch, self.search)
             tests = [*self.know.search_tests, *neighbours(self.search, batch)]
             if any(c.proposal.template == REHEARSE for c in batch):
-                tests = [*self.know.search_tests, *bystanders(self.know)]
+                near = [*counterexamples(self.search), *bystanders(self.know)]
+                tests = [*self.know.search_tests, *dict.fromkeys(near)]
             return self._try(text, batch, tests, searching=True)
         if chosen is not None:
             return self._apply(chosen)

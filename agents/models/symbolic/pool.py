@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -18,7 +18,14 @@ from agents.models.symbolic.candidates import (
 )
 from agents.models.symbolic.hearing import Hit
 from agents.models.symbolic.knowledge import Knowledge
-from agents.models.symbolic.rehearsal import Carrier, carried, carriers, conditional, further
+from agents.models.symbolic.rehearsal import (
+    Carrier,
+    carried,
+    carriers,
+    conditional,
+    confirming,
+    further,
+)
 from agents.models.symbolic.source import Edit
 
 MAX_TWINS = 4
@@ -63,6 +70,14 @@ class Pool:
         key = tuple((id(h.proposal), h.fixed, h.broken) for h in found)
         if key not in self.second:
             self.second[key] = [self._carried(c) for c in conditional(self.knowledge, found)]
+        return self.second[key]
+
+    def confirming(self, found: list[Hit], tests: Sequence[str]) -> list[tuple[Carrier, Candidate]]:
+        """Return those that try what was found on tests that survivors broke."""
+        key = (*tests, *((id(h.proposal), h.fixed, h.broken) for h in found))
+        if key not in self.second:
+            made = confirming(self.knowledge, found, tests)
+            self.second[key] = [self._carried(c) for c in made]
         return self.second[key]
 
     @cached_property

@@ -198,7 +198,11 @@ def _length(proposal: Proposal) -> int:
 
 
 def swaps(
-    know: Knowledge, ordered: Sequence[tuple[float, Proposal]], most: int, room: int
+    know: Knowledge,
+    ordered: Sequence[tuple[float, Proposal]],
+    most: int,
+    room: int,
+    tests: Sequence[str] = (),
 ) -> list[Carrier]:
     """Return at most so many candidates that carry proposals, in their order.
 
@@ -207,6 +211,7 @@ def swaps(
         ordered: The proposals with their scores.
         most: How many candidates at most.
         room: Characters that each may have.
+        tests: Passing tests that they face before others.
     """
     chosen: list[tuple[float, Proposal, FunctionNode]] = []
     for score, proposal in ordered:
@@ -216,10 +221,10 @@ def swaps(
     found: list[Carrier] = []
     while chosen and len(found) < most:
         chunk = chosen[:CHANGES]
-        made = _swaps(know, chunk)
+        made = _swaps(know, chunk, tests)
         while made is not None and _length(made) > room and len(chunk) > 1:
             chunk = chunk[: int(len(chunk) * min(0.8, room / _length(made)))]
-            made = _swaps(know, chunk) if chunk else None
+            made = _swaps(know, chunk, tests) if chunk else None
         if made is None:
             break
         found.append(Carrier(made, tuple((s, p) for s, p, _ in chunk)))
@@ -229,6 +234,25 @@ def swaps(
 
 def conditional(know: Knowledge, found: Sequence[Hit]) -> list[Carrier]:
     """Return what carries the conditional forms of changes that repair but are too much."""
+    return swaps(know, _forms(know, found), CONDITION_CARRIERS, ROOM)
+
+
+def confirming(know: Knowledge, found: Sequence[Hit], tests: Sequence[str]) -> list[Carrier]:
+    """Return what carries changes that repair, and their conditional forms, once more.
+
+    Args:
+        know: What is known.
+        found: What repaired a test; what broke others in a validation counts as breaking.
+        tests: Passing tests that survivors broke: the changes face them too.
+    """
+    again = [
+        (hit.score, hit.proposal) for hit in found if not hit.proposal.probe and not hit.broken
+    ]
+    fresh = [one for one in _forms(know, found) if one[1] not in {p for _, p in again}]
+    return swaps(know, [*again[: CHANGES // 2], *fresh], CONDITION_CARRIERS, ROOM, tests)
+
+
+def _forms(know: Knowledge, found: Sequence[Hit]) -> list[tuple[float, Proposal]]:
     from agents.models.symbolic.synthesis import conditioned
 
     made: list[tuple[float, Proposal]] = []
@@ -244,11 +268,12 @@ def conditional(know: Knowledge, found: Sequence[Hit]) -> list[Carrier]:
         suspicion *= 1.0 if hit.broken else UNNEEDED
         forms = conditioned(know.project, know.facts, hit.proposal)
         made += [(value(form, suspicion), form) for form in forms]
-    made.sort(key=lambda one: -one[0])
-    return swaps(know, made, CONDITION_CARRIERS, ROOM)
+    return sorted(made, key=lambda one: -one[0])
 
 
-def _swaps(know: Knowledge, chunk: list[tuple[float, Proposal, FunctionNode]]) -> Proposal | None:
+def _swaps(
+    know: Knowledge, chunk: list[tuple[float, Proposal, FunctionNode]], tests: Sequence[str]
+) -> Proposal | None:
     changes = []
     functions: dict[tuple[str, FunctionNode], None] = {}
     for _, proposal, function in chunk:
@@ -256,18 +281,24 @@ def _swaps(know: Knowledge, chunk: list[tuple[float, Proposal, FunctionNode]]) -
         start = know.modules[proposal.path].line_start(function.lineno)
         edits = [[e.start - start, e.end - start, e.new] for e in proposal.edits]
         changes.append([_mark(proposal.path, function), edits])
-    return _carrier(know, list(functions), {"changes": changes}, False)
+    return _carrier(know, list(functions), {"changes": changes}, False, tests)
 
 
 def _carrier(
-    know: Knowledge, functions: list[tuple[str, FunctionNode]], plan: dict[str, Any], values: bool
+    know: Knowledge,
+    functions: list[tuple[str, FunctionNode]],
+    plan: dict[str, Any],
+    values: bool,
+    tests: Sequence[str] = (),
 ) -> Proposal | None:
     """Return the candidate for a plan; None where no failing test comes by."""
     lines: dict[str, set[int]] = {}
     for path, f in functions:
         lines.setdefault(path, set()).update(range(f.body[0].lineno, (f.end_lineno or 0) + 1))
     failing = [test for test in know.search_tests if _reaches(know, test, lines)]
-    passing = [t for t in bystanders(know) if _reaches(know, t, lines)][:MAX_PASSING]
+    near = [t for t in bystanders(know) if _reaches(know, t, lines)]
+    # What survivors broke runs the functions, whatever is known of its coverage.
+    passing = list(dict.fromkeys([*tests, *near]))[:MAX_PASSING]
     if not failing:
         return None
     plan = {

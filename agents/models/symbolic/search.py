@@ -14,7 +14,7 @@ from agents.models.symbolic.candidates import (
 )
 from agents.models.symbolic.choosing import DESTRUCTIVE_FACTOR, blunt, preference
 from agents.models.symbolic.feedback import Feedback
-from agents.models.symbolic.focus import focused, spent
+from agents.models.symbolic.focus import counterexamples, focused, spent
 from agents.models.symbolic.formats import Trial
 from agents.models.symbolic.hearing import Hit, hits, order, promising
 from agents.models.symbolic.joining import MAX_PAIRS, PAIR_WITH, joined
@@ -29,6 +29,9 @@ UNPROMISING_SHARE = 0.6
 
 REHEARSED_SHARE = 0.35
 """The same where the likeliest changes were rehearsed, and what is left is unlikely."""
+
+CONFIRMED_AFTER = (1, 3)
+"""After so many validations what was found is rehearsed again, on the tests that failed there."""
 
 FOCUS_SHARE = 0.6
 """Share of a batch that conditions at places where a probe helped may take."""
@@ -226,7 +229,24 @@ class Search:
         if not waiting and found:
             waiting, more = self._heard(self.pool.conditional(found), dead)
             found = found + more
+        for rounds in CONFIRMED_AFTER:
+            tests = counterexamples(self, rounds)
+            if waiting or not found or not tests or len(self.knowledge.rounds) < rounds:
+                break
+            told = [self._contradicted(hit, rounds) for hit in found]
+            waiting, more = self._heard(self.pool.confirming(told, tests), dead)
+            newer = {id(hit.proposal) for hit in more}
+            found = [hit for hit in told if id(hit.proposal) not in newer] + more
         return waiting, dead, sorted(found, key=order)
+
+    def _contradicted(self, hit: Hit, rounds: int) -> Hit:
+        """Return a hit that counts as breaking where a validation says so."""
+        candidate = self.pool.write(hit.score, hit.proposal)
+        for trials in self.knowledge.rounds[:rounds]:
+            trial = trials.get(candidate.key) if candidate is not None else None
+            if trial is not None and not self.holds(trial):
+                return replace(hit, broken=max(1, hit.broken))
+        return hit
 
     def _heard(
         self, carried: list[tuple[Carrier, Candidate]], dead: set[int]
