@@ -33,6 +33,9 @@ SUITE_SECONDS = 30.0
 FILES_SECONDS = 180.0
 CANDIDATE_SECONDS = 6.0
 VALIDATION_SECONDS = 120.0
+QUICK_VALIDATION_SECONDS = 45.0
+"""Where the whole suite came to its end within its 30 s: what takes longer hangs."""
+
 REHEARSAL_SECONDS = 30.0
 
 MAX_RUNS = 3
@@ -283,13 +286,18 @@ class Policy:
         arguments: dict[str, Any] = {
             "candidates": [candidate.arguments for candidate in batch],
             "tests": tests,
-            "timeout_s": self._patience() if searching else VALIDATION_SECONDS,
+            "timeout_s": self._patience() if searching else self._validation_seconds,
         }
         if any(c.proposal.template == REHEARSE for c in batch):
             arguments["timeout_s"] = max(arguments["timeout_s"], REHEARSAL_SECONDS)
         elif searching:
             arguments["stop_after"] = STOP_AFTER
         return Decision(text, (("try_edits", arguments),))
+
+    @property
+    def _validation_seconds(self) -> float:
+        whole = self.know.spectrum_run is not None and not self.know.scope
+        return QUICK_VALIDATION_SECONDS if whole else VALIDATION_SECONDS
 
     def _patience(self) -> float:
         """Return the time-out of a candidate: doubled where most ran into it, on a busy machine."""

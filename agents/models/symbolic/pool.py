@@ -52,6 +52,7 @@ class Pool:
     absent: list[tuple[float, Proposal]] = field(default_factory=list)
     grown: dict[str, list[tuple[float, Proposal]]] = field(default_factory=dict)
     _written: dict[int, Candidate | None] = field(default_factory=dict)
+    _joined: dict[tuple[str, str], Candidate | None] = field(default_factory=dict)
 
     @cached_property
     def carried(self) -> list[tuple[Carrier, Candidate]]:
@@ -112,10 +113,12 @@ class Pool:
 
     def join(self, first: Candidate, second: Candidate) -> Candidate | None:
         """Join two candidates of the pool."""
-        made = pair(self.knowledge.modules, first, second)
-        if made is not None:
-            self.by_key.setdefault(made.key, made)
-        return made
+        both = (first.key, second.key)
+        if both not in self._joined:
+            made = self._joined[both] = pair(self.knowledge.modules, first, second)
+            if made is not None:
+                self.by_key.setdefault(made.key, made)
+        return self._joined[both]
 
 
 def make_pool(knowledge: Knowledge, seed: int) -> Pool:
