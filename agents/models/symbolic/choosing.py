@@ -5,21 +5,17 @@ from __future__ import annotations
 import math
 
 from agents.models.symbolic.candidates import Candidate, Proposal
-from agents.models.symbolic.hearing import SYNTHESISED
 
 DESTRUCTIVE_FACTOR = 0.35
 """Factor, when choosing, of survivors that remove behaviour."""
 
 
-_BLUNT = frozenset({"negation", "negate-part", "branches", SYNTHESISED})
-
-
-def blunt(proposal: Proposal) -> bool:
-    """Whether a change turns a condition over, rather than moving its bound or refining it."""
+def moves_bound(proposal: Proposal) -> bool:
+    """Whether a change only lets a comparison hold, or not hold, of equal values."""
     if proposal.template != "comparison":
-        return proposal.template in _BLUNT
+        return False
     old, _, new = proposal.note.rpartition(": ")[2].partition(" -> ")
-    return old.rstrip("=") != new.rstrip("=")
+    return old.rstrip("=") == new.rstrip("=")
 
 
 def preference(candidate: Candidate) -> float:

@@ -12,7 +12,7 @@ from agents.models.symbolic.candidates import (
     Candidate,
     Proposal,
 )
-from agents.models.symbolic.choosing import DESTRUCTIVE_FACTOR, blunt, preference
+from agents.models.symbolic.choosing import DESTRUCTIVE_FACTOR, moves_bound, preference
 from agents.models.symbolic.feedback import Feedback
 from agents.models.symbolic.focus import counterexamples, focused, spent
 from agents.models.symbolic.formats import Trial
@@ -318,7 +318,7 @@ class Search:
         keys = [key for key, trial in self.tried.items() if trial.verdict == "PASS"]
         found = [candidate for key in keys if (candidate := self.known(key)) is not None]
         found = [c for c in found if not c.proposal.probe]
-        found = [c for c in found if not (blunt(c.proposal) and self.forced(c))]
+        found = [c for c in found if moves_bound(c.proposal) or not self.forced(c)]
         return sorted(found, key=lambda c: -self.preference(c))
 
     def preference(self, candidate: Candidate) -> float:
@@ -328,9 +328,9 @@ class Search:
     def forced(self, candidate: Candidate) -> bool:
         """Whether a change is of a condition that the tests want to be always true, or false.
 
-        What else stands there is then not shown by any test: `<` does as well as `!=`. Changes
-        that turn such a condition over are never kept (an anti-pattern of program repair, Tan et
-        al., FSE 2016); those that refine it are doubtful.
+        What else stands there is then not shown by any test: `<` does as well as `!=`. Such
+        changes are never kept (an anti-pattern of program repair, Tan et al., FSE 2016), but for
+        those that only move a bound; these are doubtful.
         """
         return any(
             edit.path == other.path and edit.start <= other.end and other.start <= edit.end

@@ -10,7 +10,7 @@ import traceback
 
 import pytest
 
-from agents.models.symbolic.choosing import blunt
+from agents.models.symbolic.choosing import moves_bound
 from agents.models.symbolic.focus import counterexamples
 from agents.models.symbolic.formats import read_trials
 from agents.models.symbolic.history import Exchange, History
@@ -163,12 +163,13 @@ def test_tests_that_survivors_broke_are_faced_first():
     assert counterexamples(after) == [other]
 
 
-def test_turning_a_comparison_over_is_blunt_and_moving_its_bound_is_not():
+def test_moving_a_bound_is_told_from_turning_a_comparison_over():
     search = search_after()
     notes = {
-        proposal.note.rpartition(": ")[2]: blunt(proposal)
+        proposal.note.rpartition(": ")[2]: moves_bound(proposal)
         for _, proposal in search.pool.ordered
         if proposal.template == "comparison"
     }
-    assert notes["> -> >="] is False
-    assert notes["> -> <"] is True
+    assert notes["> -> >="] is True
+    assert notes["> -> <"] is False
+    assert not any(moves_bound(p) for _, p in search.pool.ordered if p.template != "comparison")
