@@ -14,7 +14,6 @@ import copy
 import json
 import re
 import sys
-import time
 
 from agents.models.symbolic.inside import ROOM, Rehearsal
 from agents.models.symbolic.inside_operations import (
@@ -31,6 +30,7 @@ from agents.models.symbolic.inside_operations import (
 
 RECORDS = 6
 EQUAL = 4
+VARIANTS = 400  # Expressions that are tried at one place.
 PREFIX = "value 12 12345 12"
 COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>")
 WORD = re.compile(r"'[^']*'|\"[^\"]*\"|[A-Za-z_]\w*|\d+(?:\.\d+)?|[~/]")
@@ -67,12 +67,12 @@ class Values(Rehearsal):
         if kind == "failing" and not self.fixed:
             places = self.plan["places"]
             for number in range(len(places)):
-                left = self.deadline - time.time()
-                self.until = time.time() + max(0.05, left / (len(places) - number))
+                left = self.deadline - self.clock()
+                self.until = self.clock() + max(0.05, left / (len(places) - number))
                 self.explore(number, again)
             return
         for key in sorted(self.fixed, key=self.order):
-            if time.time() > self.deadline:
+            if self.clock() > self.deadline:
                 break
             good = self.variant(*self.change(*key), again=again)
             if kind == "failing":
@@ -126,15 +126,16 @@ class Values(Rehearsal):
             return
         whole = Node(old, [value for _, value in self.records], place["simple"])
         same = self.mark_of(whole, place["test"])
-        closed, open_classes = {same}, {}
+        closed, open_classes, count = {same}, {}, 0
         for node in self.grow(whole, place):
-            if time.time() > self.until:
+            if self.clock() > self.until or count >= VARIANTS:
                 break
             mark = self.mark_of(node, place["test"])
             known = open_classes.get(mark, 0)
             if mark in closed or known >= EQUAL:
                 continue
             self.tried += 1
+            count += 1
             good = self.variant(*self.change(number, node.text), again=again)
             if good:
                 self.fixed[number, node.text] = 1
