@@ -40,6 +40,20 @@ COVERED = ("sys", "sysrq-trigger", "irq", "bus")
 
 MESSAGE = 1 << 18
 DESCRIPTORS = 5
+
+_INHERITED = (
+    _signal.SIGINT,
+    _signal.SIGHUP,
+    _signal.SIGCHLD,
+    _signal.SIGQUIT,
+    _signal.SIGTERM,
+    _signal.SIGALRM,
+    _signal.SIGUSR1,
+    _signal.SIGUSR2,
+    _signal.SIGTSTP,
+    _signal.SIGTTIN,
+    _signal.SIGTTOU,
+)
 SIOCSIFFLAGS, IFF_UP, IFF_RUNNING = 0x8914, 0x1, 0x40
 
 
@@ -184,7 +198,8 @@ def become(order: bytes, fds: list[int]) -> NoReturn:
         if not os.read(link, 1):
             os._exit(1)
         linux.prctl(linux.PR_SET_PDEATHSIG, _signal.SIGKILL)
-        for number in (_signal.SIGINT, _signal.SIGHUP, _signal.SIGCHLD):
+        # A shell that started us in the background may have had some of them ignored.
+        for number in _INHERITED:
             _signal.signal(number, _signal.SIG_DFL)
         _descriptors(
             {2: errors, SERVER_FD: fds[0], LEASH_FD: fds[2], ROOT_FD: fds[3], LINK_FD: link}

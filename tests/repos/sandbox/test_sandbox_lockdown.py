@@ -162,6 +162,14 @@ def test_programs_start_with_signals_as_usual(create):
     assert ask(create(), "import os; print(os.umask(0))") == 0o022
 
 
+def test_signals_that_a_shell_in_the_background_ignores_are_as_usual():
+    one = f"{Path(__file__).resolve()}::{test_programs_start_with_signals_as_usual.__name__}"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", one]
+    shell = ["sh", "-c", 'trap "" QUIT HUP USR1; exec "$@"', "sh", *command]
+    done = subprocess.run(shell, cwd=Path(__file__).parents[3], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
 def test_nothing_of_the_hosts_variables_is_there(create):
     os.environ["REPOGYM_PROBE_VARIABLE"] = "secret"
     try:
