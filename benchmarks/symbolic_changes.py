@@ -5,7 +5,8 @@ that changed in at most six lines, and asks the templates for candidates with th
 on all lines of the function. Nothing runs; no task of a suite is read: name packages that no
 suite has.
 
-    python benchmarks/symbolic_changes.py PACKAGE ... [--releases N] [--lines N] [--json FILE]
+    python benchmarks/symbolic_changes.py PACKAGE ... [--releases N] [--lines N] [--quick]
+        [--json FILE]
 
 Printed are the share of changes that are among the candidates, the rank of the right one, and by
 template its proposals and hits.
@@ -18,6 +19,8 @@ import ast
 import dataclasses
 import difflib
 import json
+import os
+import platform
 import re
 import statistics
 import sys
@@ -25,8 +28,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 sys.path[:0] = [str(Path(__file__).resolve().parent.parent), str(Path(__file__).resolve().parent)]
 
@@ -34,7 +36,7 @@ from symbolic_equal import normal  # noqa: E402
 
 from agents.models.symbolic.candidates import Proposal, ranked  # noqa: E402
 from agents.models.symbolic.facts import Facts  # noqa: E402
-from agents.models.symbolic.pool import _twins  # noqa: E402
+from agents.models.symbolic.pool import twins  # noqa: E402
 from agents.models.symbolic.project import Project  # noqa: E402
 from agents.models.symbolic.source import (  # noqa: E402
     Edit,
@@ -44,7 +46,7 @@ from agents.models.symbolic.source import (  # noqa: E402
     overlapping,
 )
 from agents.models.symbolic.templates import propose  # noqa: E402
-from repos.errors import RecordError  # noqa: E402
+from repos.errors import RecordError, RepoGymError  # noqa: E402
 from repos.sources.pypi.archives import read_archive  # noqa: E402
 from repos.sources.pypi.index import PackageIndex  # noqa: E402
 from repos.sources.pypi.pairs import sort_pair  # noqa: E402
@@ -155,8 +157,7 @@ def examine(change: Change) -> dict[str, Any]:
     span = (module.line_start(first), module.line_start(last) + len(module.lines[last - 1]))
     suspicion = {(change.path, line): 1.0 for line in range(first, last + 1)}
     made = list(propose(Project({change.path: module}), Facts(), suspicion))
-    knowledge = cast("Any", SimpleNamespace(modules={change.path: module}))
-    ordered = [p for _, p in ranked(made + _twins(made, knowledge), 0)]
+    ordered = [p for _, p in ranked(made + twins(made, {change.path: module}), 0)]
     changed = difference(ast.unparse(node), ast.unparse(wanted))
     target = normal(wanted)
     proposals: Counter[str] = Counter()
@@ -206,24 +207,53 @@ def main() -> None:
     parser.add_argument("packages", nargs="+")
     parser.add_argument("--releases", type=int, default=16, help="newest releases of each package")
     parser.add_argument("--lines", type=int, default=6, help="changed lines of a function at most")
-    parser.add_argument("--json", type=Path, help="write all results there")
+    parser.add_argument("--quick", action="store_true", help="the two newest release pairs only")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="also write the figures here")
     options = parser.parse_args()
+    releases = min(options.releases, 3) if options.quick else options.releases
     results: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         for package in options.packages:
-            found = of_package(package, options.releases, options.lines, Path(folder))
+            try:
+                found = of_package(package, releases, options.lines, Path(folder))
+            except RepoGymError as error:
+                print(f"{package}: {error}", file=sys.stderr)
+                raise SystemExit(2) from error
             results += [examine(change) for change in found]
+    figures = summary(results)
+    for key, value in figures.items():
+        if key != "templates":
+            print(f"{key:16} {value}")
+    for template, (hits, proposals) in figures["templates"].items():
+        print(f"{template:20} {hits:4} hits {proposals:7} proposals")
+    if options.json:
+        command = ["python benchmarks/symbolic_changes.py", *sys.argv[1:]]
+        record = {
+            "figures": figures,
+            "changes": results,
+            "machine": {
+                "cores": len(os.sched_getaffinity(0)),
+                "python": platform.python_version(),
+                "platform": platform.platform(),
+            },
+            "commands": [" ".join(command)],
+        }
+        options.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return how many changes are among the candidates, their ranks, and hits by template."""
     ranks = sorted(result["rank"] for result in results if result["rank"])
-    print(f"{len(results)} changes, {len(ranks)} among the candidates")
-    if ranks:
-        limits = ", ".join(f"{sum(r <= n for r in ranks)} in the first {n}" for n in (50, 150, 240))
-        print(f"rank of the right one: median {statistics.median(ranks)}, {limits}")
     proposals: Counter[str] = sum((result["proposals"] for result in results), Counter())
     hits: Counter[str] = sum((result["hits"] for result in results), Counter())
-    for template, count in sorted(proposals.items(), key=lambda one: (-hits[one[0]], one[1])):
-        print(f"{template:20} {hits[template]:4} hits {count:7} proposals")
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=1), encoding="utf-8")
+    order = sorted(proposals, key=lambda name: (-hits[name], proposals[name]))
+    return {
+        "changes": len(results),
+        "among_candidates": len(ranks),
+        "median_rank": statistics.median(ranks) if ranks else None,
+        **{f"in_first_{n}": sum(rank <= n for rank in ranks) for n in (50, 150, 240)},
+        "templates": {name: (hits[name], proposals[name]) for name in order},
+    }
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.models.protocol import Message
+from agents.models.symbolic.formats import TestRun, read_run
 
 _PROBLEM = re.compile(r"<problem>\n(.*?)\n</problem>", re.DOTALL)
 _PHASE = re.compile(r"\APhase: (\w+)\s*$", re.MULTILINE)
@@ -64,6 +65,28 @@ class History:
     def of(self, *names: str) -> list[Exchange]:
         """Return the exchanges of these tools."""
         return [exchange for exchange in self.exchanges if exchange.name in names]
+
+    @property
+    def applied(self) -> list[Exchange]:
+        """Edits that stand: done and not undone."""
+        standing: list[Exchange] = []
+        for exchange in self.of("edit", "undo"):
+            if exchange.name == "edit" and ": changed at line" in exchange.text.split("\n")[0]:
+                standing.append(exchange)
+            elif exchange.name == "undo" and standing:
+                standing.pop()
+        return standing
+
+    @property
+    def run_after(self) -> TestRun | None:
+        """The last test run after the last edit."""
+        result: TestRun | None = None
+        for exchange in self.exchanges:
+            if exchange.name in ("edit", "undo"):
+                result = None
+            elif exchange.name == "run_tests":
+                result = read_run(exchange.text)
+        return result if self.applied else None
 
 
 def read_history(messages: Sequence[Message]) -> History:

@@ -96,3 +96,9 @@ def kinds(value):
     if kind is dict or kind in (set, frozenset):
         return ("dict" if kind is dict else "set",) if pure(value) else ()
     return ("none",) if value is None else ()
+
+
+def common(values):
+    """Return the kinds that all values share."""
+    found = [kinds(value) for value in values]
+    return tuple(kind for kind in found[0] if all(kind in other for other in found))

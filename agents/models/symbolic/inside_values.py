@@ -22,6 +22,7 @@ from agents.models.symbolic.inside_operations import (
     ONE,
     PLAIN,
     TWO,
+    common,
     kinds,
     made,
     pure,
@@ -360,12 +361,6 @@ def has(value):
         return type(object.__getattribute__(value, "__dict__")) is dict
     except AttributeError:
         return False
-
-
-def common(values):
-    """Return the kinds that all values share."""
-    found = [kinds(value) for value in values]
-    return tuple(kind for kind in found[0] if all(kind in other for other in found))
 
 
 def replaced(text, name, new):

@@ -28,6 +28,13 @@ from agents.models.symbolic.formats import (
     read_view,
 )
 from agents.models.symbolic.history import Exchange, History
+from agents.models.symbolic.paths import (
+    file_of,
+    folder_of_tests,
+    function_of,
+    is_test_file,
+    is_vendored,
+)
 from agents.models.symbolic.project import Project
 from agents.models.symbolic.source import Module, Snippet
 from agents.models.symbolic.spectrum import Words, base_scores, boosted, spoken, words_of
@@ -43,39 +50,6 @@ MAX_SEARCH_TESTS = 5
 
 VENDORED = 0.1
 """Factor of files that a project only carries along: it seldom repairs them."""
-
-_TEST_FOLDERS = frozenset({"test", "tests"})
-_FOREIGN_FOLDERS = frozenset(
-    {"_vendor", "vendor", "_vendored", "vendored", "third_party", "extern"}
-)
-
-
-def is_test_file(path: str) -> bool:
-    """Whether a file belongs to the tests rather than to the source."""
-    parts = path.split("/")
-    name = parts[-1]
-    return (
-        bool(_TEST_FOLDERS & set(parts[:-1]))
-        or name.startswith("test_")
-        or name.endswith("_test.py")
-        or name in ("conftest.py", "setup.py", "noxfile.py")
-    )
-
-
-def is_vendored(path: str) -> bool:
-    """Whether a file is a copy of another project's."""
-    return bool(_FOREIGN_FOLDERS & set(path.split("/")[:-1]))
-
-
-def file_of(test: str) -> str:
-    """Return the file of a test id."""
-    return test.partition("::")[0]
-
-
-def function_of(test: str) -> str:
-    """Return a test id without its parameters."""
-    head, _, tail = test.partition("::")
-    return f"{head}::{tail.partition('[')[0]}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -406,43 +380,12 @@ class Knowledge:
         folders = {posixpath.dirname(path) for path in files}
         tops = sorted(
             {
-                _top(folder) if folder else path
+                folder_of_tests(folder) if folder else path
                 for path in files
                 for folder in [posixpath.dirname(path)]
             }
         )
         return tops if folders else sorted(self.history.failing)
-
-    @cached_property
-    def applied(self) -> list[Exchange]:
-        """Edits that stand: done and not undone."""
-        standing: list[Exchange] = []
-        for exchange in self.history.of("edit", "undo"):
-            if exchange.name == "edit" and ": changed at line" in exchange.text.split("\n")[0]:
-                standing.append(exchange)
-            elif exchange.name == "undo" and standing:
-                standing.pop()
-        return standing
-
-    @cached_property
-    def run_after(self) -> TestRun | None:
-        """The last test run after the last edit."""
-        result: TestRun | None = None
-        for exchange in self.history.exchanges:
-            if exchange.name in ("edit", "undo"):
-                result = None
-            elif exchange.name == "run_tests":
-                result = read_run(exchange.text)
-        return result if self.applied else None
-
-
-def _top(folder: str) -> str:
-    """Return the outermost test folder of a path, or the path itself."""
-    parts = folder.split("/")
-    for index, part in enumerate(parts):
-        if part in _TEST_FOLDERS:
-            return "/".join(parts[: index + 1])
-    return folder
 
 
 def _snippets(edits: Sequence[dict[str, Any]]) -> list[Snippet]:

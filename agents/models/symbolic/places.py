@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 from agents.models.symbolic.knowledge import Knowledge
-from agents.models.symbolic.rehearsal import Place, _mark, outermost
+from agents.models.symbolic.rehearsal import Place, mark_of, outermost
 from agents.models.symbolic.source import FunctionNode, nodes
 from agents.models.symbolic.spectrum import statement_score
 from agents.models.symbolic.templates import FLATTEN
@@ -113,7 +113,7 @@ def _plan(site: Site, node: ast.expr, function: FunctionNode) -> dict[str, Any]:
         parts = [p for p in parts if not any(q.startswith(f"{p}.") for q in parts)]
         asked.append([text, sorted(parts, key=len, reverse=True)])
     return {
-        "mark": _mark(site.module.path, function),
+        "mark": mark_of(site.module.path, function),
         "start": first - start,
         "end": last - start,
         "simple": isinstance(node, _PLAIN),

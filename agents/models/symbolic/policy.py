@@ -15,12 +15,8 @@ from agents.models.symbolic import prose
 from agents.models.symbolic.candidates import Candidate, key_of
 from agents.models.symbolic.focus import counterexamples, neighbours
 from agents.models.symbolic.formats import read_trials
-from agents.models.symbolic.knowledge import (
-    MAX_FILES,
-    MAX_LINES,
-    Knowledge,
-    file_of,
-)
+from agents.models.symbolic.knowledge import MAX_FILES, MAX_LINES, Knowledge
+from agents.models.symbolic.paths import file_of
 from agents.models.symbolic.pool import Pool
 from agents.models.symbolic.rehearsal import REHEARSE, bystanders
 from agents.models.symbolic.search import Search
@@ -259,7 +255,7 @@ class Policy:
     # -- edit ------------------------------------------------------------------------------
 
     def _edit(self) -> Decision | None:
-        if self.know.applied:
+        if self.know.history.applied:
             return None
         waiting = self.search.to_validate()
         if waiting:
@@ -357,9 +353,9 @@ class Policy:
 
     def _test(self) -> Decision | None:
         know = self.know
-        if not know.applied:
+        if not know.history.applied:
             return None
-        run = know.run_after
+        run = know.history.run_after
         if run is None:
             arguments = {"tests": know.scope, "timeout_s": FILES_SECONDS}
             return Decision(prose.CHECKING, (("run_tests", arguments),))
@@ -367,7 +363,7 @@ class Policy:
             return Decision(prose.submitting(run.counts), (("submit", {}),))
         if self.phase is not None:
             return Decision(prose.failed(run.counts))
-        return Decision(prose.failed(run.counts), tuple(("undo", {}) for _ in know.applied))
+        return Decision(prose.failed(run.counts), tuple(("undo", {}) for _ in know.history.applied))
 
     def _good(self, run: Any) -> bool:
         before = self.know.spectrum_run
@@ -375,8 +371,8 @@ class Policy:
 
     def _reflect(self) -> Decision:
         know = self.know
-        if know.applied:
-            return Decision(prose.UNDOING, tuple(("undo", {}) for _ in know.applied))
+        if know.history.applied:
+            return Decision(prose.UNDOING, tuple(("undo", {}) for _ in know.history.applied))
         if know.history.of("edit") and (self._choose() or self.search.left > 0):
             return Decision(prose.next_edit(know))
         if know.batches and not know.history.of("edit") and self.search.batch(1):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -26,13 +26,12 @@ from agents.models.symbolic.rehearsal import (
     confirming,
     further,
 )
-from agents.models.symbolic.source import Edit
+from agents.models.symbolic.source import Edit, Module
 
 MAX_TWINS = 4
 
 MAX_FURTHER = 8_000
 """Proposals that are rehearsed, in two rounds, at most."""
-
 
 MAX_ORDINARY = 40
 """Changes of what is there that are tried where all failures say that something is missing."""
@@ -126,7 +125,7 @@ def make_pool(knowledge: Knowledge, seed: int) -> Pool:
     from agents.models.symbolic.templates import propose
 
     proposals = list(propose(knowledge.project, knowledge.facts, knowledge.suspicion))
-    proposals += _twins(proposals, knowledge)
+    proposals += twins(proposals, knowledge.modules)
     absent = definitions(knowledge.scene, knowledge.missing)
     ordered = ranked(_weighed(proposals, knowledge), seed)
     if absent and knowledge.asked_for >= {test for test, _ in knowledge.broken}:
@@ -145,8 +144,8 @@ def _weighed(
         yield proposal, suspicion * symptoms.factor(module, proposal)
 
 
-def _twins(
-    proposals: list[tuple[Proposal, float]], knowledge: Knowledge
+def twins(
+    proposals: list[tuple[Proposal, float]], modules: Mapping[str, Module]
 ) -> list[tuple[Proposal, float]]:
     """Join equal replacements at several places of a file: bugs are often copied.
 
@@ -159,7 +158,7 @@ def _twins(
         if proposal.family:
             continue
         edit = proposal.edits[0]
-        before = knowledge.modules[edit.path].text[edit.start : edit.end]
+        before = modules[edit.path].text[edit.start : edit.end]
         if len(before) > 3:
             key = (proposal.path, proposal.template, before, edit.new)
             groups.setdefault(key, []).append((proposal, suspicion))
@@ -171,17 +170,17 @@ def _twins(
             ordered = tuple(sorted(edits, key=lambda e: e.start))
             note = f"{best.note}, at {len(edits)} places"
             found.append((replace(best, edits=ordered, note=note), 0.8 * suspicion))
-    return found + _families(proposals, knowledge)
+    return found + _families(proposals, modules)
 
 
 def _families(
-    proposals: list[tuple[Proposal, float]], knowledge: Knowledge
+    proposals: list[tuple[Proposal, float]], modules: Mapping[str, Module]
 ) -> list[tuple[Proposal, float]]:
     """Join the same operation at all its places in a function."""
     groups: dict[tuple[str, str, str], list[tuple[Proposal, float]]] = {}
     for proposal, suspicion in proposals:
         if proposal.family:
-            function = knowledge.modules[proposal.path].function_at(proposal.line)
+            function = modules[proposal.path].function_at(proposal.line)
             name = function.name if function else ""
             key = (proposal.path, f"{name}:{function.lineno if function else 0}", proposal.family)
             groups.setdefault(key, []).append((proposal, suspicion))

@@ -143,8 +143,8 @@ def apply_partial(chosen: Candidate) -> str:
 
 def edited(know: Knowledge, tried: int) -> str:
     """At the end of the phase edit."""
-    if know.applied:
-        paths = ", ".join(str(e.arguments.get("path")) for e in know.applied)
+    if know.history.applied:
+        paths = ", ".join(str(e.arguments.get("path")) for e in know.history.applied)
         return f"Changed {paths}.\nDone: 3, 4"
     return gave_up(tried)
 

@@ -168,7 +168,8 @@ def _about(module: Module, function: FunctionNode) -> dict[str, Any]:
     return {"head": head, "text": text, "names": [*(n.name for n in classes), function.name]}
 
 
-def _mark(path: str, function: FunctionNode) -> str:
+def mark_of(path: str, function: FunctionNode) -> str:
+    """Return what a function is called in plans: its file and line."""
     return f"{path}:{function.lineno}"
 
 
@@ -280,7 +281,7 @@ def _swaps(
         functions[proposal.path, function] = None
         start = know.modules[proposal.path].line_start(function.lineno)
         edits = [[e.start - start, e.end - start, e.new] for e in proposal.edits]
-        changes.append([_mark(proposal.path, function), edits])
+        changes.append([mark_of(proposal.path, function), edits])
     return _carrier(know, list(functions), {"changes": changes}, False, tests)
 
 
@@ -303,7 +304,7 @@ def _carrier(
         return None
     plan = {
         **plan,
-        "functions": {_mark(p, f): _about(know.modules[p], f) for p, f in functions},
+        "functions": {mark_of(p, f): _about(know.modules[p], f) for p, f in functions},
         "failing": failing,
         "passing": passing,
         "reporters": [*failing[-1:], *passing[-2:]],
@@ -316,7 +317,7 @@ def _carrier(
         if first is None:
             return None
         at = module.line_start(first_line(first))
-        call = f'globals().get("repogym_rehearse", len)("{_mark(path, function)}")'
+        call = f'globals().get("repogym_rehearse", len)("{mark_of(path, function)}")'
         call = f"{module.indent(first)}{call}\n"
         edits.append(Edit(path, at, at, call))
     main = functions[0][0]

@@ -8,10 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from agents.models.symbolic.absent.growth import grow, is_bare
-from agents.models.symbolic.candidates import (
-    Candidate,
-    Proposal,
-)
+from agents.models.symbolic.candidates import Candidate, Proposal
 from agents.models.symbolic.choosing import DESTRUCTIVE_FACTOR, moves_bound, preference
 from agents.models.symbolic.feedback import Feedback
 from agents.models.symbolic.focus import counterexamples, focused, spent

@@ -132,10 +132,6 @@ def _of_field(
                 code = f"@property\n{code}"
             prior = 0.9 * like * 0.8**number
             yield _add(module, node, "property", prior, f"{name} returns {body}", code)
-    if usage.called and not scored:
-        return
-    if name.startswith(("is_", "has_")):
-        return
 
 
 def _alias(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from agents.models.symbolic.absent.members import fields_of
 from agents.models.symbolic.absent.missing import Missing
@@ -33,6 +34,34 @@ _LIKELY = frozenset(
 )
 
 
+@dataclass(frozen=True)
+class Request:
+    """One method that a class should have.
+
+    Attributes:
+        name: The method, without underscores.
+        node: The class.
+        fields: Its fields, those of its bases included, with their first values.
+        methods: Its methods, those of its bases included.
+    """
+
+    name: str
+    node: ast.ClassDef
+    fields: dict[str, ast.expr | None]
+    methods: dict[str, FunctionNode]
+
+    @property
+    def head(self) -> str:
+        """The line with `def`."""
+        other = _PARAMETERS.get(self.name, "")
+        return f"def __{self.name}__(self{', ' if other else ''}{other}):"
+
+    @property
+    def check(self) -> str:
+        """The lines that leave other types to other classes."""
+        return f"    if not isinstance(other, {self.node.name}):\n        return NotImplemented\n"
+
+
 def special(scene: Scene, missing: Missing) -> Iterator[Proposal]:
     """Yield changes that give a class the methods of a protocol.
 
@@ -54,7 +83,7 @@ def special(scene: Scene, missing: Missing) -> Iterator[Proposal]:
     }
     if all(name in methods for name in names):
         return
-    lists = [list(_bodies(name.strip("_"), node, fields, methods, missing)) for name in names]
+    lists = [list(_bodies(Request(name.strip("_"), node, fields, methods))) for name in names]
     if not all(lists):
         return
     for number in range(max(map(len, lists))):
@@ -85,17 +114,10 @@ def _containers(fields: dict[str, ast.expr | None]) -> list[tuple[str, float]]:
     return sorted(scored, key=lambda one: -one[1])[:5]
 
 
-def _bodies(
-    name: str,
-    node: ast.ClassDef,
-    fields: dict[str, ast.expr | None],
-    methods: dict[str, FunctionNode],
-    missing: Missing,
-) -> Iterator[tuple[str, float]]:
+def _bodies(wanted: Request) -> Iterator[tuple[str, float]]:
     """Yield definitions of one method, with their priors."""
-    full = f"__{name}__"
-    other = _PARAMETERS.get(name, "")
-    head = f"def {full}(self{', ' if other else ''}{other}):"
+    name, node, fields, methods = wanted.name, wanted.node, wanted.fields, wanted.methods
+    head, other = wanted.head, _PARAMETERS.get(name, "")
     for usual in _NAMED.get(name, ()):
         for method in methods:
             if method.lstrip("_") == usual or (len(usual) > 3 and method.startswith(usual)):
@@ -113,13 +135,13 @@ def _bodies(
         yield f"{head}\n    return self.__{inplace}__(other)", 0.5
         yield f"{head}\n    self.update(other)\n    return self", 0.7
     if name in _SIGNS:
-        yield from _arithmetic(name, node, fields, methods, head)
+        yield from _arithmetic(wanted)
     if name in _ORDER:
-        yield from _ordering(name, node, fields, methods, head)
+        yield from _ordering(wanted)
     if name in ("eq", "hash"):
-        yield from _identity(name, node, fields, methods, head)
+        yield from _identity(wanted)
     if name in ("repr", "str"):
-        yield from _shown(name, node, fields, methods)
+        yield from _shown(wanted)
     if name == "bool":
         for field, score in _containers(fields):
             yield f"{head}\n    return bool(self.{field})", score
@@ -185,16 +207,11 @@ def _delegations(name: str, field: str) -> Iterator[tuple[str, float]]:
         yield f"{head}\n    {body}", 0.8**number
 
 
-def _arithmetic(
-    name: str,
-    node: ast.ClassDef,
-    fields: dict[str, ast.expr | None],
-    methods: dict[str, FunctionNode],
-    head: str,
-) -> Iterator[tuple[str, float]]:
+def _arithmetic(wanted: Request) -> Iterator[tuple[str, float]]:
+    name, fields, head = wanted.name, wanted.fields, wanted.head
     sign = _SIGNS[name]
-    check = f"    if not isinstance(other, {node.name}):\n        return NotImplemented\n"
-    if f"__r{name}__" in methods:
+    check = wanted.check
+    if f"__r{name}__" in wanted.methods:
         yield f"{head}\n    return self.__r{name}__(other)", 0.5
     updatable = name == "or"
     if updatable:
@@ -223,15 +240,10 @@ def _key(fields: dict[str, ast.expr | None], owner: str) -> str:
     return f"({', '.join(f'{owner}.{name}' for name in names)})"
 
 
-def _ordering(
-    name: str,
-    node: ast.ClassDef,
-    fields: dict[str, ast.expr | None],
-    methods: dict[str, FunctionNode],
-    head: str,
-) -> Iterator[tuple[str, float]]:
+def _ordering(wanted: Request) -> Iterator[tuple[str, float]]:
+    name, fields, methods, head = wanted.name, wanted.fields, wanted.methods, wanted.head
     sign = _ORDER[name]
-    check = f"    if not isinstance(other, {node.name}):\n        return NotImplemented\n"
+    check = wanted.check
     others = {"le": "self < other or self == other", "ge": "not self < other",
               "gt": "not (self < other or self == other)", "lt": "other > self"}  # fmt: skip
     if "__lt__" in methods or (name == "lt" and "__gt__" in methods):
@@ -244,13 +256,8 @@ def _ordering(
         yield f"{head}\n    return self.{field} {sign} other", 0.4 * score
 
 
-def _identity(
-    name: str,
-    node: ast.ClassDef,
-    fields: dict[str, ast.expr | None],
-    methods: dict[str, FunctionNode],
-    head: str,
-) -> Iterator[tuple[str, float]]:
+def _identity(wanted: Request) -> Iterator[tuple[str, float]]:
+    name, fields, methods, head = wanted.name, wanted.fields, wanted.methods, wanted.head
     if not fields:
         return
     if name == "hash":
@@ -267,21 +274,17 @@ def _identity(
             yield f"def __hash__(self):\n    return hash(self.{field})", 0.6 * score
         yield "def __hash__(self):\n    return id(self)", 0.2
         return
-    check = f"    if not isinstance(other, {node.name}):\n        return NotImplemented\n"
+    check = wanted.check
     yield f"{head}\n{check}    return {_key(fields, 'self')} == {_key(fields, 'other')}", 0.9
     yield f"{head}\n{check}    return self.__dict__ == other.__dict__", 0.6
     for field, score in _containers(fields):
         yield f"{head}\n{check}    return self.{field} == other.{field}", 0.6 * score
 
 
-def _shown(
-    name: str,
-    node: ast.ClassDef,
-    fields: dict[str, ast.expr | None],
-    methods: dict[str, FunctionNode],
-) -> Iterator[tuple[str, float]]:
+def _shown(wanted: Request) -> Iterator[tuple[str, float]]:
+    node, fields = wanted.node, wanted.fields
     names = [f for f in fields if not f.startswith("_")] or list(fields)
-    head = f"def __{name}__(self):"
+    head = wanted.head
     plain = ", ".join(f"{{self.{f}!r}}" for f in names)
     keyed = ", ".join(f"{f}={{self.{f}!r}}" for f in names)
     quote = '"'
@@ -292,6 +295,3 @@ def _shown(
     for field, score in _containers(fields):
         yield f"{head}\n    return str(self.{field})", 0.4 * score
         yield f"{head}\n    return {node.name!r} + repr(self.{field})", 0.2 * score
-
-
-__all__ = ["special"]
