@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from repos.runners.protocol import Status, TestOutcome, TestReport
 from tools.text import clip, clip_line, plural, printable, scrub
@@ -91,30 +91,50 @@ def spectrum_lines(report: TestReport) -> list[str]:
 
 
 def coverage_lines(report: TestReport, max_chars: int) -> list[str]:
-    """Return what each test ran, failing tests first, as many as fit.
+    """Return what each test ran, as many as fit: failing tests first, then those most like them.
 
     Args:
         report: A report with coverage.
         max_chars: Room for all lines.
     """
     coverage = report.coverage or {}
-    order = [name for name, outcome in report.outcomes.items() if outcome.status in BAD]
-    order += [name for name in report.outcomes if name not in set(order)]
-    lines: list[str] = []
-    names = [name for name in order if name in coverage]
-    for index, name in enumerate(names):
+    bad = {name for name, outcome in report.outcomes.items() if outcome.status in BAD}
+    names = [name for name in report.outcomes if name in coverage]
+    shared = _shared(coverage, bad)
+    order = sorted(names, key=lambda name: (name not in bad, -shared.get(name, 0.0)))
+    blocks: dict[str, list[str]] = {}
+    for name in order:
         block = _covers(one_line(name), coverage[name])
-        max_chars -= sum(len(line) + 1 for line in block)
-        if max_chars < 0 and index:
-            more = plural(len(names) - index, "more test")
-            lines.append(f"[... coverage of {more} left out: run fewer tests to see it]")
-            return lines
-        lines += block
+        max_chars -= _size(block)
+        if max_chars < 0 and blocks:
+            break
+        blocks[name] = block
+    lines = [line for name in order if name in bad and name in blocks for line in blocks[name]]
+    for name in names:
+        lines += blocks[name] if name in blocks and name not in bad else []
+    if len(blocks) < len(names):
+        more = plural(len(names) - len(blocks), "more test")
+        return [*lines, f"[... coverage of {more} left out: run fewer tests to see it]"]
     imported = coverage.get("", {})
     block = _covers("(collection)", imported)
-    if imported and sum(len(line) + 1 for line in block) <= max_chars:
-        lines += block
-    return lines
+    return lines + block if imported and _size(block) <= max_chars else lines
+
+
+def _size(block: Sequence[str]) -> int:
+    return sum(len(line) + 1 for line in block)
+
+
+def _shared(
+    coverage: Mapping[str, Mapping[str, tuple[int, ...]]], bad: Collection[str]
+) -> dict[str, float]:
+    """Return how much each test shares with failing ones: lines that few tests run count more."""
+    wanted = {(f, n) for name in bad for f, lines in coverage.get(name, {}).items() for n in lines}
+    mine = {
+        name: [(f, n) for f, lines in files.items() for n in lines if (f, n) in wanted]
+        for name, files in coverage.items()
+    }
+    counts = Counter(place for places in mine.values() for place in places)
+    return {name: sum(1 / counts[place] for place in places) for name, places in mine.items()}
 
 
 def ranges(numbers: Iterable[int]) -> str:

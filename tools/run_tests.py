@@ -58,6 +58,8 @@ def run_tests(
       `path: lines`: what the test ran. The id `(collection)` stands for what ran while the
       tests were imported.
 
+    Where time runs out, it tells of the tests that ran until then.
+
     Args:
         ctx: What the episode offers to tools.
         tests: Test ids, files or folders, for example "tests/test_a.py::test_x"; empty runs

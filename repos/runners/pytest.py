@@ -24,6 +24,8 @@ COVERAGE_FOLDER = "/opt/repogym/coverage"
 TASK_INI = "/opt/repogym/task/pytest.ini"
 PYTHON = f"{ENVIRONMENT}/bin/python"
 MAX_RECORDS = 64 << 20
+TESTS_SHARE = 0.8
+"""Share of a run's time after which no further test begins, so that coverage can be told."""
 READY = b"ready\n"
 
 
@@ -69,7 +71,7 @@ class PytestRunner:
         """Run tests as a developer would; see `repos.runners.protocol.Runner.run`."""
         tag = secrets.token_hex(6)
         records, config = f"/tmp/.records-{tag}", f"/tmp/.config-{tag}"
-        body = _request(records, ids, coverage)
+        body = _request(records, ids, coverage, TESTS_SHARE * timeout_s)
         workspace.write(config, json.dumps(body).encode())
         done = workspace.exec(
             [PYTHON, f"{RUNNER_FOLDER}/develop.py", config],
@@ -160,10 +162,13 @@ class PytestRunner:
         return GradedRun(outcomes, errors, end is not None, tuple(tampered), None, log)
 
 
-def _request(records: str, ids: Sequence[str], coverage: bool = False) -> dict:
+def _request(
+    records: str, ids: Sequence[str], coverage: bool = False, tests_s: float = 0.0
+) -> dict:
     args = ["-q", "-p", "no:cacheprovider", "--rootdir", TESTBED, "-c", TASK_INI]
     args += ["--continue-on-collection-errors", *ids]
-    return {"records": records, "args": args, "coverage": COVERAGE_FOLDER if coverage else ""}
+    folder = COVERAGE_FOLDER if coverage else ""
+    return {"records": records, "args": args, "coverage": folder, "tests_s": tests_s}
 
 
 def _taken(workspace: Workspace, path: str) -> bytes:
@@ -214,13 +219,14 @@ def _report(raw: bytes, done: ExecResult) -> TestReport:
         except ValueError:
             continue  # the last line of a killed run
     outcomes, errors, coverage, end = _fold(records)
+    stopped = any(record["kind"] == "stopped" for record in records)
     return TestReport(
         outcomes=outcomes,
         collection_errors=errors,
         coverage=coverage or None,
         complete=end is not None,
         exit_code=done.exit_code,
-        limit=done.limit,
+        limit=done.limit or ("time" if stopped else None),
         output=done.text[-8000:],
     )
 

@@ -66,6 +66,10 @@ def test_the_spectrum_counts_tests_by_line():
     short = coverage_lines(report, 70)
     assert short[0] == "COVERS t.py::a"
     assert short[-1] == "[... coverage of 3 more tests left out: run fewer tests to see it]"
+    # Test s shares least with the failing one.
+    room = sum(len(line) + 1 for line in lines[: lines.index("COVERS t.py::s")])
+    some = [line for line in coverage_lines(report, room) if line.startswith("COVERS")]
+    assert some == ["COVERS t.py::a", "COVERS t.py::b", "COVERS t.py::c"]
 
 
 def test_a_module_with_doctests_is_source():

@@ -30,12 +30,12 @@ from agents.models.symbolic.formats import (
 from agents.models.symbolic.history import Exchange, History
 from agents.models.symbolic.paths import (
     file_of,
-    folder_of_tests,
     function_of,
     is_test_file,
     is_vendored,
 )
 from agents.models.symbolic.project import Project
+from agents.models.symbolic.scope import all_tests
 from agents.models.symbolic.source import Module, Snippet
 from agents.models.symbolic.spectrum import Words, base_scores, boosted, spoken, words_of
 
@@ -77,20 +77,30 @@ class Knowledge:
 
     @cached_property
     def spectrum_run(self) -> TestRun | None:
-        """The run that coverage comes from: the last complete one that saw a failing test."""
-        runs = [run for _, run in self.runs if run.covered and run.complete]
+        """The run that coverage comes from: the last one that saw a failing test.
+
+        One that ran out of time tells of the tests that ran until then.
+        """
+        runs = [run for _, run in self.runs if run.covered]
         # Where files can't be imported no test has run any line.
         usable = [
-            run for run in runs if run.spectrum or all("::" not in f.id for f in run.failures)
+            run
+            for run in runs
+            if run.spectrum or (run.complete and all("::" not in f.id for f in run.failures))
         ]
         return usable[-1] if usable else None
 
     @cached_property
     def scope(self) -> list[str]:
-        """The tests of the run that candidates must not make worse; [] is the whole suite."""
+        """The tests of the run that candidates must not make worse; [] is the whole suite.
+
+        Where that run was cut short, these are the files of the failing tests.
+        """
         for exchange, run in reversed(self.runs):
-            if run is self.spectrum_run:
+            if run is self.spectrum_run and run.complete:
                 return list(exchange.arguments.get("tests", []))
+            if run is self.spectrum_run:
+                return sorted({file_of(failure.id) for failure in self.failures})
         return []
 
     @cached_property
@@ -372,20 +382,7 @@ class Knowledge:
     @cached_property
     def all_tests(self) -> list[str]:
         """What survivors have to pass, as `try_edits` takes it: files or folders."""
-        if self.scope:
-            return self.scope
-        run = self.spectrum_run
-        names = [*(run.covers if run else ()), *self.history.failing]
-        files = {file_of(name) for name in names if name != "(collection)"}
-        folders = {posixpath.dirname(path) for path in files}
-        tops = sorted(
-            {
-                folder_of_tests(folder) if folder else path
-                for path in files
-                for folder in [posixpath.dirname(path)]
-            }
-        )
-        return tops if folders else sorted(self.history.failing)
+        return all_tests(self)
 
 
 def _snippets(edits: Sequence[dict[str, Any]]) -> list[Snippet]:

@@ -19,6 +19,7 @@ from agents.models.symbolic.knowledge import MAX_FILES, MAX_LINES, Knowledge
 from agents.models.symbolic.paths import file_of
 from agents.models.symbolic.pool import Pool
 from agents.models.symbolic.rehearsal import REHEARSE, bystanders
+from agents.models.symbolic.scope import beyond, others_failing, outermost
 from agents.models.symbolic.search import Search
 from agents.models.symbolic.source import Snippet
 
@@ -26,6 +27,9 @@ NEEDED = ("run_tests", "view", "try_edits", "edit", "submit")
 """Tools without which it can't work."""
 
 SUITE_SECONDS = 30.0
+MIXED_SECONDS = 60.0
+"""For the files of the failing tests, and as many of the others as end in that time."""
+
 FILES_SECONDS = 180.0
 CANDIDATE_SECONDS = 6.0
 VALIDATION_SECONDS = 120.0
@@ -163,11 +167,16 @@ class Policy:
             arguments = {"tests": [], "coverage": True, "timeout_s": SUITE_SECONDS}
             return Decision(prose.first_run(named), (("run_tests", arguments),))
         if done < MAX_RUNS and named and not self._uncollected(files):
-            wanted = files if done == 1 else list(named)
             if done > 1 and know.spectrum_run is not None and seen:
                 return None
-            arguments = {"tests": wanted, "coverage": True, "timeout_s": FILES_SECONDS}
-            return Decision(prose.second_run(done), (("run_tests", arguments),))
+            wanted, seconds = files if done == 1 else list(named), FILES_SECONDS
+            cut = done == 1 and not know.runs[0][1].complete
+            if cut:
+                # What comes first is sure to be seen; of the rest as much as there is time for.
+                wanted, seconds = [*files, *outermost(set(files))], MIXED_SECONDS
+                wanted = list(dict.fromkeys(wanted))
+            arguments = {"tests": wanted, "coverage": True, "timeout_s": seconds}
+            return Decision(prose.second_run(done, cut=cut), (("run_tests", arguments),))
         if know.spectrum_run is not None and seen:
             return None
         if self.phase is not None and self.phase != "understand":
@@ -259,7 +268,9 @@ class Policy:
             return None
         waiting = self.search.to_validate()
         if waiting:
-            return self._try(prose.validating(waiting), waiting, self.know.all_tests)
+            more = [test for one in waiting for test in beyond(self.know, one)]
+            tests = [*self.know.all_tests, *dict.fromkeys(more)]
+            return self._try(prose.validating(waiting), waiting, tests)
         chosen = self._choose()
         if chosen is not None and not self._look_further(chosen):
             return self._apply(chosen)
@@ -367,7 +378,10 @@ class Policy:
 
     def _good(self, run: Any) -> bool:
         before = self.know.spectrum_run
-        return run.complete and run.good > 0 and (before is None or run.bad < before.bad)
+        most = before.bad - 1 if before is not None else run.bad
+        if before is not None and not before.complete:
+            most = others_failing(self.know)
+        return run.complete and run.good > 0 and run.bad <= most
 
     def _reflect(self) -> Decision:
         know = self.know

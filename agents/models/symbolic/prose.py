@@ -45,9 +45,11 @@ def first_run(named: Sequence[str]) -> str:
     return "No failing tests are named. I run the suite with coverage to see whether any fails."
 
 
-def second_run(done: int) -> str:
+def second_run(done: int, *, cut: bool) -> str:
     """Before another test run."""
     what = "only the files of the failing tests" if done == 1 else "only the failing tests"
+    if cut:
+        what = "the files of the failing tests first, then as much as there is time for"
     return f"That run does not show all of the failing tests. I run {what}."
 
 

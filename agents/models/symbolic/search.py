@@ -18,6 +18,7 @@ from agents.models.symbolic.joining import MAX_PAIRS, PAIR_WITH, joined
 from agents.models.symbolic.knowledge import Knowledge
 from agents.models.symbolic.pool import MAX_ORDINARY, Pool
 from agents.models.symbolic.rehearsal import DEAD, Carrier
+from agents.models.symbolic.scope import others_failing
 from agents.models.symbolic.source import Edit
 from agents.models.symbolic.templates.probes import FORCE
 
@@ -354,8 +355,7 @@ class Search:
 
     def allowed(self) -> int:
         """How many visible tests may fail after a repair: those that it is not about."""
-        run = self.knowledge.spectrum_run
-        return max(0, (run.bad if run else 0) - len(self.knowledge.failures))
+        return others_failing(self.knowledge)
 
     def valid(self) -> list[Candidate]:
         """Return survivors that break no visible test, the preferred first."""

@@ -1,14 +1,19 @@
 """Runs inside the sandbox: pytest as a developer would run it, with a record of each test.
 
 Usage: python develop.py CONFIG.json; the config names the file for the records, pytest's
-arguments and, where coverage is asked for, the folder that holds the coverage package.
+arguments and, where coverage is asked for, the folder that holds the coverage package and the
+seconds after which no further test begins: what was recorded until then is worth having.
 """
 
 import json
 import os
 import sys
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+BEGUN = time.monotonic()
 
 
 def main():
@@ -44,11 +49,12 @@ def run(config, plugins=()):
         out.flush()
 
     class Contexts:
-        """Tells coverage which test runs."""
+        """Tells coverage which test runs; ends the run while there is time to tell."""
 
         def __init__(self, cover):
             """`cover` is a started Coverage."""
             self.cover = cover
+            self.stopped = False
 
         @pytest.hookimpl(wrapper=True, tryfirst=True)
         def pytest_runtest_protocol(self, item):
@@ -57,10 +63,15 @@ def run(config, plugins=()):
                 return (yield)
             finally:
                 self.cover.switch_context("")
+                if time.monotonic() - BEGUN > config["tests_s"]:
+                    self.stopped = True
+                    item.session.shouldstop = "no time is left"
 
     plugins = [recorder.Recorder(emit), *plugins]
+    clock = None
     if cover is not None:
-        plugins.append(Contexts(cover))
+        clock = Contexts(cover)
+        plugins.append(clock)
         cover.start()
     status = int(pytest.main(config["args"], plugins=plugins))
     if cover is not None:
@@ -77,7 +88,8 @@ def run(config, plugins=()):
             for test in sorted(tests):
                 lines = sorted(tests[test])
                 emit({"kind": "coverage", "id": test, "file": name, "lines": lines})
-    emit({"kind": "end", "status": status})
+    stopped = clock is not None and clock.stopped
+    emit({"kind": "stopped" if stopped else "end", "status": status})
     out.close()
     return status
 
