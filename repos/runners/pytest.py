@@ -26,6 +26,9 @@ PYTHON = f"{ENVIRONMENT}/bin/python"
 MAX_RECORDS = 64 << 20
 TESTS_SHARE = 0.8
 """Share of a run's time after which no further test begins, so that coverage can be told."""
+
+TELLING_S = 5.0
+"""Seconds that telling it may take beyond the run's time."""
 READY = b"ready\n"
 
 
@@ -76,7 +79,7 @@ class PytestRunner:
         done = workspace.exec(
             [PYTHON, f"{RUNNER_FOLDER}/develop.py", config],
             cwd=TESTBED,
-            timeout_s=timeout_s,
+            timeout_s=timeout_s + (TELLING_S if coverage else 0.0),
             max_output=64 << 10,
         )
         return _report(_taken(workspace, records), done)
@@ -168,7 +171,13 @@ def _request(
     args = ["-q", "-p", "no:cacheprovider", "--rootdir", TESTBED, "-c", TASK_INI]
     args += ["--continue-on-collection-errors", *ids]
     folder = COVERAGE_FOLDER if coverage else ""
-    return {"records": records, "args": args, "coverage": folder, "tests_s": tests_s}
+    return {
+        "records": records,
+        "args": args,
+        "ids": list(ids),
+        "coverage": folder,
+        "tests_s": tests_s,
+    }
 
 
 def _taken(workspace: Workspace, path: str) -> bytes:

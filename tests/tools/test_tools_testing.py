@@ -64,15 +64,15 @@ def test_run_tests_says_what_went_wrong(call, workspace):
 def test_coverage_survives_a_time_out(call, workspace):
     one = b"def test_%d():\n    time.sleep(1)\n"
     slow = b"import time\n\n" + b"".join(one % number for number in range(9))
-    workspace.write("tests/test_slow.py", slow)
+    workspace.write("tests/a/test_slow.py", slow)
     run = call("run_tests", tests=[TEST, "tests"], coverage=True, timeout_s=6)
     assert not run.ok
     assert "INCOMPLETE the run was stopped: it ran into its time-out" in run.text
     # What is named first runs first, and only once.
     assert run.text.count(f"COVERS {TEST}::test_add\n") == 1
     assert "SPECTRUM calc/core.py\n  2 failed=1 passed=1\n" in run.text
-    assert "COVERS tests/test_slow.py::test_0\n" in run.text
-    assert "COVERS tests/test_slow.py::test_8\n" not in run.text
+    assert "COVERS tests/a/test_slow.py::test_0\n" in run.text
+    assert "COVERS tests/a/test_slow.py::test_8\n" not in run.text
 
 
 def test_try_edits_compares_candidates_and_changes_nothing(call, workspace):

@@ -24,6 +24,14 @@ def main():
     return run(config)
 
 
+def place(test, ids):
+    """Return the number of the first test id, file or folder that holds a test."""
+    for number, one in enumerate(ids):
+        if test == one or test.startswith((one.rstrip("/") + "/", one + "::", one + "[")):
+            return number
+    return len(ids)
+
+
 def run(config, plugins=()):
     """Run pytest with some plugins and append JSON lines to the records file."""
     sys.path[:] = [p for p in sys.path if p and os.path.abspath(p) != HERE]
@@ -67,7 +75,14 @@ def run(config, plugins=()):
                     self.stopped = True
                     item.session.shouldstop = "no time is left"
 
-    plugins = [recorder.Recorder(emit), *plugins]
+    class Order:
+        """Runs tests in the order in which they are named, where a folder is named behind."""
+
+        @pytest.hookimpl(trylast=True)
+        def pytest_collection_modifyitems(self, items):
+            items.sort(key=lambda item: place(item.nodeid, config["ids"]))
+
+    plugins = [recorder.Recorder(emit), Order(), *plugins]
     clock = None
     if cover is not None:
         clock = Contexts(cover)
