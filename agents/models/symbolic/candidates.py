@@ -95,6 +95,24 @@ class Candidate:
         return sum(proposal.size() for proposal in (self.proposal, *self.others))
 
     @property
+    def edits(self) -> list[Edit]:
+        """What it replaces."""
+        return [edit for proposal in (self.proposal, *self.others) for edit in proposal.edits]
+
+    @property
+    def length(self) -> int:
+        """The characters that it takes in a conversation."""
+        return sum(len(one.old) + len(one.new) for one in self.snippets)
+
+    def touches(self, other: Candidate) -> bool:
+        """Whether it changes a place that another one changes."""
+        return any(
+            edit.path == one.path and edit.start <= one.end and one.start <= edit.end
+            for edit in self.edits
+            for one in other.edits
+        )
+
+    @property
     def arguments(self) -> list[dict[str, str]]:
         """Its edits as `try_edits` takes them."""
         return [{"path": s.path, "old": s.old, "new": s.new} for s in self.snippets]

@@ -238,7 +238,7 @@ def read_trials(text: str) -> dict[int, Trial]:
         found = re.match(r"\A  (?:FAILED|ERROR|XPASSED) (.*)\Z", line)
         if found and number:
             stop = _STOP.search(found[1])
-            name, _, message = found[1][: stop.start() if stop else None].partition(": ")
+            name, message = _named(found[1][: stop.start() if stop else None])
             errors.append((name, message))
             stops = trials[number].stops + (((name, int(stop[1])),) if stop else ())
             trials[number] = replace(trials[number], errors=tuple(errors), stops=stops)
@@ -248,6 +248,15 @@ def read_trials(text: str) -> dict[int, Trial]:
         # The middle of a long answer may be missing; its last line names those that passed.
         trials.setdefault(int(one), Trial("PASS"))
     return trials
+
+
+def _named(text: str) -> tuple[str, str]:
+    """Return the test id and the message of a line; parameters may hold a colon too."""
+    name, _, message = text.partition(": ")
+    if "[" in name and not name.endswith("]") and "]: " in message:
+        inside, _, message = message.partition("]: ")
+        name = f"{name}: {inside}]"
+    return name, message
 
 
 def strip_reason(name: str) -> str:

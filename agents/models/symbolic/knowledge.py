@@ -82,13 +82,17 @@ class Knowledge:
         One that ran out of time tells of the tests that ran until then.
         """
         runs = [run for _, run in self.runs if run.covered]
-        # Where files can't be imported no test has run any line.
-        usable = [
-            run
-            for run in runs
-            if run.spectrum or (run.complete and all("::" not in f.id for f in run.failures))
-        ]
+        # Where files can't be imported, or a test fails before it calls anything, no test that
+        # fails has run a line.
+        bare = [run for run in runs if run.complete and any(map(self._is_wanted, run.failures))]
+        usable = [run for run in runs if run.spectrum] or bare
         return usable[-1] if usable else None
+
+    def _is_wanted(self, failure: Failure) -> bool:
+        """Whether a failure is one of the named tests', or any where none are named."""
+        named = self.history.failing
+        inside = "::" not in failure.id and failure.id in map(file_of, named)
+        return not named or inside or failure.id in named or file_of(failure.id) in named
 
     @cached_property
     def scope(self) -> list[str]:
@@ -109,16 +113,7 @@ class Knowledge:
         run = self.spectrum_run
         if run is None:
             return []
-        named = set(self.history.failing)
-        if not named:
-            return run.failures
-        whole = {name for name in named if "::" not in name}
-        files = {file_of(name) for name in named}
-        return [
-            f
-            for f in run.failures
-            if f.id in named or file_of(f.id) in whole or ("::" not in f.id and f.id in files)
-        ]
+        return [failure for failure in run.failures if self._is_wanted(failure)]
 
     @cached_property
     def broken(self) -> list[tuple[str, Failure]]:

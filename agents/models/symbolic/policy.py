@@ -313,7 +313,7 @@ class Policy:
             trials = read_trials(exchange.text).values()
             late = sum(trial.verdict == "TIMEOUT" for trial in trials)
             if 2 * late > len(trials):
-                seconds = min(2 * seconds, VALIDATION_SECONDS)
+                seconds = 2 * CANDIDATE_SECONDS
         return seconds
 
     def _rejected(self, candidate: Candidate) -> bool:

@@ -126,6 +126,10 @@ def trying(know: Knowledge, batch: Sequence[Candidate], search: Search) -> str:
 def validating(waiting: Sequence[Candidate]) -> str:
     """Before survivors face all visible tests."""
     lines = ["These candidates pass the failing tests; I run all visible tests on them:"]
+    if all(candidate.proposal.probe for candidate in waiting):
+        lines = [
+            "Does any visible test need these conditions? I run all with each of them constant:"
+        ]
     return "\n".join(lines + [f"- {c.place} {c.note}" for c in waiting])
 
 

@@ -19,7 +19,6 @@ from agents.models.symbolic.knowledge import Knowledge
 from agents.models.symbolic.pool import MAX_ORDINARY, Pool
 from agents.models.symbolic.rehearsal import DEAD, Carrier
 from agents.models.symbolic.scope import others_failing
-from agents.models.symbolic.source import Edit
 from agents.models.symbolic.templates.probes import FORCE
 
 UNPROMISING_SHARE = 0.6
@@ -27,6 +26,9 @@ UNPROMISING_SHARE = 0.6
 
 REHEARSED_SHARE = 0.35
 """The same where the likeliest changes were rehearsed, and what is left is unlikely."""
+
+MAX_LATE = 40
+"""Candidates that may run into their time-out: where changes hang, each costs seconds."""
 
 CONFIRMED_AFTER = (1, 3)
 """After so many validations what was found is rehearsed again, on the tests that failed there."""
@@ -92,6 +94,8 @@ class Search:
     @property
     def left(self) -> int:
         """How many candidates may still be tried; fewer where nothing gives any hope."""
+        if sum(trial.verdict == "TIMEOUT" for trial in self.tried.values()) >= MAX_LATE:
+            return 0
         share = REHEARSED_SHARE if self._rehearsed()[1] else UNPROMISING_SHARE
         budget = self.budget if self.promising else int(self.budget * share)
         return max(0, max(1, budget) - len(self.tried))
@@ -185,7 +189,7 @@ class Search:
             candidate = self.pool.write(score, proposal)
             if candidate is not None and candidate.key not in self.tried:
                 chosen.setdefault(candidate.key, candidate)
-                room -= length(candidate)
+                room -= candidate.length
         factors = Feedback(self)
         order = sorted(
             (
@@ -313,11 +317,14 @@ class Search:
 
     def survivors(self) -> list[Candidate]:
         """Return candidates that pass all search tests, the preferred first; no probes."""
+        found = [c for c in self._passing if moves_bound(c.proposal) or not self.forced(c)]
+        return sorted(found, key=lambda c: -self.preference(c))
+
+    @cached_property
+    def _passing(self) -> list[Candidate]:
         keys = [key for key, trial in self.tried.items() if trial.verdict == "PASS"]
         found = [candidate for key in keys if (candidate := self.known(key)) is not None]
-        found = [c for c in found if not c.proposal.probe]
-        found = [c for c in found if moves_bound(c.proposal) or not self.forced(c)]
-        return sorted(found, key=lambda c: -self.preference(c))
+        return [c for c in found if not c.proposal.probe]
 
     def preference(self, candidate: Candidate) -> float:
         """Return how much a survivor is preferred, see `preference`; less where it is doubtful."""
@@ -330,27 +337,35 @@ class Search:
         changes are never kept (an anti-pattern of program repair, Tan et al., FSE 2016), but for
         those that only move a bound; these are doubtful.
         """
-        return any(
-            edit.path == other.path and edit.start <= other.end and other.start <= edit.end
-            for proposal in (candidate.proposal, *candidate.others)
-            for edit in proposal.edits
-            for other in self._settled
-        )
+        return any(candidate.touches(probe) for probe in self._settled)
 
     @cached_property
-    def _settled(self) -> list[Edit]:
-        """Conditions that may as well be constant, as far as all tests of a rehearsal show."""
-        hits = self._rehearsed()[2]
-        return [
-            edit
-            for hit in hits
-            if hit.proposal.template == FORCE and hit.fixed and not hit.broken
-            for edit in hit.proposal.edits
-        ]
+    def _settled(self) -> list[Candidate]:
+        """Probes that make a condition constant and break no test, as far as is known.
+
+        A rehearsal knows a few tests only: a probe that breaks one in a validation is out.
+        """
+        found = []
+        for hit in self._rehearsed()[2]:
+            if hit.proposal.template != FORCE or not hit.fixed or hit.broken:
+                continue
+            probe = self.pool.write(hit.score, hit.proposal)
+            trial = self.knowledge.validations.get(probe.key) if probe is not None else None
+            if probe is not None and (trial is None or self.holds(trial)):
+                found.append(probe)
+        return found
 
     def to_validate(self) -> list[Candidate]:
-        """Return survivors that have not faced all visible tests yet."""
-        waiting = [c for c in self.survivors() if c.key not in self.knowledge.validations]
+        """Return survivors that have not faced all visible tests yet.
+
+        Where there is none but for conditions that may be constant, it is the probes that say so.
+        """
+        known = self.knowledge.validations
+        waiting = [c for c in self.survivors() if c.key not in known]
+        if not waiting and not self.valid():
+            asked = [c for c in self._passing if c.key not in known]
+            waiting = [p for p in self._settled if any(c.touches(p) for c in asked)]
+            waiting = [p for p in waiting if p.key not in known]
         return waiting[:MAX_SURVIVORS]
 
     def allowed(self) -> int:
@@ -374,8 +389,3 @@ class Search:
             if trial and trial.verdict == "FAIL" and run and trial.failed < run.bad:
                 return candidate
         return None
-
-
-def length(candidate: Candidate) -> int:
-    """Return the characters that a candidate takes in a conversation."""
-    return sum(len(one.old) + len(one.new) for one in candidate.snippets)

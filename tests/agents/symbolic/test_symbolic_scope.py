@@ -7,6 +7,7 @@ import json
 from agents.models.protocol import Message, ModelToolCall
 from agents.models.symbolic import SymbolicModel
 from agents.models.symbolic.candidates import Proposal, written
+from agents.models.symbolic.formats import read_trials
 from agents.models.symbolic.history import read_history
 from agents.models.symbolic.knowledge import Knowledge
 from agents.models.symbolic.scope import beyond, others_failing, outermost
@@ -93,3 +94,38 @@ def test_what_a_short_run_saw_counts():
 def test_outermost_folders():
     files = {"tests/z/test_z.py", "tests/test_a.py", "test_top.py", "pkg/test/deep/test_b.py"}
     assert outermost(files) == ["pkg/test", "test_top.py", "tests"]
+
+
+def test_a_test_that_fails_before_it_calls_anything_is_a_failing_test():
+    text = """SUMMARY 2 failed, 1 passed
+FAILED tests/z/test_z.py::test_add
+  AttributeError: <module 'calc' from '/testbed/calc.py'> has no attribute 'plus'
+    tests/z/test_z.py:5: monkeypatch.setattr(calc, "plus", max)
+FAILED tests/test_a.py::test_elsewhere
+  assert 1 == 2
+    tests/test_a.py:9: assert 1 == 2
+COVERAGE
+COVERS tests/z/test_z.py::test_add
+  tests/z/test_z.py: 5
+COVERS tests/test_a.py::test_fine
+  calc.py: 2"""
+    know = Knowledge(read_history(conversation(("run_tests", {"coverage": True}, text))))
+    assert [failure.id for failure in know.failures] == ["tests/z/test_z.py::test_add"]
+    assert [missing.name for missing in know.missing] == ["plus"]
+    other = text.replace("test_z.py::test_add", "test_z.py::test_other")
+    know = Knowledge(read_history(conversation(("run_tests", {"coverage": True}, other))))
+    assert know.failures == []
+
+
+def test_parameters_may_hold_a_colon():
+    text = """TESTS 2
+T1 t.py::test[a]
+T2 t.py::test[f(lambda: 1=1)]
+CANDIDATE 1 FAIL passed=0 failed=2 FF
+  FAILED t.py::test[a]: KeyError: 'x: [y]: z' (line 3)
+  FAILED t.py::test[f(lambda: 1=1)]: ValueError: no (line 3)
+PASSING none"""
+    assert read_trials(text)[1].errors == (
+        ("t.py::test[a]", "KeyError: 'x: [y]: z'"),
+        ("t.py::test[f(lambda: 1=1)]", "ValueError: no"),
+    )
