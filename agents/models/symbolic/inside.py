@@ -12,7 +12,6 @@ with a `Heard` that carries what was found. Nothing of it is ever kept.
 import __future__
 
 import ast
-import copy
 import gc
 import json
 import os
@@ -22,6 +21,8 @@ import sys
 import threading
 import time
 import types
+
+from agents.models.symbolic.inside_repeat import changed, rerun
 
 FUTURES = 0
 for _name in __future__.all_feature_names:
@@ -33,7 +34,6 @@ SLOWEST = 8  # Wall time for each second of the processor, on a busy machine.
 DIGITS = "0123456789abcdefghijklmnopqrstuvwyzABCDEFGHIJKLMNOPQRSTUVWYZ"
 BASE = 36
 STATE = ("fixed", "broken", "costs", "tried", "asked", "checked", "spent")
-NO_RERUN = 0x20 | 0x80 | 0x100 | 0x200
 
 
 class Heard(BaseException):
@@ -56,6 +56,7 @@ class Rehearsal:
         self.functions = {}
         self.bases = {}
         self.caches = []
+        self.held = {}
         self.fixed = {}
         self.broken = {}
         self.costs = {}
@@ -224,6 +225,8 @@ class Rehearsal:
 
     def variant(self, mark, edits, again):
         """Return whether the test passes on a variant; None where it can't be made."""
+        if mark in self.plan.get("constants", ()):
+            return self.exchange(mark, edits, again)
         code = self.compiled(mark, edits)
         function = self.functions.get(mark)
         if code is None or function is None:
@@ -237,6 +240,49 @@ class Rehearsal:
             return self.passes(again, self.limit)
         finally:
             function.__code__ = base
+
+    def exchange(self, mark, edits, again):
+        """Return whether the test passes with another value of a constant."""
+        about = self.plan["constants"][mark]
+        users = [self.functions[one] for one in about["users"] if one in self.functions]
+        if not users:
+            return None
+        here = users[0].__globals__
+        owner = here.get(about["owner"]) if about["owner"] else None
+        space = dict(here)
+        space.update(getattr(owner, "__dict__", {}))
+        texts = [changed(about["text"], edits)] + [text for _, text in about["after"]]
+        try:
+            for text in texts:
+                exec(compile(text, "<rehearsed>", "exec"), space)
+        except Exception:
+            return None
+        if owner is not None:
+            old = owner.__dict__.get(about["name"])
+            try:
+                setattr(owner, about["name"], space[about["name"]])
+                return self.passes(again, self.limit)
+            finally:
+                setattr(owner, about["name"], old)
+        bound = []
+        for name in [about["name"]] + [name for name, _ in about["after"]]:
+            old = here.get(name)
+            for place in self.holders(name, old, here):
+                bound.append((place, name, old))
+                place[name] = space[name]
+        try:
+            return self.passes(again, self.limit)
+        finally:
+            for place, name, old in bound:
+                place[name] = old
+
+    def holders(self, name, value, here):
+        """Return the modules that hold a value by a name: others may have imported it."""
+        if name not in self.held:
+            spaces = [getattr(one, "__dict__", {}) for one in list(sys.modules.values())]
+            same = [one for one in spaces if one is not here and one.get(name, self) is value]
+            self.held[name] = [here] + same
+        return self.held[name]
 
     # -- functions ---------------------------------------------------------------------------
 
@@ -269,9 +315,7 @@ class Rehearsal:
         if function is None:
             return None
         about = self.plan["functions"][mark]
-        text = about["text"]
-        for start, end, new in sorted(edits, reverse=True):
-            text = text[:start] + new + text[end:]
+        text = changed(about["text"], edits)
         flags = self.bases[mark].co_flags & FUTURES
         try:
             code = compile(about["head"] + text, "<rehearsed>", "exec", flags, True)
@@ -298,55 +342,3 @@ class Rehearsal:
     def counts(self):
         """Return how many failing tests, changes and passing tests the answer is about."""
         return "%d %d %d" % (self.asked, self.tried, self.checked)
-
-
-def rerun(frame):
-    """Return a function that runs a test's function again; None where that can't be done."""
-    code = frame.f_code
-    if code.co_flags & NO_RERUN:
-        return None
-    here = frame.f_locals
-    try:
-        cells = tuple(types.CellType(here[name]) for name in code.co_freevars)
-        count = code.co_argcount
-        args = [here[name] for name in code.co_varnames[:count]]
-        named = code.co_varnames[count : count + code.co_kwonlyargcount]
-        keywords = {name: here[name] for name in named}
-    except (KeyError, AttributeError):
-        return None
-    function = types.FunctionType(code, frame.f_globals, code.co_name, None, cells or None)
-    owner = args[0] if args and code.co_varnames[0] == "self" else None
-
-    def again():
-        given = [fresh(one) for one in args]
-        if owner is None:
-            return function(*given, **keywords)
-        mine = given[0] = copy.copy(owner)
-        if hasattr(mine, "_testMethodName"):
-            mine._cleanups, mine._outcome = [], None
-            mine.setUp()
-            try:
-                function(*given, **keywords)
-            finally:
-                mine.tearDown()
-                mine.doCleanups()
-            return None
-        ready = getattr(mine, "setup_method", None)
-        if ready is not None:
-            try:
-                ready(getattr(mine, code.co_name))
-            except TypeError:
-                ready()
-        return function(*given, **keywords)
-
-    return again
-
-
-def fresh(one):
-    """Return a copy of a plain container, which a test might change."""
-    if type(one) in (list, dict, set, bytearray):
-        try:
-            return copy.deepcopy(one)
-        except Exception:
-            return one
-    return one

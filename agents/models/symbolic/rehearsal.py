@@ -22,13 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 from agents.models.symbolic.candidates import Candidate, Proposal, value
 from agents.models.symbolic.hearing import Hit
-from agents.models.symbolic.source import (
-    Edit,
-    FunctionNode,
-    Module,
-    first_line,
-    snippets,
-)
+from agents.models.symbolic.module_constants import Constant, constant_of
+from agents.models.symbolic.source import Edit, FunctionNode, Module, first_line, snippets
 
 if TYPE_CHECKING:
     from agents.models.symbolic.knowledge import Knowledge
@@ -103,10 +98,10 @@ def inside_text(values: bool) -> str:
     """Return the source that runs in the tests, without its docstrings and imports of ours."""
     import inspect
 
-    from agents.models.symbolic import inside, inside_operations, inside_values
+    from agents.models.symbolic import inside, inside_operations, inside_repeat, inside_values
 
     parts = []
-    for module in (inside, inside_operations, inside_values):
+    for module in (inside_repeat, inside, inside_operations, inside_values):
         if module is inside_operations and not values:
             continue
         tree = ast.parse(inspect.getsource(module))
@@ -214,11 +209,12 @@ def swaps(
         room: Characters that each may have.
         tests: Passing tests that they face before others.
     """
-    chosen: list[tuple[float, Proposal, FunctionNode]] = []
+    chosen: list[tuple[float, Proposal, FunctionNode | Constant]] = []
     for score, proposal in ordered:
-        function = swappable(know.modules[proposal.path], proposal)
-        if function is not None:
-            chosen.append((score, proposal, function))
+        module = know.modules[proposal.path]
+        target = swappable(module, proposal) or constant_of(module, proposal)
+        if target is not None:
+            chosen.append((score, proposal, target))
     found: list[Carrier] = []
     while chosen and len(found) < most:
         chunk = chosen[:CHANGES]
@@ -273,16 +269,29 @@ def _forms(know: Knowledge, found: Sequence[Hit]) -> list[tuple[float, Proposal]
 
 
 def _swaps(
-    know: Knowledge, chunk: list[tuple[float, Proposal, FunctionNode]], tests: Sequence[str]
+    know: Knowledge,
+    chunk: list[tuple[float, Proposal, FunctionNode | Constant]],
+    tests: Sequence[str],
 ) -> Proposal | None:
     changes = []
     functions: dict[tuple[str, FunctionNode], None] = {}
-    for _, proposal, function in chunk:
-        functions[proposal.path, function] = None
-        start = know.modules[proposal.path].line_start(function.lineno)
+    constants: dict[str, dict[str, Any]] = {}
+    for _, proposal, target in chunk:
+        path, module = proposal.path, know.modules[proposal.path]
+        if isinstance(target, Constant):
+            users = [one for one in target.users if _first(module, one) is not None]
+            functions.update(dict.fromkeys((path, one) for one in users))
+            mark, start = target.mark, module.span(target.statement)[0]
+            constants[mark] = target.about(module, [mark_of(path, one) for one in users])
+        else:
+            functions[path, target] = None
+            mark, start = mark_of(path, target), module.line_start(target.lineno)
         edits = [[e.start - start, e.end - start, e.new] for e in proposal.edits]
-        changes.append([mark_of(proposal.path, function), edits])
-    return _carrier(know, list(functions), {"changes": changes}, False, tests)
+        changes.append([mark, edits])
+    if not functions:
+        return None
+    plan = {"changes": changes, "constants": constants}
+    return _carrier(know, list(functions), plan, False, tests)
 
 
 def _carrier(
