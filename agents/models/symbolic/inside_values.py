@@ -129,11 +129,11 @@ class Values(Rehearsal):
         same = self.mark_of(whole, place["test"])
         closed, open_classes, count = {same}, {}, 0
         for node in self.grow(whole, place):
-            if self.clock() > self.until or count >= VARIANTS:
+            if self.clock() > self.until or count >= self.plan.get("variants", VARIANTS):
                 break
             mark = self.mark_of(node, place["test"])
             known = open_classes.get(mark, 0)
-            if mark in closed or known >= EQUAL:
+            if mark in closed or known >= self.plan.get("equal", EQUAL):
                 continue
             self.tried += 1
             count += 1

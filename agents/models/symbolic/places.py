@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
+from collections.abc import Collection
 from typing import Any
 
 from agents.models.symbolic.knowledge import Knowledge
@@ -28,9 +29,14 @@ _COMMON = ("''", "' '", "'\\n'", "0", "1", "-1", "2", "None", "True", "False", "
 
 
 def place_plans(
-    know: Knowledge,
+    know: Knowledge, lines: Collection[tuple[str, int]] | None = None
 ) -> tuple[list[Place], dict[str, Any], list[tuple[str, FunctionNode]]]:
-    """Return the places, the best first, with their plan and functions."""
+    """Return the places, the best first, with their plan and functions.
+
+    Args:
+        know: What is known.
+        lines: The files and lines that matter; None is all.
+    """
     ranked: list[tuple[float, str, int, Site, ast.expr, FunctionNode]] = []
     for path, module in sorted(know.modules.items()):
         site = Site(know.project, module, know.facts, know.suspicion)
@@ -48,16 +54,18 @@ def place_plans(
                 at = module.span(node)[0]
                 ranked.append((score**FLATTEN * weight, path, at, site, node, function))
     ranked.sort(key=lambda one: (-one[0], one[1], one[2]))
-    lines: Counter[tuple[str, int]] = Counter()
+    counts: Counter[tuple[str, int]] = Counter()
     places: list[Place] = []
     plans: list[dict[str, Any]] = []
     functions: dict[tuple[str, FunctionNode], None] = {}
     for score, path, _, site, node, function in ranked:
         statement = site.module.statement(node)
         line = (path, statement.lineno if statement else 0)
-        if lines[line] >= MAX_IN_STATEMENT or len(places) >= MAX_PLACES:
+        if counts[line] >= MAX_IN_STATEMENT or len(places) >= MAX_PLACES:
             continue
-        lines[line] += 1
+        if lines is not None and (path, node.lineno) not in lines:
+            continue
+        counts[line] += 1
         functions[path, function] = None
         places.append(Place(path, *site.module.span(node), node.lineno, score))
         plans.append(_plan(site, node, function))

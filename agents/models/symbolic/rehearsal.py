@@ -11,19 +11,16 @@ is tried first, as an ordinary candidate; what did not hardly gets a trial.
 from __future__ import annotations
 
 import ast
-import base64
-import json
-import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from agents.models.symbolic.candidates import Candidate, Proposal, value
 from agents.models.symbolic.hearing import Hit
 from agents.models.symbolic.module_constants import Constant, constant_of
 from agents.models.symbolic.source import Edit, FunctionNode, Module, first_line, snippets
+from agents.models.symbolic.travelling import CALLER, tail
 
 if TYPE_CHECKING:
     from agents.models.symbolic.knowledge import Knowledge
@@ -56,6 +53,12 @@ CONDITION_CARRIERS = 2
 
 MAX_READ = 4_000
 """Proposals of the pool that are looked at for them."""
+
+EQUAL = 60
+"""Expressions with equal values in the failing test that face the others, the second time."""
+
+VARIANTS = 1_500
+"""Expressions that are tried at one place then."""
 
 SECONDS = 8.0
 """Time that one candidate takes for repeating tests."""
@@ -91,35 +94,6 @@ class Carrier:
     proposal: Proposal
     changes: tuple[tuple[float, Proposal], ...] = ()
     places: tuple[Place, ...] = ()
-
-
-@cache
-def inside_text(values: bool) -> str:
-    """Return the source that runs in the tests, without its docstrings and imports of ours."""
-    import inspect
-
-    from agents.models.symbolic import inside, inside_operations, inside_repeat, inside_values
-
-    parts = []
-    for module in (inside_repeat, inside, inside_operations, inside_values):
-        if module is inside_operations and not values:
-            continue
-        tree = ast.parse(inspect.getsource(module))
-        tree.body = [n for n in tree.body if not _own_import(n)]
-        for node in ast.walk(tree):
-            if not isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module):
-                continue
-            if isinstance(getattr(node.body[0], "value", None), ast.Constant):
-                node.body = node.body[1:] or [ast.Pass()]
-        if module is inside_values and not values:
-            kept = [n for n in tree.body if getattr(n, "name", "") == "begin"]
-            tree.body = [*ast.parse("Values = Rehearsal").body, *kept]
-        parts.append(ast.unparse(tree))
-    return "\n".join(parts) + "\n"
-
-
-def _own_import(node: ast.stmt) -> bool:
-    return isinstance(node, ast.ImportFrom) and (node.module or "").startswith("agents.")
 
 
 # -- functions that can be exchanged -------------------------------------------------------
@@ -237,16 +211,29 @@ def conditional(know: Knowledge, found: Sequence[Hit]) -> list[Carrier]:
 def confirming(know: Knowledge, found: Sequence[Hit], tests: Sequence[str]) -> list[Carrier]:
     """Return what carries changes that repair, and their conditional forms, once more.
 
+    Expressions are looked for again too, at the same lines: of those with equal values in the
+    failing test more are kept, since another test tells them apart now.
+
     Args:
         know: What is known.
         found: What repaired a test; what broke others in a validation counts as breaking.
         tests: Passing tests that survivors broke: the changes face them too.
     """
+    from agents.models.symbolic.places import place_plans
+
     again = [
         (hit.score, hit.proposal) for hit in found if not hit.proposal.probe and not hit.broken
     ]
     fresh = [one for one in _forms(know, found) if one[1] not in {p for _, p in again}]
-    return swaps(know, [*again[: CHANGES // 2], *fresh], CONDITION_CARRIERS, ROOM, tests)
+    made = swaps(know, [*again[: CHANGES // 2], *fresh], CONDITION_CARRIERS, ROOM, tests)
+    lines = {(hit.proposal.path, hit.proposal.line) for hit in found}
+    places, plan, functions = place_plans(know, lines)
+    if places:
+        plan = {**plan, "equal": EQUAL, "variants": VARIANTS}
+        carrier = _carrier(know, functions, plan, True, tests)
+        if carrier is not None and _length(carrier) <= ROOM:
+            made.append(Carrier(carrier, places=tuple(places)))
+    return made
 
 
 def _forms(know: Knowledge, found: Sequence[Hit]) -> list[tuple[float, Proposal]]:
@@ -333,19 +320,12 @@ def _carrier(
     for path in lines:
         text = know.modules[path].text
         lead = "" if text.endswith("\n") else "\n"
-        tail = _tail(values, plan) if path == main else _CALLER
-        edits.append(Edit(path, len(text), len(text), lead + tail))
+        end = tail(values, plan) if path == main else CALLER
+        edits.append(Edit(path, len(text), len(text), lead + end))
     count = len(plan["places"] if values else plan["changes"])
     note = f"rehearse {count} {'places' if values else 'changes'}"
     line = functions[0][1].lineno
     return Proposal(tuple(edits), REHEARSE, 1.0, line, note, probe=True)
-
-
-_CALLER = """\
-def repogym_rehearse(mark):
-    import builtins
-    getattr(builtins, "repogym_rehearse", len)(mark)
-"""
 
 
 def carried(modules: Mapping[str, Module], proposal: Proposal) -> Candidate:
@@ -357,27 +337,6 @@ def carried(modules: Mapping[str, Module], proposal: Proposal) -> Candidate:
         for snippet in snippets(modules[path], tuple(e for e in proposal.edits if e.path == path))
     ]
     return Candidate(proposal, 1.0, tuple(parts))
-
-
-def _tail(values: bool, plan: dict[str, Any]) -> str:
-    """Return the end of the main file: the source that runs in the tests and its plan.
-
-    Both are packed: a conversation is bounded in length.
-    """
-    packed = [
-        base64.b85encode(zlib.compress(text.encode(), 9)).decode()
-        for text in (inside_text(values), json.dumps(plan, separators=(",", ":")))
-    ]
-    return (
-        "def repogym_read(text):\n"
-        "    import base64, zlib\n"
-        "    return zlib.decompress(base64.b85decode(text)).decode()\n"
-        'repogym_space = {"__name__": "repogym"}\n'
-        f'exec(repogym_read("{packed[0]}"), repogym_space)\n'
-        f'repogym_rehearse = repogym_space["begin"](repogym_read("{packed[1]}"))\n'
-        "import builtins as repogym_builtins\n"
-        "repogym_builtins.repogym_rehearse = repogym_rehearse\n"
-    )
 
 
 def _reaches(know: Knowledge, test: str, lines: dict[str, set[int]]) -> bool:

@@ -237,8 +237,8 @@ class Search:
                 break
             told = [self._contradicted(hit, rounds) for hit in found]
             waiting, more = self._heard(self.pool.confirming(told, tests), dead)
-            newer = {id(hit.proposal) for hit in more}
-            found = [hit for hit in told if id(hit.proposal) not in newer] + more
+            newer = {hit.proposal.edits for hit in more}
+            found = [hit for hit in told if hit.proposal.edits not in newer] + more
         return waiting, dead, sorted(found, key=order)
 
     def _contradicted(self, hit: Hit, rounds: int) -> Hit:

@@ -23,9 +23,10 @@ from agents.models.symbolic.inside_operations import pure, sign
 from agents.models.symbolic.inside_values import Node, cost, replaced
 from agents.models.symbolic.knowledge import Knowledge
 from agents.models.symbolic.pool import make_pool
-from agents.models.symbolic.rehearsal import REHEARSE, Carrier, Place, inside_text
+from agents.models.symbolic.rehearsal import REHEARSE, Carrier, Place
 from agents.models.symbolic.search import Search
 from agents.models.symbolic.source import Edit
+from agents.models.symbolic.travelling import inside_text
 
 PAGES = '''\
 """Pages of results."""
