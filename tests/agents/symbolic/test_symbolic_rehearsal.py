@@ -19,11 +19,12 @@ from agents.models.symbolic.candidates import Proposal
 from agents.models.symbolic.formats import Trial, read_trials
 from agents.models.symbolic.hearing import SYNTHESISED, hits
 from agents.models.symbolic.history import read_history
+from agents.models.symbolic.inside import BASE, DIGITS
 from agents.models.symbolic.inside_operations import pure, sign
 from agents.models.symbolic.inside_values import Node, cost, replaced
 from agents.models.symbolic.knowledge import Knowledge
 from agents.models.symbolic.pool import make_pool
-from agents.models.symbolic.rehearsal import REHEARSE, Carrier, Place
+from agents.models.symbolic.rehearsal import REHEARSE, Carrier, Place, carried, confirming
 from agents.models.symbolic.search import Search
 from agents.models.symbolic.source import Edit
 from agents.models.symbolic.travelling import inside_text
@@ -212,6 +213,25 @@ def test_expressions_that_no_template_has_are_found_by_their_values(heard):
     assert texts - known
 
 
+def test_expressions_are_looked_for_again_where_a_test_minds(heard, tmp_path):
+    know, _pool, found = heard
+    first = [hit for hit in found[-1][4] if not hit.broken]
+    carrier = confirming(know, first, GOOD[-1:])[-1]
+    assert carrier.places and {p.line for p in carrier.places} <= {h.proposal.line for h in first}
+    candidate = carried(know.modules, carrier.proposal)
+    bad, _ = run(tmp_path, edited(candidate.arguments), [*BAD[:1], *GOOD])
+    trial = Trial("FAIL", errors=tuple((test, said[:300]) for test, said in bad.items()))
+    _, again = hits(know, carrier, trial)
+    assert any("count" in edit.new for hit in again for edit in hit.proposal.edits)
+    # The passing tests that run the function were asked, and told equal ones apart.
+    assert max(hit.seen for hit in again) == 2
+    kept = next(p for p in (hit.proposal for hit in again if not hit.broken))
+    names = {}
+    edit = kept.edits[0]
+    exec(compile(PAGES[: edit.start] + edit.new + PAGES[edit.end :], "pages.py", "exec"), names)
+    assert names["window"](2, 5, 8) == (6, 8) and names["window"](1, 5, 10) == (1, 5)
+
+
 def play(folder, model, most=30):
     messages, text = first_messages(BAD), PAGES
     for _ in range(most):
@@ -253,6 +273,60 @@ def test_a_composed_expression_is_found_and_kept(tmp_path, monkeypatch):
         if message.role == "assistant" and place > 5:
             again = SymbolicModel(candidates=60).complete(messages[:place], TOOLS)
             assert (again.text, again.tool_calls) == (message.content, message.tool_calls)
+
+
+CUT = """\
+def cut(text, most=None):
+    end = len(text) if most is None else most
+    return "".join(text[place] for place in range(end))
+"""
+
+
+def answered(messages, number, candidates, tests, lines):
+    """Add a call of the tool with its answer."""
+    said = "\n".join(
+        [f"TESTS {len(tests)}", *(f"T{n} {t}" for n, t in enumerate(tests, 1)), *lines]
+    )
+    arguments = json.dumps({"candidates": [c.arguments for c in candidates], "tests": tests})
+    call = ModelToolCall(f"a{number}", "try_edits", arguments)
+    messages.append(Message("assistant", "", (call,)))
+    messages.append(Message("tool", f"{said}\nPASSING none", tool_call_id=call.id))
+    know = Knowledge(read_history(messages))
+    return Search(make_pool(know, 0), know, 200)
+
+
+def test_whether_a_condition_matters_is_asked_of_all_tests(monkeypatch):
+    monkeypatch.setitem(globals(), "PAGES", CUT)
+    monkeypatch.setitem(globals(), "LINES", {True: "2-3", False: "2-3"})
+    bad, file = BAD[:1], ["test_pages.py"]
+    messages = first_messages(bad)
+    pool = make_pool(Knowledge(read_history(messages)), 0)
+    carrier, asking = pool.carried[0]
+    # The rehearsal hears that the condition may as well be true; its few tests don't mind.
+    number, probe = next(
+        (n, p) for n, (_, p) in enumerate(carrier.changes) if p.note == "most is None -> True"
+    )
+    code = DIGITS[number // BASE] + DIGITS[number % BASE] + "10"
+    count = len(carrier.changes)
+    lines = ["CANDIDATE 1 FAIL passed=0 failed=1 F"]
+    lines.append(f"  FAILED {bad[0]}: repogym.Heard: swap 1 {count} 3 {code} (line 9)")
+    answered(messages, 1, [asking], bad, lines)
+    score, proposal = next(
+        (s, p) for s, p in pool.ordered if p.edits[0].start == probe.edits[0].start and not p.probe
+    )
+    survivor = pool.write(score, proposal)
+    search = answered(messages, 2, [survivor], bad, ["CANDIDATE 1 PASS passed=1 failed=0 ."])
+    assert not search.survivors() and not search.valid()
+    (asked,) = search.to_validate()
+    assert asked.proposal.note == probe.note
+    told = ["CANDIDATE 1 {} passed=3 failed={} ..F", f"  FAILED {GOOD[0]}: AssertionError (line 3)"]
+    fails = [told[0].format("FAIL", 1), told[1]]
+    # Another test minds: changes of the condition are survivors like others.
+    minded = answered([*messages], 3, [asked], file, fails)
+    assert [c.key for c in minded.to_validate()] == [survivor.key]
+    # None minds: no test would show what is put there, so nothing of it is kept.
+    settled = answered([*messages], 3, [asked], file, ["CANDIDATE 1 PASS passed=4 failed=0 ...."])
+    assert not settled.to_validate() and not settled.survivors()
 
 
 def test_what_repaired_nothing_comes_late(heard):
