@@ -228,6 +228,7 @@ class Values(Rehearsal):
         yield from self.chosen(whole, [*atoms, *self.one(whole)], conditions)
         second = [made for node in mine for made in self.one(node)]
         yield from second
+        yield from self.two([whole], first)
         yield from self.two(variables, atoms)
         yield from self.replacing(whole, place)
         yield from self.two(first, atoms)

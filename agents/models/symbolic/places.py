@@ -61,7 +61,8 @@ def place_plans(
     for score, path, _, site, node, function in ranked:
         statement = site.module.statement(node)
         line = (path, statement.lineno if statement else 0)
-        if counts[line] >= MAX_IN_STATEMENT or len(places) >= MAX_PLACES:
+        most = MAX_IN_STATEMENT if lines is None else MAX_PLACES
+        if counts[line] >= most or len(places) >= MAX_PLACES:
             continue
         if lines is not None and (path, node.lineno) not in lines:
             continue
