@@ -87,7 +87,7 @@ class Project:
         return {name: kind for name, kind in found.items() if kind.islower()}
 
     @cached_property
-    def _classes(self) -> dict[str, ast.ClassDef]:
+    def classes(self) -> dict[str, ast.ClassDef]:
         """The classes by bare name; of several the first."""
         found: dict[str, ast.ClassDef] = {}
         for _, module in sorted(self.modules.items()):
@@ -103,7 +103,7 @@ class Project:
         while waiting:
             for base in waiting.pop().bases:
                 name = getattr(base, "attr", None) or getattr(base, "id", "")
-                known = self._classes.get(name)
+                known = self.classes.get(name)
                 if known is not None and known is not holder and known not in found:
                     found.append(known)
                     waiting.append(known)

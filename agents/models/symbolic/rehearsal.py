@@ -242,7 +242,8 @@ def _forms(know: Knowledge, found: Sequence[Hit]) -> list[tuple[float, Proposal]
     made: list[tuple[float, Proposal]] = []
     doubtful = [h for h in found if h.proposal.probe or h.proposal.destructive or h.broken]
     places: Counter[tuple[str, int]] = Counter()
-    for hit in sorted(doubtful, key=lambda h: (-h.fixed, -h.score)):
+    # What breaks little is nearer to a repair, wherever it stands.
+    for hit in sorted(doubtful, key=lambda h: (-h.fixed, -h.score / (1 + h.broken))):
         place = (hit.proposal.path, hit.proposal.line)
         if places[place] >= MAX_AT_PLACE or places.total() >= MAX_CONDITIONED:
             continue

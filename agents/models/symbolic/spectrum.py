@@ -12,8 +12,9 @@ from __future__ import annotations
 import ast
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agents.models.symbolic.formats import Frame
 from agents.models.symbolic.source import Module, first_line
@@ -74,10 +75,17 @@ class Words:
     Attributes:
         code: Written as code: in backticks, called, dotted, with underscores or inner capitals.
         plain: All other words.
+        counts: How often each word comes, in the singular too.
     """
 
     code: frozenset[str]
     plain: frozenset[str]
+    counts: Mapping[str, int] = field(default_factory=dict, compare=False)
+
+    def often(self, name: str) -> float:
+        """Return how much is said of an identifier: 1 for nothing, more by the logarithm."""
+        parts = {part for part in name.lower().split("_") if len(part) > 2}
+        return 1.0 + 0.3 * math.log2(1 + max((self.counts.get(p, 0) for p in parts), default=0))
 
 
 def words_of(statement: str, extra: Iterable[str] = ()) -> Words:
@@ -94,10 +102,11 @@ def words_of(statement: str, extra: Iterable[str] = ()) -> Words:
         if "_" in word or re.search(r"[a-z][A-Z]", word):
             code.add(word)
     code.update(re.findall(r"\b([A-Za-z_]\w{2,})(?=\()", statement))
-    plain = {word.lower() for word in _WORD.findall(statement)}
-    plain |= {singular(word) for word in plain}
+    said = [word.lower() for word in _WORD.findall(statement)]
+    plain = {form for word in said for form in (word, singular(word))}
+    counts = Counter(form for word in said for form in {word, singular(word)})
     code = {word for word in code if word.lower() not in _COMMON}
-    return Words(frozenset(code), frozenset(plain - _COMMON))
+    return Words(frozenset(code), frozenset(plain - _COMMON), counts)
 
 
 def ochiai(failed: int, passed: int, total_failed: int) -> float:

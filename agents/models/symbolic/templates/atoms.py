@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from agents.models.symbolic.source import nodes
 from agents.models.symbolic.templates.kinds import kind_of
 from agents.models.symbolic.templates.site import Site, reads
+from agents.models.symbolic.templates.types import class_of, fields_of
 
 MAX_VALUES = 14
 MAX_CONDITIONS = 110
@@ -107,7 +108,7 @@ def _attributes(site: Site, function: ast.AST, owners: list[str]) -> Iterator[tu
     """Yield attributes that the file reads of values of the same names; no methods."""
     used: Counter[tuple[str, str]] = Counter()
     called: set[str] = set()
-    key = "attributes-of"
+    key = "attributes-read"
     cached = site.notes.get(key)
     if cached is None:
         for child in nodes(site.module.tree):
@@ -148,7 +149,7 @@ def conditions(site: Site, node: ast.AST) -> list[tuple[str, float]]:
     for atom in atoms:
         for text, weight in _unary(site, atom, literals):
             found[text] = max(found.get(text, 0.0), weight * atom.weight)
-    for text, weight in _binary(site, node, atoms):
+    for text, weight in [*_binary(site, node, atoms), *field_pairs(site, node, atoms)]:
         found[text] = max(found.get(text, 0.0), weight)
     ordered = sorted(found.items(), key=lambda one: (-one[1], len(one[0]), one[0]))
     return ordered[:MAX_CONDITIONS]
@@ -213,6 +214,27 @@ def _binary(site: Site, node: ast.AST, atoms: list[Atom]) -> Iterator[tuple[str,
             if one.kind in ("int", "float") and two.kind in ("int", "float"):
                 for operator in ("<", "<=", ">", ">="):
                     yield f"{a} {operator} {b}", weight
+
+
+def field_pairs(
+    site: Site, node: ast.AST, atoms: list[Atom] | None = None
+) -> list[tuple[str, float]]:
+    """Return comparisons of the same field of two objects of one class, with weights."""
+    atoms = values(site, node) if atoms is None else atoms
+    classes = {atom.text: class_of(site, node, atom.text) for atom in atoms}
+    found: list[tuple[str, float]] = []
+    for place, one in enumerate(atoms):
+        for two in atoms[place + 1 :]:
+            holder = classes[one.text]
+            if holder is None or classes[two.text] is not holder:
+                continue
+            a, b = sorted((one.text, two.text))
+            weight = 0.9 * math.sqrt(one.weight * two.weight)
+            for field in fields_of(holder):
+                likely = weight * site.facts.words.often(field)
+                for sign in ("==", "!="):
+                    found.append((f"{a}.{field} {sign} {b}.{field}", likely))
+    return sorted(found, key=lambda pair: -pair[1])
 
 
 def _literals(site: Site) -> dict[str, list[str]]:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from agents.models.symbolic.candidates import Proposal
 from agents.models.symbolic.source import nodes
+from agents.models.symbolic.templates.atoms import field_pairs
 from agents.models.symbolic.templates.kinds import annotated, kind_of
 from agents.models.symbolic.templates.site import Site, on, reads
 
@@ -50,6 +51,7 @@ _TYPES = {
 """Types that one check often forgets, or should have named instead."""
 
 MAX_ATOMS = 5
+MAX_FIELDS = 16
 
 
 @on(ast.Compare)
@@ -105,11 +107,10 @@ def truth(site: Site, node: ast.AST) -> Iterator[Proposal]:
         yield from site.swap(node, new, "truth", 0.75, loose=True, family="truth")
 
 
-@on(ast.If, ast.While, ast.IfExp, ast.comprehension)
+@on(ast.If, ast.While, ast.IfExp, ast.comprehension, ast.GeneratorExp, ast.ListComp)
 def whole_condition(site: Site, node: ast.AST) -> Iterator[Proposal]:
     """Negate a condition, and probe whether it decides at all (SPR's target values)."""
-    tests = node.ifs if isinstance(node, ast.comprehension) else [node.test]  # type: ignore[attr-defined]
-    for test in tests:
+    for test in _tests(site, node):
         text = site.text(test)
         if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
             yield from site.swap(test, site.text(test.operand), "negation", 0.5)
@@ -202,6 +203,29 @@ def further_part(site: Site, node: ast.AST) -> Iterator[Proposal]:
         if f"not {name}" not in text and text != name:
             yield from site.swap(test, f"{name} and {text}", "none-part", 0.25, loose=True)
             yield from site.swap(test, f"not {name} or {text}", "none-part", 0.2, loose=True)
+
+
+@on(ast.If, ast.While, ast.IfExp, ast.comprehension, ast.GeneratorExp, ast.ListComp)
+def same_field(site: Site, node: ast.AST) -> Iterator[Proposal]:
+    """Two objects of one class are in reach: their fields must be equal too, or must not."""
+    for test in _tests(site, node):
+        text = site.operand(test) if not isinstance(test, ast.Compare) else site.text(test)
+        if "\n" in text:
+            continue
+        for number, (condition, weight) in enumerate(field_pairs(site, test)):
+            if number >= MAX_FIELDS:
+                break
+            for new in (f"{text} and {condition}", f"{text} or {condition}"):
+                yield from site.swap(test, new, "same-field", 0.2 * weight, loose=True)
+
+
+def _tests(site: Site, node: ast.AST) -> list[ast.expr]:
+    """Return the conditions of a node."""
+    if isinstance(node, ast.comprehension):
+        return node.ifs
+    if isinstance(node, ast.GeneratorExp | ast.ListComp):
+        return [node.elt] if site.is_test(node.elt) else []
+    return [node.test]  # type: ignore[attr-defined]
 
 
 def _maybe_none(site: Site, node: ast.AST, name: str) -> bool:

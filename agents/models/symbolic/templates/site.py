@@ -114,7 +114,10 @@ class Site:
         return self._fields[holder]
 
     def is_test(self, node: ast.AST) -> bool:
-        """Whether an expression is a condition: of an if, a loop, a filter, an operand of one."""
+        """Whether an expression is a condition: of an if, a loop, a filter, an operand of one.
+
+        What `any` and `all` go over are conditions too.
+        """
         above = self.parent(node)
         if isinstance(above, ast.If | ast.While | ast.IfExp | ast.Assert):
             return above.test is node
@@ -122,6 +125,9 @@ class Site:
             return node in above.ifs
         if isinstance(above, ast.BoolOp | ast.UnaryOp):
             return self.is_test(above)
+        if isinstance(above, ast.GeneratorExp | ast.ListComp) and above.elt is node:
+            called = self.parent(above)
+            return isinstance(called, ast.Call) and getattr(called.func, "id", "") in ("any", "all")
         return False
 
     # -- writing ---------------------------------------------------------------------------
