@@ -24,7 +24,7 @@ from agents.models.symbolic.templates.probes import FORCE
 UNPROMISING_SHARE = 0.6
 """Without any sign of success, this part of the budget is spent."""
 
-REHEARSED_SHARE = 0.35
+REHEARSED_SHARE = 0.5
 """The same where the likeliest changes were rehearsed, and what is left is unlikely."""
 
 MAX_LATE = 40
