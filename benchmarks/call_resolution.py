@@ -25,7 +25,8 @@ from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.graph_corpora import cache, corpus, machine, tools_python
+from benchmarks.graph_corpora import cache, corpus, tools_python
+from benchmarks.record import write
 from graphdb.languages.python import LANGUAGE
 from graphdb.languages.python.expressions import chain
 from graphdb.languages.python.extract import Extraction, engine
@@ -236,11 +237,7 @@ def main() -> None:
     }
     print("\n".join(f"{key:28} {value}" for key, value in figures.items()))
     if options.json:
-        command = "python benchmarks/call_resolution.py" + (" --quick" if options.quick else "")
-        command += f" --seed {options.seed}" if options.seed != 7 else ""
-        options.json.write_text(
-            json.dumps({"figures": figures, "machine": machine(), "commands": [command]}, indent=1)
-        )
+        write(options.json, figures)
 
 
 def by_hand(repositories: dict[str, Repository], show: bool) -> dict[str, float]:

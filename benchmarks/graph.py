@@ -27,7 +27,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.graph_corpora import corpus, machine, tools_python
+from benchmarks.graph_corpora import corpus, tools_python
+from benchmarks.record import write
 
 HERE = Path(__file__).resolve().parent
 
@@ -351,10 +352,7 @@ def main() -> None:
     figures = {key: round(value, 4) for key, value in figures.items()}
     print("\n".join(f"{key:28} {value}" for key, value in figures.items()))
     if options.json:
-        command = "python benchmarks/graph.py" + (" --quick" if options.quick else "")
-        options.json.write_text(
-            json.dumps({"figures": figures, "machine": machine(), "commands": [command]}, indent=1)
-        )
+        write(options.json, figures)
 
 
 if __name__ == "__main__":

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import platform
 import shutil
 import subprocess
 import tarfile
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import Any
 
 _PINS = {"django": "django==4.2.11", "sympy": "sympy==1.13.3", "rich": "rich==13.9.4"}
 _FROM_SOURCE = {"django", "sympy"}
@@ -56,14 +54,3 @@ def corpus(name: str) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(root, target)
     return target
-
-
-def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
-    model = next(
-        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
-         if line.startswith("model name")), "")  # fmt: skip
-    return {
-        "cpus": os.cpu_count(), "model": model, "python": platform.python_version(),
-        "load": round(os.getloadavg()[0], 1),
-    }  # fmt: skip

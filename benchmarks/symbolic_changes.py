@@ -18,9 +18,6 @@ import argparse
 import ast
 import dataclasses
 import difflib
-import json
-import os
-import platform
 import re
 import statistics
 import sys
@@ -30,9 +27,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-sys.path[:0] = [str(Path(__file__).resolve().parent.parent), str(Path(__file__).resolve().parent)]
-
-from symbolic_equal import normal  # noqa: E402
+sys.path[:0] = [str(Path(__file__).resolve().parent.parent)]
 
 from agents.models.symbolic.candidates import Proposal, ranked  # noqa: E402
 from agents.models.symbolic.facts import Facts  # noqa: E402
@@ -46,6 +41,8 @@ from agents.models.symbolic.source import (  # noqa: E402
     overlapping,
 )
 from agents.models.symbolic.templates import propose  # noqa: E402
+from benchmarks.record import write  # noqa: E402
+from benchmarks.symbolic_equal import normal  # noqa: E402
 from repos.errors import RecordError, RepoGymError  # noqa: E402
 from repos.sources.pypi.archives import read_archive  # noqa: E402
 from repos.sources.pypi.index import PackageIndex  # noqa: E402
@@ -227,18 +224,7 @@ def main() -> None:
     for template, (hits, proposals) in figures["templates"].items():
         print(f"{template:20} {hits:4} hits {proposals:7} proposals")
     if options.json:
-        command = ["python benchmarks/symbolic_changes.py", *sys.argv[1:]]
-        record = {
-            "figures": figures,
-            "changes": results,
-            "machine": {
-                "cores": len(os.sched_getaffinity(0)),
-                "python": platform.python_version(),
-                "platform": platform.platform(),
-            },
-            "commands": [" ".join(command)],
-        }
-        options.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        write(options.json, figures, changes=results)
 
 
 def summary(results: list[dict[str, Any]]) -> dict[str, Any]:

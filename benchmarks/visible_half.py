@@ -15,9 +15,6 @@ whether these resolve the task; then the counts. Patches are only cut and applie
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import re
 import sys
 from collections.abc import Sequence
@@ -26,6 +23,7 @@ from typing import Any
 
 sys.path[:0] = [str(Path(__file__).resolve().parent.parent)]
 
+from benchmarks.record import write  # noqa: E402
 from repos.environments import minor_version  # noqa: E402
 from repos.errors import RepoGymError  # noqa: E402
 from repos.prepare import prepare  # noqa: E402
@@ -131,17 +129,7 @@ def main() -> None:
     for key, value in figures.items():
         print(f"{key:36} {value}")
     if options.json:
-        record = {
-            "figures": figures,
-            "tasks": rows,
-            "machine": {
-                "cores": len(os.sched_getaffinity(0)),
-                "python": platform.python_version(),
-                "platform": platform.platform(),
-            },
-            "commands": [" ".join(["python benchmarks/visible_half.py", *sys.argv[1:]])],
-        }
-        options.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        write(options.json, figures, tasks=rows)
 
 
 if __name__ == "__main__":
