@@ -118,6 +118,9 @@ def main() -> None:
             rows.append(row)
             said = "all tests shown" if row["all_shown"] else f"resolved {row['resolved']}"
             print(f"{spec.id:28} {row['needed']:3} of {row['hunks']:3} hunks, {said}", flush=True)
+    except RepoGymError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from error
     finally:
         backend.close()
     partly = [row for row in rows if not row["all_shown"]]

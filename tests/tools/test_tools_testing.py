@@ -75,6 +75,13 @@ def test_coverage_survives_a_time_out(call, workspace):
     assert "COVERS tests/a/test_slow.py::test_8\n" not in run.text
 
 
+def test_a_run_whose_last_test_takes_long_is_complete(call, workspace):
+    workspace.write("tests/test_late.py", b"import time\n\ndef test_x():\n    time.sleep(2.7)\n")
+    run = call("run_tests", tests=["tests/test_late.py"], coverage=True, timeout_s=3)
+    assert run.ok and "INCOMPLETE" not in run.text
+    assert "COVERS tests/test_late.py::test_x\n" in run.text
+
+
 def test_try_edits_compares_candidates_and_changes_nothing(call, workspace):
     wrong = {**FIX, "new": "a * b"}
     result = call(

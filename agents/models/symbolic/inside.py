@@ -255,7 +255,7 @@ class Rehearsal:
         try:
             for text in texts:
                 exec(compile(text, "<rehearsed>", "exec"), space)
-        except Exception:
+        except Exception:  # The other value can't be made: no pattern, say.
             return None
         if owner is not None:
             old = owner.__dict__.get(about["name"])

@@ -65,13 +65,13 @@ def run(config, plugins=()):
             self.stopped = False
 
         @pytest.hookimpl(wrapper=True, tryfirst=True)
-        def pytest_runtest_protocol(self, item):
+        def pytest_runtest_protocol(self, item, nextitem):
             self.cover.switch_context(item.nodeid)
             try:
                 return (yield)
             finally:
                 self.cover.switch_context("")
-                if time.monotonic() - BEGUN > config["tests_s"]:
+                if nextitem is not None and time.monotonic() - BEGUN > config["tests_s"]:
                     self.stopped = True
                     item.session.shouldstop = "no time is left"
 
