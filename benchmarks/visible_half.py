@@ -71,9 +71,9 @@ def outcome(task: Task, patch: bytes, shown: Sequence[str], backend: Backend) ->
     return kept and set(shown) <= passed, kept and set(expected.fail_to_pass) <= passed
 
 
-def examine(spec: TaskSpec, seed: int, backend: Backend) -> dict[str, Any]:
+def examine(spec: TaskSpec, suite: str, seed: int, backend: Backend) -> dict[str, Any]:
     """Return the figures of one task."""
-    task = prepare(spec, assist="tests", seed=seed)
+    task = prepare(spec, suite=suite, assist="tests", seed=seed)
     shown = task.public.visible_tests
     files = pieces(task.hidden.reference)
     places = [(number, place) for number, (_, h) in enumerate(files) for place in range(len(h))]
@@ -114,7 +114,7 @@ def main() -> None:
     rows = []
     try:
         for spec in specs[: QUICK if options.quick else None]:
-            row = examine(spec, options.seed, backend)
+            row = examine(spec, suite.name, options.seed, backend)
             rows.append(row)
             said = "all tests shown" if row["all_shown"] else f"resolved {row['resolved']}"
             print(f"{spec.id:28} {row['needed']:3} of {row['hunks']:3} hunks, {said}", flush=True)
