@@ -22,13 +22,6 @@ if TYPE_CHECKING:
 #: Longer queries are refused.
 MAX_LENGTH = 20_000
 
-#: What works the same on every store; for the description of a tool.
-PORTABLE_SUBSET = (
-    "Label every node in MATCH, bound variable-length paths (*1..5), use CONTAINS, STARTS WITH "
-    "and ENDS WITH rather than =~, return properties (n.id, n.name) rather than whole nodes, and "
-    "pass values as parameters."
-)
-
 _TOKEN = re.compile(
     r"""(?P<space>\s+|//[^\n\r]*|/\*.*?\*/)
     |(?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")

@@ -66,8 +66,3 @@ def make_model(
 
         return TextToolModel(model)
     return model
-
-
-def is_free(name: str) -> bool:
-    """Return whether the model `name` runs here and costs nothing."""
-    return name in _FREE or name.startswith(SCRIPTED)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -238,8 +237,3 @@ def _report(raw: bytes, done: ExecResult) -> TestReport:
         limit=done.limit or ("time" if stopped else None),
         output=done.text[-8000:],
     )
-
-
-def command(ids: Sequence[str]) -> str:
-    """Return the shell command that runs `ids` inside a workspace, for prompts and logs."""
-    return shlex.join(["python", "-m", "pytest", *ids])

@@ -2,7 +2,7 @@
 # ruff: noqa: PTH103, PTH108, PTH110, PTH118, PTH123
 """Sandboxes whose workspace is a copy of the layers: snapshots as files, changes by the server.
 
-What the containers, Landlock and plain processes share. A snapshot is one file with the records
+What the containers and plain processes share. A snapshot is one file with the records
 of what differs from the layers (`copyserver.py` says how), whole and never a chain, so that its
 use costs the same at any depth.
 """

@@ -13,8 +13,7 @@ What differs is found by inode and change time, which the processes inside can't
 index that lives in this process, which they can't read.
 
 Run as `copyserver.py IN_FD OUT_FD OPTIONS`, with `server.py` importable beside it. Options beyond
-the server's: `root` (the workspace), `skip` (paths mounted in it), `seccomp` (a filter), and
-`landlock` (see `landside.py`).
+the server's: `root` (the workspace), `skip` (paths mounted in it), `seccomp` (a filter).
 """
 
 import errno
@@ -22,7 +21,6 @@ import os
 import select
 import stat
 import sys
-import time
 
 if __package__:
     from repos.sandbox import server
@@ -32,7 +30,6 @@ else:
 
 BATCH = 4 << 20
 PIECE = 4 << 20
-LOOK_S = 0.5
 COUNTERS = (  # kills for memory, refusals of processes; version 2, then 1
     (("/sys/fs/cgroup/memory.events", b"oom_kill"), ("/sys/fs/cgroup/pids.events", b"max")),
     (
@@ -56,8 +53,6 @@ class CopyServer(server.Server):
         self.packing = None
         self.counts = {}
         self.counters = []
-        self.filled = 0
-        self.next_look = 0.0
         os.set_blocking(out, False)
         for version in COUNTERS if options.get("counters") else ():
             if all(os.path.exists(path) for path, _ in version):
@@ -95,21 +90,6 @@ class CopyServer(server.Server):
                     number = int(words[1])
             found.append(number)
         return found
-
-    def check_bounds(self):
-        """Hold the bounds of memory and processes, and of disk where no file system does."""
-        server.Server.check_bounds(self)
-        limit = self.options.get("disk", 0)
-        now = time.monotonic()
-        if limit and self.jobs and now >= self.next_look:
-            began = now
-            used = sum(_disk_use(folder) for folder in self.options["written"])
-            # A large workspace is looked at less often.
-            self.next_look = now + max(LOOK_S, 10 * (time.monotonic() - began))
-            if used > limit + self.filled:
-                for job in list(self.jobs.values()):
-                    job.limit = job.limit or "disk"
-                    self.end(job)
 
     def start(self, ident, body, spawned):
         if self.counters and not spawned:
@@ -246,25 +226,6 @@ def fill(self, body):
             elif stat.S_ISFIFO(mode):
                 os.mkfifo(target, stat.S_IMODE(mode))
     self.base = self.scan()
-    if self.options.get("disk"):
-        self.filled = sum(_disk_use(folder) for folder in self.options["written"])
-
-
-def _disk_use(folder):
-    """Return the bytes that the files below a folder occupy."""
-    used = 0
-    waiting = [folder]
-    while waiting:
-        try:
-            with os.scandir(waiting.pop()) as entries:
-                for entry in entries:
-                    info = entry.stat(follow_symlinks=False)
-                    used += info.st_blocks * 512
-                    if stat.S_ISDIR(info.st_mode):
-                        waiting.append(entry.path)
-        except OSError:
-            continue
-    return used
 
 
 def changed(self, body):
@@ -426,10 +387,6 @@ def main(argv):
     except OSError:
         options["oom_fd"] = None
     os.umask(0o022)
-    if options.get("landlock"):
-        import landside
-
-        landside.apply(options["landlock"])
     if options.get("lock", True):
         server.lock_down(options.get("uid"), options.get("gid"))
     if os.getpid() != 1:

@@ -22,7 +22,6 @@ LABEL = "repogym"
 OWNER = "repogym.owner"
 MACHINE = "repogym.machine"
 API_TIMEOUT_S = 120
-PING_TIMEOUT_S = 10
 HEADER, STDERR = 8, 2
 
 

@@ -20,7 +20,6 @@ import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from repos.errors import InfrastructureError
 from repos.sandbox import rootview, server
@@ -70,7 +69,7 @@ class ProcessBackend:
     def probe(self) -> Probe:
         """Say that it works, and that it isolates nothing; free what dead processes left."""
         remove_leftovers(COPIES)
-        return Probe(self.name, True, "none", "plain processes, with your rights")
+        return Probe(self.name, True, self.isolation, "plain processes, with your rights")
 
     def create(self, layers: Layers, spec: SandboxSpec) -> ProcessSandbox:
         """Copy the layers and start a server on the copy.
@@ -82,15 +81,9 @@ class ProcessBackend:
         missing = [str(path) for path in sources if not os.path.exists(path)]
         if missing:
             raise InfrastructureError(f"These layers of a sandbox do not exist: {missing}.")
-        return self._make(layers, spec, None, None)
-
-    def _make(
-        self, layers: Layers, spec: SandboxSpec, family: Family | None, delta: str | None
-    ) -> ProcessSandbox:
-        if family is None:
-            folder = self.folder()
-            family = Family(str(folder), f"{os.getpid()}.{folder.name}")
-        return ProcessSandbox(self, layers, spec, family, delta)
+        folder = self.folder()
+        family = Family(str(folder), f"{os.getpid()}.{folder.name}")
+        return ProcessSandbox(self, layers, spec, family, None)
 
     def close(self) -> None:
         """Remove all copies."""
@@ -104,6 +97,9 @@ class ProcessBackend:
 class ProcessSandbox(CopyClient):
     """A copy of the files, and a server that runs programs on it."""
 
+    backend = "process"
+    isolation: Isolation = "none"
+
     def __init__(
         self,
         backend: ProcessBackend,
@@ -114,8 +110,6 @@ class ProcessSandbox(CopyClient):
     ) -> None:
         """Start it; use `ProcessBackend.create` and `fork`."""
         super().__init__(family)
-        self.backend = backend.name
-        self.isolation: Isolation = backend.isolation
         self._maker = backend
         self._layers = layers
         self._spec = spec
@@ -173,7 +167,6 @@ class ProcessSandbox(CopyClient):
             "watch": True,
             "memory": self._spec.memory_mb << 20,
             "processes": 0,
-            **self._confinement(root, [source for _, source in pairs]),
         }
         ours, theirs = socket_pair()
         process = subprocess.Popen(
@@ -203,16 +196,12 @@ class ProcessSandbox(CopyClient):
             ) from error
         self._fill([str(path) for path in self._layers.testbed], delta)
 
-    def _confinement(self, root: Path, sources: list[str]) -> dict[str, Any]:
-        """Return further options for the server, which confine it: none."""
-        return {}
-
     def _end(self) -> None:
         if self._life is not None:
             self._life()
 
     def _twin(self, delta: str) -> CopyClient:
-        return self._maker._make(self._layers, self._spec, self._family, delta)
+        return ProcessSandbox(self._maker, self._layers, self._spec, self._family, delta)
 
     # ---- paths
     def _translate(self, path: str) -> str:

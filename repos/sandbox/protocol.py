@@ -18,7 +18,7 @@ TESTBED = "/testbed"
 ENVIRONMENT = "/env"
 """Where the task's Python environment is mounted, read-only."""
 
-Isolation = Literal["isolated", "partial", "none"]
+Isolation = Literal["isolated", "none"]
 Limit = Literal["time", "memory", "processes", "disk", "output"]
 
 

@@ -71,17 +71,12 @@ def _argument(index: int) -> int:
     return 16 + 8 * index
 
 
-def program(
-    profile: str = "default",
-    machine: str | None = None,
-    families: tuple[int, ...] = FAMILIES,
-) -> bytes | None:
+def program(profile: str = "default", machine: str | None = None) -> bytes | None:
     """Return the filter, or None where the profile or the machine has none.
 
     Args:
         profile: "default" or "none".
         machine: As `platform.machine()` says; this one by default.
-        families: Socket families that may be opened.
 
     Raises:
         ValueError: The profile is not known.
@@ -111,10 +106,10 @@ def program(
         refuse,
         _instruction(RETURN, ALLOW),
     ]
-    out += [_instruction(EQUAL, table["socket"], 0, len(families) + 3)]
+    out += [_instruction(EQUAL, table["socket"], 0, len(FAMILIES) + 3)]
     out += [_instruction(LOAD, _argument(0))]
-    for at, family in enumerate(families):
-        out.append(_instruction(EQUAL, family, len(families) - at, 0))
+    for at, family in enumerate(FAMILIES):
+        out.append(_instruction(EQUAL, family, len(FAMILIES) - at, 0))
     out += [_instruction(RETURN, ERRNO | EAFNOSUPPORT), _instruction(RETURN, ALLOW)]
     out += [
         _instruction(EQUAL, table["ioctl"], 0, 5),

@@ -15,13 +15,11 @@ class Entry:
 
     Attributes:
         make: Returns it; imports what it needs only then.
-        isolation: What it isolates.
-        automatic: Whether `auto` may pick it, in the order of the table.
+        isolation: What it isolates; `auto` picks isolated ones only, in the order of the table.
     """
 
     make: Callable[[], Backend]
     isolation: Isolation
-    automatic: bool
 
 
 def _bubblewrap() -> Backend:
@@ -48,20 +46,19 @@ def _podman() -> Backend:
     return DockerBackend("podman")
 
 
-def _landlock() -> Backend:
-    from repos.sandbox.landlock import LandlockBackend
-
-    return LandlockBackend()
-
-
 BACKENDS: dict[str, Entry] = {
-    "bubblewrap": Entry(_bubblewrap, "isolated", automatic=True),
-    "docker": Entry(_docker, "isolated", automatic=True),
-    "podman": Entry(_podman, "isolated", automatic=True),
-    "landlock": Entry(_landlock, "partial", automatic=False),
-    "process": Entry(_process, "none", automatic=False),
+    "bubblewrap": Entry(_bubblewrap, "isolated"),
+    "docker": Entry(_docker, "isolated"),
+    "podman": Entry(_podman, "isolated"),
+    "process": Entry(_process, "none"),
 }
 """All back ends; a further one is one entry here."""
+
+REMOVED = {
+    "landlock": "The sandbox 'landlock' is gone: use bubblewrap, docker or podman, or in a machine "
+    "or container that you can throw away `--sandbox process --allow-unsafe`."
+}
+"""Names of former back ends, with what to take instead."""
 
 
 @dataclass(frozen=True)
@@ -82,13 +79,15 @@ def choose(name: str = "auto", *, allow_unsafe: bool = False) -> Choice:
 
     Args:
         name: One of `BACKENDS`, or "auto": the first isolated one that runs a command here.
-            A weaker one is never picked in its place.
+            One without isolation is never picked in its place.
         allow_unsafe: Whether a back end without isolation may be used.
 
     Raises:
         UnknownNameError: No such back end.
         SandboxUnavailableError: It does not run here; the message says why and what to do.
     """
+    if name in REMOVED:
+        raise SandboxUnavailableError(REMOVED[name])
     if name != "auto" and name not in BACKENDS:
         raise UnknownNameError("sandbox", name, ["auto", *BACKENDS])
     if name == "auto":
@@ -104,18 +103,14 @@ def choose(name: str = "auto", *, allow_unsafe: bool = False) -> Choice:
     if not probe.works:
         backend.close()
         raise SandboxUnavailableError(probe.remedy or probe.detail)
-    warning = {
-        "isolated": "isolated",
-        "partial": "WARNING: only partly isolated",
-        "none": "WARNING: not isolated at all",
-    }[probe.isolation]
+    warning = "isolated" if probe.isolation == "isolated" else "WARNING: not isolated at all"
     return Choice(backend, f"sandbox: {name}, as asked ({probe.detail}; {warning})")
 
 
 def _automatic() -> Choice:
     failures: list[Probe] = []
     for entry in BACKENDS.values():
-        if not entry.automatic:
+        if entry.isolation == "none":
             continue
         backend = entry.make()
         probe = backend.probe()
@@ -126,20 +121,9 @@ def _automatic() -> Choice:
             return Choice(backend, reason)
         backend.close()
         failures.append(probe)
-    raise SandboxUnavailableError(_nothing_isolated(failures))
-
-
-def _nothing_isolated(failures: list[Probe]) -> str:
     lines = ["No isolated sandbox runs on this machine. Any one of these helps:"]
     lines += dict.fromkeys(f"- {probe.remedy or probe.detail}" for probe in failures)
-    for name, entry in BACKENDS.items():
-        if entry.isolation == "partial":
-            backend = entry.make()
-            works = backend.probe().works
-            backend.close()
-            if works:
-                lines.append(f"- `--sandbox {name}` runs here, but isolates only in part.")
-    return "\n".join(lines)
+    raise SandboxUnavailableError("\n".join(lines))
 
 
 def get_backend(

@@ -15,7 +15,7 @@ from repos.sandbox.bubblewrap import own_layer
 from repos.sandbox.protocol import Backend, Layers, Mount, Sandbox, SandboxSpec
 from repos.workspace import BASE_GIT, PatchError, Workspace, make_base_git
 
-NAMES = ("bubblewrap", "docker", "podman", "landlock", "process")
+NAMES = ("bubblewrap", "docker", "podman", "process")
 ISOLATED = ("bubblewrap", "docker", "podman")
 SMALL = SandboxSpec(memory_mb=512, processes=64, disk_mb=32, tmp_mb=16)
 PYTHON = ["/opt/repogym/python", "-I", "-S", "-c"]

@@ -19,7 +19,7 @@ from repos import cachetool
 from repos.sandbox.copies import COPIES, SNAPSHOTS
 from repos.sandbox.protocol import Layers, SandboxSpec
 
-NAMES = ("bubblewrap", "docker", "podman", "landlock", "process")
+NAMES = ("bubblewrap", "docker", "podman", "process")
 WORD = "20171"
 PARENT = """
 import json, os, sys, threading, time

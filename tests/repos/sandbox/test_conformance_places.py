@@ -1,4 +1,4 @@
-"""What is special to a place: a default container, an engine elsewhere, Landlock's confinement."""
+"""What is special to a place: a default container, an engine elsewhere."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import sys
 from pathlib import Path
 
-from repos.sandbox import landlock
 from repos.sandbox.docker import DockerBackend
 from repos.sandbox.docker_engine import Engine, bind, is_gone, labels
 from repos.sandbox.protocol import Layers, Mount, SandboxSpec
@@ -90,40 +89,3 @@ def test_owners():
     assert not is_gone({**mine, "repogym.owner": f"{boot}/pid:[1]/1/1"})
     assert not is_gone({"repogym.owner": "other/pid:[1]/1/1", "repogym.machine": "elsewhere"})
     assert is_gone({**mine, "repogym.owner": f"earlier-boot/{space}/1/1"})
-
-
-def test_landlock_confines(real_backend, layer, tmp_path):
-    backend = real_backend("landlock")
-    secret = tmp_path / "secret"
-    secret.write_text("s")
-    box = backend.create(Layers((layer,)), SMALL)
-    try:
-        for script in (
-            f"cat '{secret}'", f"echo x > '{secret}'", f"rm '{secret}'", "cat /etc/shadow",
-            f"echo x >> '{layer}/a.txt'", "echo x > /usr/x", f"mkdir '{tmp_path}/d'",
-            "mount -t tmpfs none .", "unshare -Ur true", f"kill -0 {os.getpid()}",
-        ):  # fmt: skip
-            assert box.exec(["sh", "-c", script]).exit_code != 0, script
-        assert secret.read_text() == "s"
-        code = "import socket; socket.socket(socket.AF_{}, socket.SOCK_STREAM)"
-        for family in ("INET", "UNIX"):
-            result = box.exec(["/opt/repogym/python", "-I", "-c", code.format(family)])
-            assert b"not supported" in result.stderr
-        status = box.exec(["cat", "/proc/self/status"]).text
-        assert "CapEff:\t0000000000000000" in status
-        big = box.exec(
-            ["sh", "-c", "for i in 1 2 3 4; do head -c 20M /dev/zero > f$i; sleep 1; done"]
-        )
-        assert big.limit == "disk" or big.exit_code != 0
-    finally:
-        box.close()
-
-
-def test_landlock_hides_installed_packages(tmp_path):
-    hidden = tmp_path / "lib" / "site-packages"
-    hidden.mkdir(parents=True)
-    (tmp_path / "lib" / "other").mkdir()
-    (tmp_path / "bin").mkdir()
-    read, listed = landlock.allowed(str(tmp_path), (str(hidden),))
-    assert sorted(read) == [str(tmp_path / "bin"), str(tmp_path / "lib" / "other")]
-    assert sorted(listed) == [str(tmp_path), str(tmp_path / "lib")]

@@ -19,7 +19,7 @@ def task():
     return prepare(suite.spec("warmcache-refresh"), suite="swe-mini")
 
 
-@pytest.mark.parametrize("name", ["bubblewrap", "docker", "podman", "landlock", "process"])
+@pytest.mark.parametrize("name", ["bubblewrap", "docker", "podman", "process"])
 def test_a_real_scoring(name, real_backend, task):
     backend = real_backend(name)
     good, log = score(task, task.hidden.reference, backend=backend)

@@ -31,6 +31,8 @@ def test_names():
         select.get_backend("bubblewarp")
     with pytest.raises(SandboxUnavailableError, match="--allow-unsafe"):
         select.get_backend("process")
+    with pytest.raises(SandboxUnavailableError, match="'landlock' is gone: use bubblewrap"):
+        select.get_backend("landlock")
     assert select.get_backend("process", allow_unsafe=True).isolation == "none"
 
 
@@ -45,13 +47,11 @@ def test_where_it_can_not_run_the_message_says_why(monkeypatch, tmp_path):
         select,
         "BACKENDS",
         {
-            "bubblewrap": select.Entry(
-                lambda: BubblewrapBackend(bwrap=str(broken)), "isolated", automatic=True
-            ),
+            "bubblewrap": select.Entry(lambda: BubblewrapBackend(bwrap=str(broken)), "isolated"),
             "process": select.BACKENDS["process"],
         },
     )
-    # Never a weaker tier in its place, even where that is allowed by name.
+    # Never one without isolation in its place, even where that is allowed by name.
     with pytest.raises(SandboxUnavailableError, match="No permissions"):
         select.get_backend("auto", allow_unsafe=True)
 
