@@ -9,11 +9,19 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Self, Unpack
 
 from repos import gitside
 from repos.errors import InfrastructureError, RepoGymError
-from repos.sandbox.protocol import TESTBED, Entry, ExecResult, Process, Sandbox, Snapshot
+from repos.sandbox.protocol import (
+    TESTBED,
+    Entry,
+    ExecOptions,
+    ExecResult,
+    Process,
+    Sandbox,
+    Snapshot,
+)
 
 BASE_GIT = "/opt/repogym/base.git"
 """Where the harness's git folder is mounted, read-only."""
@@ -66,25 +74,10 @@ class Workspace:
         return posixpath.join(TESTBED, path)
 
     # ---- files and commands
-    def exec(
-        self,
-        argv: Sequence[str],
-        *,
-        cwd: str = TESTBED,
-        env: Mapping[str, str] | None = None,
-        stdin: bytes = b"",
-        timeout_s: float = 60.0,
-        max_output: int = 1 << 20,
-    ) -> ExecResult:
+    def exec(self, argv: Sequence[str], **options: Unpack[ExecOptions]) -> ExecResult:
         """Run a program to its end; see `Sandbox.exec`."""
-        return self.sandbox.exec(
-            argv,
-            cwd=self.path(cwd),
-            env=env,
-            stdin=stdin,
-            timeout_s=timeout_s,
-            max_output=max_output,
-        )
+        options["cwd"] = self.path(options.get("cwd", TESTBED))
+        return self.sandbox.exec(argv, **options)
 
     def spawn(
         self, argv: Sequence[str], *, cwd: str = TESTBED, env: Mapping[str, str] | None = None

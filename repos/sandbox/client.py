@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import builtins
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, Unpack, cast
 
 from repos.errors import InfrastructureError
 from repos.sandbox.channel import Channel
-from repos.sandbox.protocol import TESTBED, Entry, ExecResult, Limit
+from repos.sandbox.protocol import EXEC_DEFAULTS, TESTBED, Entry, ExecOptions, ExecResult, Limit
 
 GRACE_S = 30.0
 FILE_TIMEOUT_S = 120.0
@@ -19,7 +19,7 @@ KINDS = {"f": "file", "d": "dir", "l": "symlink", "o": "other"}
 class RemoteProcess:
     """A process that lives until closed, with its pipes."""
 
-    def __init__(self, channel: Channel, ident: int, translate: Callable[[str], str]) -> None:
+    def __init__(self, channel: Channel, ident: int) -> None:
         """Take over a started request; made by `ServerClient.spawn`."""
         self._channel = channel
         self._ident = ident
@@ -105,7 +105,7 @@ class ServerClient:
     """The methods of a `Sandbox` that its exec server answers.
 
     A subclass sets `_channel`, and may replace `_before` and `_after` (bounds that the server
-    can't see) and `_translate` (paths that are elsewhere).
+    can't see) and `_translate` (paths that are elsewhere, in arguments and variables too).
     """
 
     _channel: Channel
@@ -113,41 +113,45 @@ class ServerClient:
     def _translate(self, path: str) -> str:
         return path
 
+    def _program(
+        self, argv: Sequence[str], cwd: str, env: Mapping[str, str] | None
+    ) -> dict[str, Any]:
+        return {
+            "argv": [self._translate(str(arg)) for arg in argv],
+            "cwd": self._translate(cwd),
+            "env": {name: self._translate(value) for name, value in (env or {}).items()},
+        }
+
     def _before(self) -> Any:
         return None
 
     def _after(self, state: Any, code: int) -> Limit | None:
         return None
 
-    def exec(
-        self,
-        argv: Sequence[str],
-        *,
-        cwd: str = TESTBED,
-        env: Mapping[str, str] | None = None,
-        stdin: bytes = b"",
-        timeout_s: float = 60.0,
-        max_output: int = 1 << 20,
-    ) -> ExecResult:
+    def exec(self, argv: Sequence[str], **options: Unpack[ExecOptions]) -> ExecResult:
         """Run a program to its end; see `Sandbox.exec`.
 
         Raises:
             InfrastructureError: The sandbox itself is gone.
+            TypeError: There is no such option.
             ValueError: No program was named.
         """
         if isinstance(argv, str) or not argv:
             raise ValueError("argv must be a list with at least the program's name")
+        unknown = options.keys() - EXEC_DEFAULTS.keys()
+        if unknown:
+            raise TypeError(f"exec takes {', '.join(EXEC_DEFAULTS)}, not {', '.join(unknown)}")
+        given = {**EXEC_DEFAULTS, **options}
+        timeout_s = float(given["timeout_s"])
         channel = self._channel
         before = self._before()
         ident = channel.open(
             "exec",
             {
-                "argv": [self._translate(str(arg)) for arg in argv],
-                "cwd": self._translate(cwd),
-                "env": dict(env or {}),
-                "stdin": bytes(stdin),
-                "timeout": float(timeout_s),
-                "max_output": int(max_output),
+                **self._program(argv, given["cwd"], given["env"]),
+                "stdin": bytes(given["stdin"]),
+                "timeout": timeout_s,
+                "max_output": int(given["max_output"]),
             },
         )
         try:
@@ -192,17 +196,10 @@ class ServerClient:
             FileNotFoundError, PermissionError: The program can't be started.
         """
         channel = self._channel
-        ident = channel.open(
-            "spawn",
-            {
-                "argv": [self._translate(str(arg)) for arg in argv],
-                "cwd": self._translate(cwd),
-                "env": dict(env or {}),
-            },
-        )
+        ident = channel.open("spawn", self._program(argv, cwd, env))
         kind, body = channel.take(ident, FILE_TIMEOUT_S)
         if kind == "started":
-            return RemoteProcess(channel, ident, self._translate)
+            return RemoteProcess(channel, ident)
         channel.forget(ident)
         if kind == "exit":
             message = body["stderr"].decode("utf-8", "replace").strip()

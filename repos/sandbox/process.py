@@ -17,20 +17,21 @@ import subprocess
 import tempfile
 import threading
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Unpack
 
 from repos.errors import InfrastructureError
 from repos.sandbox import rootview, server
 from repos.sandbox.bubblewrap import find_ripgrep
 from repos.sandbox.channel import Channel, socket_pair
-from repos.sandbox.client import RemoteProcess
 from repos.sandbox.copies import COPIES, CopyClient, Family, remove_leftovers
 from repos.sandbox.interpreter import running
 from repos.sandbox.protocol import (
     ENVIRONMENT,
     TESTBED,
+    ExecOptions,
     ExecResult,
     Isolation,
     Layers,
@@ -207,49 +208,23 @@ class ProcessSandbox(CopyClient):
     def _translate(self, path: str) -> str:
         return self._paths.into(path)
 
-    def exec(
-        self,
-        argv: Sequence[str],
-        *,
-        cwd: str = TESTBED,
-        env: Mapping[str, str] | None = None,
-        stdin: bytes = b"",
-        timeout_s: float = 60.0,
-        max_output: int = 1 << 20,
-    ) -> ExecResult:
+    def exec(self, argv: Sequence[str], **options: Unpack[ExecOptions]) -> ExecResult:
         """Run a program to its end, paths rewritten both ways; see `Sandbox.exec`.
 
         Raises:
             InfrastructureError: The sandbox itself is gone.
             ValueError: No program was named.
         """
+        stdin = options.get("stdin", b"")
         if stdin.lstrip()[:1] in (b"{", b"["):
             # A configuration in JSON; anything else, a diff for example, must not change.
-            stdin = self._paths.into_bytes(stdin)
-        result = super().exec(
-            argv,
-            cwd=cwd,
-            env={name: self._paths.into(value) for name, value in (env or {}).items()},
-            stdin=stdin,
-            timeout_s=timeout_s,
-            max_output=max_output,
-        )
+            options["stdin"] = self._paths.into_bytes(stdin)
+        result = super().exec(argv, **options)
         return replace(
             result,
             stdout=self._paths.out_of(result.stdout),
             stderr=self._paths.out_of(result.stderr),
         )
-
-    def spawn(
-        self, argv: Sequence[str], *, cwd: str = TESTBED, env: Mapping[str, str] | None = None
-    ) -> RemoteProcess:
-        """Start a process that lives until closed; what it says is not rewritten.
-
-        Raises:
-            FileNotFoundError, PermissionError: The program can't be started.
-        """
-        env = {name: self._paths.into(value) for name, value in (env or {}).items()}
-        return super().spawn(argv, cwd=cwd, env=env)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, TypedDict, Unpack, runtime_checkable
 
 TESTBED = "/testbed"
 """Where every workspace is mounted."""
@@ -73,6 +73,33 @@ class SandboxSpec:
     tmp_exec: bool = True
     network: bool = False
     seccomp: str = "default"
+
+
+class ExecOptions(TypedDict, total=False):
+    """How one command is run, by keyword; what is left out is as in `EXEC_DEFAULTS`.
+
+    Attributes:
+        cwd: Folder inside.
+        env: Variables added to (or replacing) the sandbox's own.
+        stdin: Bytes on standard input.
+        timeout_s: Wall time after which the whole process tree is killed.
+        max_output: Bytes kept of each of the two streams (half head, half tail).
+    """
+
+    cwd: str
+    env: Mapping[str, str] | None
+    stdin: bytes
+    timeout_s: float
+    max_output: int
+
+
+EXEC_DEFAULTS: Mapping[str, Any] = {
+    "cwd": TESTBED,
+    "env": None,
+    "stdin": b"",
+    "timeout_s": 60.0,
+    "max_output": 1 << 20,
+}
 
 
 @dataclass(frozen=True)
@@ -159,25 +186,12 @@ class Sandbox(Protocol):
     backend: str
     isolation: Isolation
 
-    def exec(
-        self,
-        argv: Sequence[str],
-        *,
-        cwd: str = TESTBED,
-        env: Mapping[str, str] | None = None,
-        stdin: bytes = b"",
-        timeout_s: float = 60.0,
-        max_output: int = 1 << 20,
-    ) -> ExecResult:
+    def exec(self, argv: Sequence[str], **options: Unpack[ExecOptions]) -> ExecResult:
         """Run a program to its end, then end everything that it started.
 
         Args:
             argv: Program and arguments; no shell.
-            cwd: Folder inside.
-            env: Variables added to (or replacing) the sandbox's own.
-            stdin: Bytes on standard input.
-            timeout_s: Wall time after which the whole process tree is killed.
-            max_output: Bytes kept of each of the two streams (half head, half tail).
+            **options: See `ExecOptions`.
 
         Returns:
             The result; a missing program is exit code 127, with a message on stderr.
