@@ -9,13 +9,13 @@ Language Models and Code Repositories via Code Graph Databases" (2024).
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from agents.codexgraph_translator import TOOL, Translator
-from agents.conversation import Conversation, play, problem
+from agents.conversation import Conversation, problem
 from agents.models.protocol import Model
 from agents.models.registry import make_model
-from agents.react import SYSTEM, React
-from envs.episode import Episode
+from agents.react import React
 from repos.errors import RepoGymError
 
 QUESTIONS = 5
@@ -42,77 +42,50 @@ OVER = "That was the last round of questions."
 LEFT_OUT = "Only the first {most} questions of a reply are answered; {left} were left out."
 
 
+@dataclass(eq=False)
 class CodexGraph(React):
-    """Questions to the code graph, translated to Cypher, then a plain tool loop."""
+    """Questions to the code graph, translated to Cypher, then a plain tool loop.
 
-    def __init__(
-        self,
-        model: Model,
-        translator: str | Model = "",
-        rounds: int = 5,
-        repairs: int = 3,
-        phase_calls: int = 20,
-        temperature: float | None = None,
-        max_tokens: int | None = None,
-        context_chars: int | None = None,
-        patience: int = 3,
-    ) -> None:
-        """Make it.
+    Attributes:
+        translator: Model that writes the Cypher, by its name (or itself, from Python); the
+            primary where none is named.
+        rounds: Rounds of questions.
+        repairs: How often a query that fails is written anew.
+        phase_calls: Replies after which asking ends.
+    """
 
-        Args:
-            model: The primary, and the translator where no other is named.
-            translator: Model that writes the Cypher, by its name (or itself, from Python).
-            rounds: Rounds of questions.
-            repairs: How often a query that fails is written anew.
-            phase_calls: Replies after which asking ends.
-            temperature: Sampling temperature; None is the model's default.
-            max_tokens: Bound of a reply; None is the model's default.
-            context_chars: Length of the history above which old observations are shortened;
-                None takes the model's own, see `Conversation`.
-            patience: Replies without a tool call, in a row, that end the episode.
+    translator: str | Model = ""
+    rounds: int = 5
+    repairs: int = 3
+    phase_calls: int = 20
+
+    def __post_init__(self) -> None:
+        """Check the numbers and make the translator's model.
 
         Raises:
             RepoGymError: `rounds`, `repairs` or `phase_calls` is out of range, or the
                 translator's model can't be made.
         """
-        super().__init__(model, temperature, max_tokens, context_chars, patience)
-        for name, value, least in (
-            ("rounds", rounds, 1),
-            ("repairs", repairs, 0),
-            ("phase_calls", phase_calls, 1),
-        ):
-            if not isinstance(value, int) or value < least:
-                raise RepoGymError(
-                    f"--agent-arg {name}={value}: give a whole number of at least {least}."
-                )
-        self.rounds = rounds
-        self.repairs = repairs
-        self.phase_calls = phase_calls
-        self.translator: Model = translator or model  # type: ignore[assignment]
-        if isinstance(translator, str) and translator:
+        self._check(rounds=1, repairs=0, phase_calls=1)
+        if isinstance(self.translator, str) and self.translator:
             # A model of a run makes others that share its journal and its budget.
-            self.translator = getattr(model, "another", make_model)(translator)
+            self.translator = getattr(self.model, "another", make_model)(self.translator)
+        self.translator = self.translator or self.model
 
-    def run(self, episode: Episode) -> None:
-        """Play the episode to its end.
+    def work(self, conversation: Conversation) -> None:
+        """Play the rounds of questions, then the loop.
 
         Raises:
             RepoGymError: The environment does not offer `graph_query`.
         """
+        episode = conversation.episode
         offered = {tool["function"]["name"]: tool["function"] for tool in episode.tools}
         if TOOL not in offered:
             raise RepoGymError(
                 f"The agent codexgraph asks by the tool {TOOL}, which this environment does not "
                 "offer: add it to its tools, or use another agent."
             )
-        conversation = Conversation(
-            episode,
-            self.model,
-            SYSTEM,
-            temperature=self.temperature,
-            max_tokens=self.max_tokens,
-            context_chars=self.context_chars,
-        )
+        assert not isinstance(self.translator, str)
         translator = Translator(
             episode,
             self.translator,
@@ -124,12 +97,9 @@ class CodexGraph(React):
         rounds = "1 round" if self.rounds == 1 else f"{self.rounds} rounds"
         ask = ASK.format(questions=QUESTIONS, rounds=rounds)
         conversation.say(f"{problem(episode.observation['text'])}\n\n{ask}")
-        play(lambda: self._work(conversation, translator))
-
-    def _work(self, conversation: Conversation, translator: Translator) -> None:
         said = self._ask(conversation, translator)
         conversation.say(f"{said}\n\n{WORK}" if said else WORK)
-        self._loop(conversation)
+        self.loop(conversation)
 
     def _ask(self, conversation: Conversation, translator: Translator) -> str:
         """Play the rounds; return what is still to be said: the answers of the last one."""

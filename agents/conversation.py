@@ -7,7 +7,7 @@ happen again at the next step.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -166,14 +166,6 @@ def context_of(model: Model) -> int:
             return int(known)
         inner = getattr(inner, "unwrapped", None)
     return CONTEXT_CHARS
-
-
-def play(body: Callable[[], None]) -> None:
-    """Run an agent's body; the end of the episode ends it quietly, wherever it comes."""
-    try:
-        body()
-    except EpisodeOver:
-        return
 
 
 def problem(statement: str) -> str:

@@ -8,13 +8,14 @@ by tool calls. It ends by `submit`.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from typing import ClassVar
 
-from agents.conversation import Conversation, play, problem
-from agents.models.protocol import Model
+from agents.conversation import Conversation, problem
+from agents.model_agent import ModelAgent
 from agents.plan import Plan
 from agents.planner_prompts import SYSTEM, Phase, message
-from envs.episode import Episode, ToolCall
-from repos.errors import RepoGymError
+from envs.episode import ToolCall
 
 _VERDICT = re.compile(r"^\W*verdict\W+(pass|fail|give up)\b", re.IGNORECASE | re.MULTILINE)
 _NEXT = re.compile(r"^\W*next\W+(localise|localize|edit)\b", re.IGNORECASE | re.MULTILINE)
@@ -23,55 +24,31 @@ NO_CHANGE = "Nothing was changed in the phase edit, so there is nothing to test.
 CUT_OFF = "The phase {phase} was ended for its length; go on with what is known."
 
 
-class Planner:
-    """Plans, acts, tests, and revises the plan when a test fails."""
+@dataclass(eq=False)
+class Planner(ModelAgent):
+    """Plans, acts, tests, and revises the plan when a test fails.
 
-    requires_model = True
+    Attributes:
+        rounds: How often it localises, edits and tests before it submits what there is.
+        phase_calls: Replies after which a phase is ended.
+    """
 
-    def __init__(
-        self,
-        model: Model,
-        rounds: int = 3,
-        phase_calls: int = 20,
-        temperature: float | None = None,
-        max_tokens: int | None = None,
-        context_chars: int | None = None,
-    ) -> None:
-        """Make it.
+    system: ClassVar[str] = SYSTEM
 
-        Args:
-            model: Who answers.
-            rounds: How often it localises, edits and tests before it submits what there is.
-            phase_calls: Replies after which a phase is ended.
-            temperature: Sampling temperature; None is the model's default.
-            max_tokens: Bound of a reply; None is the model's default.
-            context_chars: Length of the history above which old observations are shortened;
-                None takes the model's own, see `Conversation`.
+    rounds: int = 3
+    phase_calls: int = 20
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
 
         Raises:
-            RepoGymError: `rounds` or `phase_calls` is no number above 0.
+            RepoGymError: `rounds` or `phase_calls` is no whole number of at least 1.
         """
-        for name, value in (("rounds", rounds), ("phase_calls", phase_calls)):
-            if not isinstance(value, int) or value < 1:
-                raise RepoGymError(f"--agent-arg {name}={value}: give a whole number above 0.")
-        self.model = model
-        self.rounds = rounds
-        self.phase_calls = phase_calls
-        self.temperature = temperature
-        self.max_tokens = max_tokens
-        self.context_chars = context_chars
+        self._check(rounds=1, phase_calls=1)
 
-    def run(self, episode: Episode) -> None:
-        """Play the episode to its end."""
-        conversation = Conversation(
-            episode,
-            self.model,
-            SYSTEM,
-            temperature=self.temperature,
-            max_tokens=self.max_tokens,
-            context_chars=self.context_chars,
-        )
-        play(lambda: _Attempt(conversation, self.rounds, self.phase_calls).work())
+    def work(self, conversation: Conversation) -> None:
+        """Play the phases."""
+        _Attempt(conversation, self.rounds, self.phase_calls).work()
 
 
 class _Attempt:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from agents.conversation import END_SILENT, Conversation, play, problem
-from agents.models.protocol import Model
-from envs.episode import Episode
+from dataclasses import dataclass
+from typing import ClassVar
+
+from agents.conversation import END_SILENT, Conversation, problem
+from agents.model_agent import ModelAgent
 
 SYSTEM = """\
 You repair software. You work in a checked-out repository through tools; nobody can answer \
@@ -23,49 +25,25 @@ Your reply called no tool, so nothing happened. Call a tool to go on, or call su
 repository is as you want it."""
 
 
-class React:
-    """Reply, tool calls, observations, until the model submits."""
+@dataclass(eq=False)
+class React(ModelAgent):
+    """Reply, tool calls, observations, until the model submits.
 
-    requires_model = True
+    Attributes:
+        patience: Replies without a tool call, in a row, that end the episode.
+    """
 
-    def __init__(
-        self,
-        model: Model,
-        temperature: float | None = None,
-        max_tokens: int | None = None,
-        context_chars: int | None = None,
-        patience: int = 3,
-    ) -> None:
-        """Make it.
+    system: ClassVar[str] = SYSTEM
 
-        Args:
-            model: Who answers.
-            temperature: Sampling temperature; None is the model's default.
-            max_tokens: Bound of a reply; None is the model's default.
-            context_chars: Length of the history above which old observations are shortened;
-                None takes the model's own, see `Conversation`.
-            patience: Replies without a tool call, in a row, that end the episode.
-        """
-        self.model = model
-        self.temperature = temperature
-        self.max_tokens = max_tokens
-        self.context_chars = context_chars
-        self.patience = patience
+    patience: int = 3
 
-    def run(self, episode: Episode) -> None:
-        """Play the episode to its end."""
-        conversation = Conversation(
-            episode,
-            self.model,
-            SYSTEM,
-            temperature=self.temperature,
-            max_tokens=self.max_tokens,
-            context_chars=self.context_chars,
-        )
-        conversation.say(problem(episode.observation["text"]))
-        play(lambda: self._loop(conversation))
+    def work(self, conversation: Conversation) -> None:
+        """Tell the problem and leave the rest to the model."""
+        conversation.say(problem(conversation.episode.observation["text"]))
+        self.loop(conversation)
 
-    def _loop(self, conversation: Conversation) -> None:
+    def loop(self, conversation: Conversation) -> None:
+        """Let the model act until the episode ends, or it falls silent."""
         silent = 0
         while silent < self.patience:
             if conversation.turn().tool_calls:

@@ -132,7 +132,7 @@ def test_bad_input_is_one_sentence(own, name, args, words):
 
 def test_bad_values_of_the_planner_are_refused():
     for args in ({"rounds": 0}, {"phase_calls": "many"}):
-        with pytest.raises(RepoGymError, match="whole number above 0"):
+        with pytest.raises(RepoGymError, match="whole number of at least 1"):
             make_agent("planner", AModel(), args=args)
     with pytest.raises(UnknownNameError, match="round"):
         make_agent("planner", AModel(), args={"round": 1})
