@@ -12,14 +12,19 @@ from graphdb import collector
 from graphdb import cypher as language
 from graphdb.delta import Delta
 from graphdb.errors import QueryError, QueryLimitError, StoreError
-from graphdb.schema import EDGE_PROPERTIES_OF, EDGE_TYPES, LABELS, NODE_PROPERTIES, Edge, Node
+from graphdb.schema import LABELS, Edge, Node
 from graphdb.stores import statements
-from graphdb.stores.base import DEFAULT_LIMITS, Limits, Link, QueryResult, by_edge, by_relevance
+from graphdb.stores.base import DEFAULT_LIMITS, Limits, QueryResult
+from graphdb.stores.cypher_store import (
+    CypherStore,
+    node_value,
+    plain,
+    relationship_value,
+    result,
+)
 
-_BATCH = 5_000
 
-
-class KgliteStore:
+class KgliteStore(CypherStore):
     """A store in this process's memory that can be saved; see :class:`graphdb.stores.base.Store`.
 
     Args:
@@ -27,7 +32,7 @@ class KgliteStore:
     """
 
     name = "kglite"
-    speaks_cypher = True
+    batch = 5_000
 
     def __init__(self, graph: Any = None) -> None:
         self._graph = graph if graph is not None else _new_graph()
@@ -80,32 +85,9 @@ class KgliteStore:
     def _load(self, nodes: Iterable[Node], edges: Iterable[Edge]) -> None:
         self._settle()
         self._graph, self._origin = _new_graph(), None
-        by_label: dict[str, list[Node]] = {label: [] for label in LABELS}
-        labels: dict[str, str] = {}
-        for node in nodes:
-            by_label[node.label].append(node)
-            labels[node.id] = node.label
-        for label, rows in by_label.items():
-            for rows_now in _batches(rows):
-                self._run(
-                    statements.create_nodes(label), rows=[statements.node_row(n) for n in rows_now]
-                )
-        groups: dict[tuple[str, str, str], list[Edge]] = {}
-        for edge in edges:
-            source, target = labels.get(edge.source), labels.get(edge.target)
-            if source and target:
-                groups.setdefault((source, edge.type, target), []).append(edge)
-        self._create_edges(groups)
+        self._create(nodes, edges)
         for label in LABELS:
             self._own().create_index(label, "name")
-
-    def _create_edges(self, groups: dict[tuple[str, str, str], list[Edge]]) -> None:
-        for group, found in groups.items():
-            for edges_now in _batches(found):
-                self._run(
-                    statements.create_edges(*group),
-                    rows=[statements.edge_row(edge) for edge in edges_now],
-                )
 
     def apply(self, delta: Delta) -> None:
         """Apply a difference."""
@@ -139,54 +121,6 @@ class KgliteStore:
         for other in list(self._waiting):
             other._own()
         self._waiting.clear()
-
-    def nodes(self, ids: Sequence[str]) -> list[Node]:
-        """The nodes with these ids."""
-        found: dict[str, Node] = {}
-        for label, wanted in statements.ids_by_label(ids).items():
-            for row in self._run(statements.nodes_by_id(label), ids=wanted):
-                found[row["id"]] = statements.node_of(row, label)
-        return [found[key] for key in ids if key in found]
-
-    def named(self, name: str, labels: Sequence[str]) -> list[Node]:
-        """Nodes with exactly this name."""
-        found = [
-            statements.node_of(row, label)
-            for label in labels
-            for row in self._run(statements.nodes_by_name(label), name=name)
-        ]
-        return sorted(found, key=lambda node: node.id)
-
-    def search(self, text: str, labels: Sequence[str], limit: int) -> list[Node]:
-        """Nodes whose name holds `text`."""
-        found = [
-            statements.node_of(row, label)
-            for label in labels
-            for row in self._run(statements.nodes_by_text(label), text=text.lower())
-        ]
-        return sorted(found, key=by_relevance)[:limit]
-
-    def links(self, nodes: Sequence[Node], types: Sequence[str], direction: str) -> list[Link]:
-        """Edges at these nodes."""
-        found: list[Link] = []
-        for label, ids in statements.by_label(nodes).items():
-            one = len(ids) == 1
-            for kind in types:
-                statement = statements.links(label, kind, direction, one)
-                rows = self._run(statement, ids=ids[0] if one else ids)
-                found += [statements.link_of(row, kind, direction) for row in rows]
-        return sorted(found, key=by_edge)
-
-    def counts(self) -> tuple[dict[str, int], dict[str, int]]:
-        """Nodes of each label, edges of each type."""
-        labels = {
-            label: self._run(f"MATCH (n:{label}) RETURN count(n) AS c")[0]["c"] for label in LABELS
-        }
-        types = {
-            kind: self._run(f"MATCH ()-[r:{kind}]->() RETURN count(r) AS c")[0]["c"]
-            for kind in EDGE_TYPES
-        }
-        return labels, types
 
     def ids(self, labels: Sequence[str]) -> list[str]:
         """Ids of all nodes of these labels."""
@@ -228,10 +162,8 @@ class KgliteStore:
         except (ValueError, TypeError, OverflowError) as error:
             raise QueryError(language.explain(str(error), cypher)) from None
         columns = list(answer.columns)
-        plain = [[_plain(row[name]) for name in columns] for row in rows]
-        return QueryResult(
-            columns, plain[: limits.rows], len(plain) > limits.rows, tuple(checked.notes)
-        )
+        values = [[plain(row[name], _entity) for name in columns] for row in rows]
+        return result(columns, values, checked, limits)
 
     def _explained(self, error: Exception, cypher: str, limits: Limits) -> QueryError:
         text = str(error)
@@ -255,22 +187,9 @@ def _new_graph() -> Any:
     return kglite.KnowledgeGraph()
 
 
-def _batches(rows: list[Any]) -> Iterable[list[Any]]:
-    for start in range(0, len(rows), _BATCH):
-        yield rows[start : start + _BATCH]
-
-
-def _plain(value: Any) -> Any:
-    """A value as the other Cypher store returns it."""
+def _entity(value: Any) -> Any:
     if isinstance(value, dict) and "properties" in value and "labels" in value:
-        held = {key: value["properties"].get(key) for key in NODE_PROPERTIES}
-        return {"labels": value["labels"], **held}
+        return node_value(value["labels"], value["properties"])
     if isinstance(value, dict) and "properties" in value and "type" in value:
-        kind = value["type"]
-        held = {key: value["properties"].get(key) for key in EDGE_PROPERTIES_OF.get(kind, ())}
-        return {"type": kind, **held}
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value
+        return relationship_value(value["type"], value["properties"])
+    return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from queue import Empty, Queue
 from threading import Thread
@@ -19,18 +19,16 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from graphdb import cypher as language
 from graphdb.delta import Delta
 from graphdb.errors import QueryError, QueryLimitError, StoreError
-from graphdb.schema import EDGE_PROPERTIES_OF, EDGE_TYPES, LABELS, NODE_PROPERTIES, Edge, Node
-from graphdb.stores import statements
-from graphdb.stores.base import (
-    DEFAULT_LIMITS,
-    Limits,
-    Link,
-    QueryResult,
-    by_edge,
-    by_relevance,
+from graphdb.schema import LABELS, Edge, Node
+from graphdb.stores.base import DEFAULT_LIMITS, Limits, QueryResult
+from graphdb.stores.cypher_store import (
+    CypherStore,
+    node_value,
+    plain,
+    relationship_value,
+    result,
 )
 
-_BATCH = 2_000
 #: Seconds that one statement of the store's own may take.
 _OWN_SECONDS = 120.0
 _META = "GRAPH"
@@ -38,7 +36,7 @@ _META = "GRAPH"
 T = TypeVar("T")
 
 
-class Neo4jStore:
+class Neo4jStore(CypherStore):
     """A database of a server; see :class:`graphdb.stores.base.Store`.
 
     Args:
@@ -49,7 +47,7 @@ class Neo4jStore:
     """
 
     name = "neo4j"
-    speaks_cypher = True
+    batch = 2_000
 
     def __init__(
         self, connect: Callable[[], Any], database: str | None, dataset: str, address: str
@@ -207,17 +205,7 @@ class Neo4jStore:
                 pass
         self._run(f"CREATE (g:{_META} {{dataset: $dataset, stamp: ''}})", dataset=self._dataset)
         self._indexes()
-        labels: dict[str, str] = {}
-        groups: dict[str, list[Node]] = {}
-        for node in nodes:
-            labels[node.id] = node.label
-            groups.setdefault(node.label, []).append(node)
-        for label, found in groups.items():
-            for rows in _batches([statements.node_row(node) for node in found]):
-                self._run(statements.create_nodes(label), rows=rows)
-        for group, found in statements.group_edges(edges, labels).items():
-            for rows in _batches([statements.edge_row(edge) for edge in found]):
-                self._run(statements.create_edges(*group), rows=rows)
+        self._create(nodes, edges)
 
     def _indexes(self) -> None:
         for label in LABELS:
@@ -247,64 +235,6 @@ class Neo4jStore:
         """The same database over connections of its own, so that each can be closed alone."""
         return Neo4jStore(self._connect, self._database, self._dataset, self._address)
 
-    def nodes(self, ids: Sequence[str]) -> list[Node]:
-        """The nodes with these ids."""
-        found: dict[str, Node] = {}
-        for label, wanted in statements.ids_by_label(ids).items():
-            for row in self._run(statements.nodes_by_id(label), ids=wanted):
-                found[row["id"]] = statements.node_of(row, label)
-        return [found[key] for key in ids if key in found]
-
-    def named(self, name: str, labels: Sequence[str]) -> list[Node]:
-        """Nodes with exactly this name."""
-        found = [
-            statements.node_of(row, label)
-            for label in labels
-            for row in self._run(statements.nodes_by_name(label), name=name)
-        ]
-        return sorted(found, key=lambda node: node.id)
-
-    def search(self, text: str, labels: Sequence[str], limit: int) -> list[Node]:
-        """Nodes whose name holds `text`."""
-        found = [
-            statements.node_of(row, label)
-            for label in labels
-            for row in self._run(statements.nodes_by_text(label), text=text.lower())
-        ]
-        return sorted(found, key=by_relevance)[:limit]
-
-    def links(self, nodes: Sequence[Node], types: Sequence[str], direction: str) -> list[Link]:
-        """Edges at these nodes."""
-        found: list[Link] = []
-        for label, ids in statements.by_label(nodes).items():
-            for kind in types:
-                rows = self._run(statements.links(label, kind, direction, False), ids=ids)
-                found += [statements.link_of(row, kind, direction) for row in rows]
-        return sorted(found, key=by_edge)
-
-    def counts(self) -> tuple[dict[str, int], dict[str, int]]:
-        """Nodes of each label, edges of each type."""
-        labels = {
-            label: self._run(f"MATCH (n:{label}) RETURN count(n) AS c")[0]["c"] for label in LABELS
-        }
-        types = {
-            kind: self._run(f"MATCH ()-[r:{kind}]->() RETURN count(r) AS c")[0]["c"]
-            for kind in EDGE_TYPES
-        }
-        return labels, types
-
-    def ids(self, labels: Sequence[str]) -> list[str]:
-        """Ids of all nodes of these labels."""
-        return sorted(row["id"] for label in labels for row in self._run(statements.all_ids(label)))
-
-    def weights(self, types: Sequence[str]) -> list[tuple[str, str, float]]:
-        """Source, target and weight of all edges of these types."""
-        return sorted(
-            (row["s"], row["t"], float(row["w"]))
-            for kind in types
-            for row in self._run(statements.all_edges(kind))
-        )
-
     def query(
         self,
         cypher: str,
@@ -323,13 +253,13 @@ class Neo4jStore:
                 fetch_size=limits.rows + 1,
             ) as session:
                 query = neo4j.Query(checked.text, timeout=limits.seconds)  # type: ignore[arg-type]
-                result = session.run(query, dict(parameters or {}))
+                found = session.run(query, dict(parameters or {}))
                 rows: list[list[Any]] = []
-                for record in result:
-                    rows.append([_plain(value) for value in record.values()])
+                for record in found:
+                    rows.append([plain(value, _entity) for value in record.values()])
                     if len(rows) > limits.rows:
                         break
-                return list(result.keys()), rows
+                return list(found.keys()), rows
 
         try:
             with self._trouble():
@@ -340,9 +270,7 @@ class Neo4jStore:
             raise _explained(error, cypher, limits) from None
         except neo4j.exceptions.DriverError as error:
             raise QueryError(language.explain(str(error), cypher)) from None
-        return QueryResult(
-            columns, rows[: limits.rows], len(rows) > limits.rows, tuple(checked.notes)
-        )
+        return result(columns, rows, checked, limits)
 
     def close(self) -> None:
         """Close the connections."""
@@ -357,27 +285,13 @@ def _explained(error: Any, cypher: str, limits: Limits) -> QueryError:
     return QueryError(language.explain(text, cypher, at), at)
 
 
-def _batches(rows: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    for start in range(0, len(rows), _BATCH):
-        yield rows[start : start + _BATCH]
-
-
-def _plain(value: Any) -> Any:
-    """A value as the embedded Cypher store returns it."""
+def _entity(value: Any) -> Any:
     import neo4j.graph
 
     if isinstance(value, neo4j.graph.Node):
-        held = {key: value.get(key) for key in NODE_PROPERTIES}
-        return {"labels": sorted(value.labels), **held}
+        return node_value(value.labels, value)
     if isinstance(value, neo4j.graph.Relationship):
-        kind = value.type
-        return {
-            "type": kind, **{key: value.get(key) for key in EDGE_PROPERTIES_OF.get(kind, ())}
-        }  # fmt: skip
+        return relationship_value(value.type, value)
     if isinstance(value, neo4j.graph.Path):
-        return [_plain(item) for item in value.nodes]
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value
+        return [_entity(item) for item in value.nodes]
+    return None
