@@ -1,5 +1,4 @@
 import json
-import subprocess
 
 import pytest
 from typer.testing import CliRunner
@@ -10,6 +9,7 @@ from repos.own import task_from_repository
 from repos.prepare import prepare
 from repos.score import score
 from repos.suite import load_suite
+from tests.repositories import commit
 
 BUGGY = """\
 def total(numbers):
@@ -34,21 +34,10 @@ def test_empty():
 @pytest.fixture
 def repository(tmp_path):
     root = tmp_path / "calculator"
-    (root / "src/calc").mkdir(parents=True)
-    (root / "tests").mkdir()
-
-    def git(*args):
-        command = ["git", "-c", "user.name=a", "-c", "user.email=a@b", *args]
-        subprocess.run(command, cwd=root, check=True, capture_output=True)
-
-    git("init", "-q", "-b", "main")
-    (root / "src/calc/__init__.py").write_text(BUGGY)
-    (root / "tests/test_calc.py").write_text(TESTS)
-    git("add", "-A")
-    git("commit", "-qm", "First")
-    (root / "src/calc/__init__.py").write_text(BUGGY.replace("numbers[1:]", "numbers"))
-    (root / "tests/test_calc.py").write_text(TESTS + MORE)
-    git("commit", "-qam", "total() left out the first number")
+    commit(root, {"src/calc/__init__.py": BUGGY, "tests/test_calc.py": TESTS}, "First")
+    fixed = BUGGY.replace("numbers[1:]", "numbers")
+    after = {"src/calc/__init__.py": fixed, "tests/test_calc.py": TESTS + MORE}
+    commit(root, after, "total() left out the first number")
     return root
 
 
@@ -105,16 +94,10 @@ def test_a_folder_that_is_no_repository_says_so(tmp_path):
 
 
 def test_a_fix_that_fixes_nothing_is_refused(repository):
-    def git(*args):
-        command = ["git", "-c", "user.name=a", "-c", "user.email=a@b", *args]
-        subprocess.run(command, cwd=repository, check=True, capture_output=True)
-
-    (repository / "tests/test_calc.py").write_text(TESTS + MORE + "\n\ndef test_x():\n    pass\n")
-    git("commit", "-qam", "One more test")
-    (repository / "src/calc/other.py").write_text("x = 1\n")
-    (repository / "tests/test_calc.py").write_text(TESTS + MORE)
-    git("add", "-A")
-    git("commit", "-qm", "Nothing")
+    more = TESTS + MORE + "\n\ndef test_x():\n    pass\n"
+    commit(repository, {"tests/test_calc.py": more}, "One more test")
+    nothing = {"src/calc/other.py": "x = 1\n", "tests/test_calc.py": TESTS + MORE}
+    commit(repository, nothing, "Nothing")
     with pytest.raises(RepoGymError, match="no test fails before"):
         task_from_repository(str(repository), base="HEAD^", fix="HEAD")
 

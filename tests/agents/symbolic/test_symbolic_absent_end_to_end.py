@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-
 import pytest
-from typer.testing import CliRunner
 
 import envs
 from agents.models.symbolic import SymbolicModel
 from agents.registry import make_agent
 from envs.episode import Episode
-from repos.cli import app
+from tests.agents.symbolic.recorded import Recorded
+from tests.repositories import commit, new_task
 
 CORE = '''\
 """Names."""
@@ -73,44 +71,20 @@ def test_longer_suffix():
 def manifest(tmp_path):
     """A task of a small repository of two commits."""
     root = tmp_path / "names"
-    (root / "src/names").mkdir(parents=True)
-    (root / "tests").mkdir()
-
-    def git(*args):
-        command = ["git", "-c", "user.name=a", "-c", "user.email=a@b", *args]
-        subprocess.run(command, cwd=root, check=True, capture_output=True)
-
-    git("init", "-q", "-b", "main")
-    (root / "src/names/__init__.py").write_text(INIT)
-    (root / "src/names/core.py").write_text(CORE)
-    (root / "tests/test_names.py").write_text(TESTS)
-    git("add", "-A")
-    git("commit", "-qm", "First")
-    (root / "src/names/__init__.py").write_text(INIT.replace("prefix", "prefix, strip_suffix", 1))
-    (root / "src/names/core.py").write_text(FIXED)
+    before = {
+        "src/names/__init__.py": INIT,
+        "src/names/core.py": CORE,
+        "tests/test_names.py": TESTS,
+    }
+    commit(root, before, "First")
     imports = "import show, strip_prefix, strip_suffix"
-    text = TESTS.replace("import show, strip_prefix", imports) + MORE
-    (root / "tests/test_names.py").write_text(text)
-    git("commit", "-qam", "Suffixes can be stripped too")
-    path = tmp_path / "own.jsonl"
-    done = CliRunner().invoke(app, ["tasks", "new", str(root), "--fix", "HEAD", "--out", str(path)])
-    assert done.exit_code == 0, done.output
-    return path
-
-
-class Recorded:
-    """Keeps each request and reply of a model."""
-
-    name = "symbolic"
-
-    def __init__(self, model):
-        self.model = model
-        self.turns = []
-
-    def complete(self, messages, tools=(), **settings):
-        reply = self.model.complete(messages, tools, **settings)
-        self.turns.append((tuple(messages), tuple(tools), reply))
-        return reply
+    after = {
+        "src/names/__init__.py": INIT.replace("prefix", "prefix, strip_suffix", 1),
+        "src/names/core.py": FIXED,
+        "tests/test_names.py": TESTS.replace("import show, strip_prefix", imports) + MORE,
+    }
+    commit(root, after, "Suffixes can be stripped too")
+    return new_task(root)
 
 
 def test_a_name_that_does_not_exist_is_defined(manifest):

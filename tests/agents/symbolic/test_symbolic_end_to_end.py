@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import subprocess
 
 import pytest
-from typer.testing import CliRunner
 
 import envs
 from agents.models.protocol import Message, ModelToolCall
@@ -14,8 +12,9 @@ from agents.models.registry import make_model
 from agents.models.symbolic import SymbolicModel
 from agents.registry import make_agent
 from envs.episode import Episode
-from repos.cli import app
 from repos.errors import RepoGymError
+from tests.agents.symbolic.recorded import Recorded
+from tests.repositories import commit, new_task
 
 STOCK = '''\
 """What is on the shelves."""
@@ -98,40 +97,10 @@ def test_full():
 def manifest(tmp_path_factory):
     """A task of a small repository of two commits."""
     root = tmp_path_factory.mktemp("own") / "stock"
-    (root / "src/stock").mkdir(parents=True)
-    (root / "tests").mkdir()
-
-    def git(*args):
-        command = ["git", "-c", "user.name=a", "-c", "user.email=a@b", *args]
-        subprocess.run(command, cwd=root, check=True, capture_output=True)
-
-    git("init", "-q", "-b", "main")
-    (root / "src/stock/__init__.py").write_text(STOCK)
-    (root / "tests/test_stock.py").write_text(TESTS)
-    git("add", "-A")
-    git("commit", "-qm", "First")
-    (root / "src/stock/__init__.py").write_text(FIXED)
-    (root / "tests/test_stock.py").write_text(TESTS + MORE)
-    git("commit", "-qam", "put() takes more than there is room for")
-    path = root.parent / "own.jsonl"
-    done = CliRunner().invoke(app, ["tasks", "new", str(root), "--fix", "HEAD", "--out", str(path)])
-    assert done.exit_code == 0, done.output
-    return path
-
-
-class Recorded:
-    """Keeps each request and reply of a model."""
-
-    name = "symbolic"
-
-    def __init__(self, model):
-        self.model = model
-        self.turns = []
-
-    def complete(self, messages, tools=(), **settings):
-        reply = self.model.complete(messages, tools, **settings)
-        self.turns.append((tuple(messages), tuple(tools), reply))
-        return reply
+    commit(root, {"src/stock/__init__.py": STOCK, "tests/test_stock.py": TESTS}, "First")
+    after = {"src/stock/__init__.py": FIXED, "tests/test_stock.py": TESTS + MORE}
+    commit(root, after, "put() takes more than there is room for")
+    return new_task(root)
 
 
 @pytest.fixture(scope="module")

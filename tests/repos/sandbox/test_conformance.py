@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 import time
@@ -37,27 +36,9 @@ def isolated(backend: Backend) -> Backend:
 @pytest.fixture(scope="module")
 def shared_box(backend: Backend, layer: Path) -> Iterator[Sandbox]:
     """One sandbox of each back end for the tests that leave nothing behind."""
-    with creator(backend, layer) as make:
-        yield make()
-
-
-@contextlib.contextmanager
-def creator(backend: Backend, layer: Path) -> Iterator[Create]:
-    made: list[Sandbox] = []
-
-    def create(spec: SandboxSpec = SMALL, layers: Layers | None = None) -> Sandbox:
-        made.append(backend.create(layers or Layers((layer,)), spec))
-        return made[-1]
-
-    yield create
-    for sandbox in made:
-        sandbox.close()
-
-
-@pytest.fixture
-def create(backend: Backend, layer: Path) -> Iterator[Create]:
-    with creator(backend, layer) as make:
-        yield make
+    made = backend.create(Layers((layer,)), SMALL)
+    yield made
+    made.close()
 
 
 def sh(box: Sandbox, script: str, **more):
