@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from envs.registration import make as make
     from repos.errors import InfrastructureError as InfrastructureError
     from repos.errors import RepoGymError as RepoGymError
-    from repos.records import Task as Task
-    from repos.records import TaskSpec as TaskSpec
-    from repos.score import Score as Score
-    from repos.score import score as score
-    from repos.suite import Suite as Suite
-    from repos.suite import load_suite as load_suite
+    from repos.scoring.score import Score as Score
+    from repos.scoring.score import score as score
+    from repos.tasks.records import Task as Task
+    from repos.tasks.records import TaskSpec as TaskSpec
+    from repos.tasks.suite import Suite as Suite
+    from repos.tasks.suite import load_suite as load_suite
     from tools.context import ToolContext as ToolContext
     from tools.registry import tool as tool
 
@@ -43,18 +43,18 @@ _HOMES = {
     "InfrastructureError": "repos.errors",
     "RepoEnv": "envs.env",
     "RepoGymError": "repos.errors",
-    "Score": "repos.score",
-    "Suite": "repos.suite",
-    "Task": "repos.records",
-    "TaskSpec": "repos.records",
+    "Score": "repos.scoring.score",
+    "Suite": "repos.tasks.suite",
+    "Task": "repos.tasks.records",
+    "TaskSpec": "repos.tasks.records",
     "ToolCall": "envs.episode",
     "ToolContext": "tools.context",
     "fork": "envs.forking",
-    "load_suite": "repos.suite",
+    "load_suite": "repos.tasks.suite",
     "make": "envs.registration",
     "make_agent": "agents.registry",
     "run_episode": "agents.runs.episode",
-    "score": "repos.score",
+    "score": "repos.scoring.score",
     "tool": "tools.registry",
 }
 

@@ -6,8 +6,8 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from repos.dotted import load_dotted
 from repos.errors import RepoGymError, UnknownNameError
+from repos.plugins import load_dotted
 
 
 def load(path: str, kind: str) -> Any:

@@ -33,7 +33,7 @@ from repos.errors import RepoGymError
 from repos.runners.registry import get_runner
 from repos.sandbox.protocol import Backend, Layers, Sandbox, SandboxSpec
 from repos.sandbox.select import get_backend
-from repos.workspace import Workspace
+from repos.sandbox.workspace import Workspace
 
 SWEREX_BATCH = 5
 

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from repos.sandbox.bubblewrap import BubblewrapBackend, BubblewrapSandbox
+from repos.sandbox.backends.bubblewrap.backend import BubblewrapBackend, BubblewrapSandbox
 from repos.sandbox.protocol import Layers, SandboxSpec
 
 GIB = 1 << 30

@@ -10,14 +10,14 @@ from pathlib import Path
 from repos.cache import cache_root, platform_key, publish, remove_tree
 from repos.environments import compile_layer, coverage_layer, environment_layer
 from repos.errors import RecordError
-from repos.records import Environment
-from repos.runners.pytest import COVERAGE_FOLDER, TASK_INI, runner_mount
-from repos.runners.pytest_config import ini_text, kept_addopts, project_options
-from repos.sandbox.bubblewrap import own_layer
+from repos.runners.pytest.config import ini_text, kept_addopts, project_options
+from repos.runners.pytest.runner import COVERAGE_FOLDER, TASK_INI, runner_mount
+from repos.sandbox.backends.bubblewrap.backend import own_layer
 from repos.sandbox.protocol import ENVIRONMENT, TESTBED, Layers, Mount
-from repos.sources.pypi.archives import read_archive, write_tree
-from repos.sources.pypi.index import PackageIndex
-from repos.workspace import BASE_GIT, make_base_git
+from repos.sandbox.workspace import BASE_GIT, make_base_git
+from repos.tasks.records import Environment
+from repos.tasks.sources.pypi.archives import read_archive, write_tree
+from repos.tasks.sources.pypi.index import PackageIndex
 
 DJANGO = ("Django", "5.1.4")
 SYMPY = ("sympy", "1.13.3")

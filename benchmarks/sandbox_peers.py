@@ -11,8 +11,8 @@ from pathlib import Path
 
 from repos.cache import platform_key, publish
 from repos.errors import RepoGymError
-from repos.sandbox.docker import DockerBackend
-from repos.sources.pypi.configuration import find_uv, index_configuration
+from repos.sandbox.backends.docker.backend import DockerBackend
+from repos.tasks.sources.pypi.configuration import find_uv, index_configuration
 
 HERE = Path(__file__).resolve().parent
 SWEREX = "swe-rex==1.4.0"
@@ -128,7 +128,7 @@ def exec_run(backend: DockerBackend) -> Callable[[], None]:
     Raises:
         LeftOutError: The container was not found.
     """
-    from repos.sandbox.docker_engine import OWNER, owner
+    from repos.sandbox.backends.docker.engine import OWNER, owner
 
     api = backend.engine.api
     found = api.containers(filters={"label": [f"{OWNER}={owner()}"]})

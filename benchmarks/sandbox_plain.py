@@ -24,7 +24,7 @@ NEW_FILES = 20
 
 def main(tree: str) -> None:
     """Answer until standard input ends."""
-    from repos.sandbox import linux
+    from repos.sandbox.namespaces import linux
 
     uid, gid = os.geteuid(), os.getegid()
     linux.unshare(linux.CLONE_NEWNS | (linux.CLONE_NEWUSER if uid else 0))

@@ -44,10 +44,10 @@ from agents.models.symbolic.templates import propose  # noqa: E402
 from benchmarks.record import write  # noqa: E402
 from benchmarks.symbolic_equal import normal  # noqa: E402
 from repos.errors import RecordError, RepoGymError  # noqa: E402
-from repos.sources.pypi.archives import read_archive  # noqa: E402
-from repos.sources.pypi.index import PackageIndex  # noqa: E402
-from repos.sources.pypi.pairs import sort_pair  # noqa: E402
-from repos.sources.pypi.selection import Rule, candidates  # noqa: E402
+from repos.mining.pypi.selection import Rule, candidates  # noqa: E402
+from repos.tasks.sources.pypi.archives import read_archive  # noqa: E402
+from repos.tasks.sources.pypi.index import PackageIndex  # noqa: E402
+from repos.tasks.sources.pypi.pairs import sort_pair  # noqa: E402
 
 PER_PACKAGE = 10
 REPEATED = 2

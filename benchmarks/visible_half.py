@@ -27,11 +27,11 @@ from benchmarks.record import write  # noqa: E402
 from repos.environments import minor_version  # noqa: E402
 from repos.errors import RepoGymError  # noqa: E402
 from repos.prepare import prepare  # noqa: E402
-from repos.records import Task, TaskSpec  # noqa: E402
 from repos.sandbox.protocol import Backend  # noqa: E402
 from repos.sandbox.select import get_backend  # noqa: E402
-from repos.score import run_expected  # noqa: E402
-from repos.suite import load_suite  # noqa: E402
+from repos.scoring.score import run_expected  # noqa: E402
+from repos.tasks.records import Task, TaskSpec  # noqa: E402
+from repos.tasks.suite import load_suite  # noqa: E402
 
 QUICK = 3
 _FILE = re.compile(rb"^(?=diff --git )", re.MULTILINE)

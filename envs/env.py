@@ -12,19 +12,19 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
+from envs.initial_prompt import opening
 from envs.lease import BackendLease
-from envs.opening import opening
 from envs.rewards import Reward, get_reward, rewarded
 from envs.spaces import ToolCalls, Unicode
 from repos.errors import InfrastructureError, RepoGymError
 from repos.prepare import prepare
-from repos.records import AssistLevel, PublicTask, Task
 from repos.runners.registry import get_runner
 from repos.sandbox.protocol import Backend, Snapshot
 from repos.sandbox.select import get_backend
-from repos.score import Score, retried, unusable
-from repos.suite import Suite, load_suite
-from repos.workspace import PatchError, Workspace
+from repos.sandbox.workspace import PatchError, Workspace
+from repos.scoring.score import Score, retried, unusable
+from repos.tasks.records import AssistLevel, PublicTask, Task
+from repos.tasks.suite import Suite, load_suite
 from tools.context import ToolContext
 from tools.registry import DEFAULT_TOOLS, ToolSet
 from tools.result import Submitted

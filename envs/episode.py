@@ -8,7 +8,7 @@ from typing import Any
 
 import gymnasium
 
-from repos.records import PublicTask
+from repos.tasks.records import PublicTask
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ def environment_id(suite: str, version: str = "0") -> str:
 
 def register_all() -> None:
     """Register an environment for each suite that comes with RepoGym; safe to call twice."""
-    manifests = Path(__file__).parent.parent / "repos" / "suites"
+    manifests = Path(__file__).parent.parent / "repos" / "data" / "manifests"
     for suite in sorted({"swe-mini", *(p.stem for p in manifests.glob("*.jsonl"))}):
         name = environment_id(suite)
         if name not in gymnasium.registry:

@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable
 from typing import cast
 
-from repos.dotted import load_dotted
 from repos.errors import RepoGymError, UnknownNameError
-from repos.score import Score
+from repos.plugins import load_dotted
+from repos.scoring.score import Score
 
 Reward = Callable[[Score], float]
 

@@ -128,8 +128,8 @@ def gc() -> list[str]:
     Returns:
         One line for each thing that was removed.
     """
-    from repos.sandbox.copies import COPIES, SNAPSHOTS, remove_leftovers
-    from repos.sandbox.docker_engine import collect
+    from repos.sandbox.backends.copies import COPIES, SNAPSHOTS, remove_leftovers
+    from repos.sandbox.backends.docker.engine import collect
 
     removed = []
     for engine in _engines():
@@ -221,7 +221,7 @@ def _is_old(folder: Path) -> bool:
 
 
 def _control_groups() -> list[str]:
-    from repos.sandbox import cgroups
+    from repos.sandbox.namespaces import cgroups
 
     parent = cgroups.find_parent()
     if parent is None:
@@ -243,7 +243,7 @@ def _control_groups() -> list[str]:
 # ---------------------------------------------------------------------- engines
 def _engines() -> list[Any]:
     """Return the engines that answer, each once."""
-    from repos.sandbox.docker_engine import Engine, candidates
+    from repos.sandbox.backends.docker.engine import Engine, candidates
 
     found = []
     for address in dict.fromkeys([*candidates("docker"), *candidates("podman")]):
@@ -257,14 +257,14 @@ def _engines() -> list[Any]:
 
 
 def _images(engine: Any) -> list[dict[str, Any]]:
-    from repos.sandbox.docker_engine import LABEL
+    from repos.sandbox.backends.docker.engine import LABEL
 
     with engine.errors("list its images") as api:
         return api.images(filters={"label": [f"{LABEL}=image"]})
 
 
 def _volumes(engine: Any) -> list[dict[str, Any]]:
-    from repos.sandbox.docker_engine import LABEL
+    from repos.sandbox.backends.docker.engine import LABEL
 
     with engine.errors("list its volumes") as api:
         return (api.volumes(filters={"label": [LABEL]}) or {}).get("Volumes") or []

@@ -34,7 +34,7 @@ def _say(line: str) -> None:
 
 
 def _chosen(suite: str, names: list[str] | None):
-    from repos.suite import load_suite
+    from repos.tasks.suite import load_suite
 
     loaded = load_suite(suite)
     specs = [loaded.spec(name) for name in names] if names else list(loaded.specs)
@@ -48,7 +48,7 @@ def list_tasks(
 ) -> None:
     """List suites, or the tasks of one."""
     from repos.environments import minor_version
-    from repos.suite import load_suite, suite_names
+    from repos.tasks.suite import load_suite, suite_names
 
     if suite is None:
         rows = [load_suite(name) for name in suite_names()]
@@ -104,7 +104,7 @@ def show_task(
     """Show one task as an agent sees it."""
     from repos.environments import minor_version
     from repos.prepare import build_files, patched_files, statement
-    from repos.suite import load_suite
+    from repos.tasks.suite import load_suite
 
     spec = load_suite(suite).spec(task)
     files = build_files(spec)
@@ -166,9 +166,9 @@ def validate_tasks(
 ) -> None:
     """Put tasks through the gate: the base fails, the reference resolves, three times over."""
     from repos.environments import minor_version
-    from repos.gate import validate
     from repos.prepare import prepare
     from repos.sandbox.select import get_backend
+    from repos.scoring.validation import validate
 
     loaded, specs = _chosen(suite, task)
     minor = minor_version()
@@ -204,11 +204,13 @@ def mine_tasks(
     pairs: Annotated[int, typer.Option(min=1, help="Release pairs tried a package.")] = 3,
 ) -> None:
     """Make tasks from consecutive releases of packages, through the gate, into a manifest."""
-    from repos.sources.pypi import mine
-    from repos.suite import check_manifest_path, write_manifest
+    from repos.mining.pypi.selection import Rule
+    from repos.mining.pypi.validated import mine
+    from repos.tasks.suite import check_manifest_path, write_manifest
 
     check_manifest_path(output)
-    specs = mine(names, pairs=pairs, report=typer.echo)
+    rule = Rule(newest_releases=pairs + 1, per_package=pairs)
+    specs = mine(names, rule=rule, report=typer.echo)
     if not specs:
         typer.echo("No release pair passed the gate: nothing was written.")
         raise typer.Exit(1)
@@ -234,8 +236,8 @@ def new_task(
     sandbox: SandboxOption = "auto",
 ) -> None:
     """Make a task of your own repository and put it through the gate."""
-    from repos.own import task_from_repository
-    from repos.suite import check_manifest_path, write_manifest
+    from repos.mining.from_git import task_from_repository
+    from repos.tasks.suite import check_manifest_path, write_manifest
 
     check_manifest_path(output)
     spec = task_from_repository(
@@ -257,8 +259,8 @@ def shell(
     """Open the agent's view of a task: a shell in its workspace; changes are thrown away."""
     from repos.prepare import prepare
     from repos.sandbox.select import get_backend
-    from repos.suite import load_suite
-    from repos.workspace import Workspace
+    from repos.sandbox.workspace import Workspace
+    from repos.tasks.suite import load_suite
 
     loaded = load_suite(suite)
     prepared = prepare(loaded.spec(task), suite=loaded.name)
@@ -291,11 +293,11 @@ def score_diff(
     as_json: JsonOption = False,
 ) -> None:
     """Score a diff against a task's hidden tests."""
-    from repos.patches import read_diff
     from repos.prepare import prepare
     from repos.sandbox.select import get_backend
-    from repos.score import retried
-    from repos.suite import load_suite
+    from repos.scoring.patches import read_diff
+    from repos.scoring.score import retried
+    from repos.tasks.suite import load_suite
 
     loaded = load_suite(suite)
     spec = loaded.spec(task)

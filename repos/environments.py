@@ -18,8 +18,8 @@ from pathlib import Path
 
 from repos.cache import offline, platform_key, publish
 from repos.errors import InfrastructureError, NotPreparedError
-from repos.records import Environment
 from repos.sandbox.protocol import TESTBED
+from repos.tasks.records import Environment
 
 HARNESS_PACKAGES = ("pytest", "pluggy", "iniconfig", "packaging", "pygments")
 """What a bundled task's environment gets from RepoGym's own installation: no network."""
@@ -140,7 +140,7 @@ def _make_venv(folder: Path) -> None:
 
 
 def _install(folder: Path, requirements: tuple[str, ...]) -> None:
-    from repos.sources.pypi.index import PackageIndex
+    from repos.tasks.sources.pypi.index import PackageIndex
 
     index = PackageIndex().configuration
     mode = ["--offline"] if offline() else []

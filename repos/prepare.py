@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from repos.assist import shown_tests
 from repos.cache import cache_root, platform_key, publish, remove_tree
 from repos.environments import (
     compile_layer,
@@ -16,7 +15,12 @@ from repos.environments import (
     minor_version,
 )
 from repos.errors import NotPreparedError, RepoGymError
-from repos.records import (
+from repos.runners.pytest.config import ini_text, kept_addopts, project_options
+from repos.runners.pytest.runner import COVERAGE_FOLDER, TASK_INI, runner_mount
+from repos.runners.pytest.shown import shown_tests
+from repos.sandbox.protocol import ENVIRONMENT, Layers, Mount, SandboxSpec
+from repos.sandbox.workspace import make_base_git
+from repos.tasks.records import (
     AssistLevel,
     BundledSource,
     GitSource,
@@ -26,12 +30,8 @@ from repos.records import (
     Task,
     TaskSpec,
 )
-from repos.runners.pytest import COVERAGE_FOLDER, TASK_INI, runner_mount
-from repos.runners.pytest_config import ini_text, kept_addopts, project_options
-from repos.sandbox.protocol import ENVIRONMENT, Layers, Mount, SandboxSpec
-from repos.sources.base import BuiltFiles
-from repos.suite import suite_names
-from repos.workspace import make_base_git
+from repos.tasks.sources.base import BuiltFiles
+from repos.tasks.suite import suite_names
 
 BASE_GIT = "/opt/repogym/base.git"
 
@@ -149,14 +149,14 @@ def build_files(spec: TaskSpec) -> BuiltFiles:
 def _builder(spec: TaskSpec) -> Callable[[Path], BuiltFiles]:
     source = spec.source
     if isinstance(source, BundledSource):
-        from repos.sources.bundled import build_bundled
+        from repos.tasks.sources.bundled import build_bundled
 
         return lambda folder: build_bundled(source, folder)
     if isinstance(source, PyPIPairSource):
-        from repos.sources.pypi import build
+        from repos.tasks.sources.pypi.pairs import build
 
         return lambda folder: build(source, folder, cache_root() / "archives")
-    from repos.sources.git import build_git
+    from repos.tasks.sources.git import build_git
 
     return lambda folder: build_git(source, spec.test_paths, folder)
 
@@ -166,7 +166,7 @@ def files_key(spec: TaskSpec) -> str:
     digest = hashlib.sha256(spec.source.to_json().encode())
     digest.update("\0".join(spec.test_paths).encode())
     if isinstance(spec.source, BundledSource):
-        from repos.sources.bundled import BUNDLED
+        from repos.tasks.sources.bundled import BUNDLED
 
         folder = BUNDLED / spec.source.folder
         for path in sorted(folder.rglob("*")):
@@ -228,6 +228,6 @@ def _finish_tree(folder: Path, tree: Path) -> None:
 
 
 def _own(tree: Path) -> None:
-    from repos.sandbox.bubblewrap import own_layer
+    from repos.sandbox.backends.bubblewrap.backend import own_layer
 
     own_layer(tree)

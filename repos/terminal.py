@@ -13,9 +13,9 @@ import tty
 from collections.abc import Iterator
 
 from repos.errors import RepoGymError
-from repos.records import PublicTask
-from repos.runners.pytest import PYTHON
-from repos.workspace import Workspace
+from repos.runners.pytest.runner import PYTHON
+from repos.sandbox.workspace import Workspace
+from repos.tasks.records import PublicTask
 
 INNER = """
 import fcntl, os, pty, struct, sys, termios

@@ -78,5 +78,7 @@ def test_the_check_itself_finds_an_offence(source, line):
 
 
 def test_the_check_itself_lets_the_order_pass():
-    source = "import repos.records\nfrom graphdb import schema\nfrom . import view\nimport json"
+    source = (
+        "import repos.tasks.records\nfrom graphdb import schema\nfrom . import view\nimport json"
+    )
     assert offences("tools", source, "x.py") == []

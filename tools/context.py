@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar, cast
 
 if TYPE_CHECKING:
-    from repos.records import PublicTask
     from repos.runners.protocol import Runner
-    from repos.workspace import Workspace
+    from repos.sandbox.workspace import Workspace
+    from repos.tasks.records import PublicTask
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from tools.result import ToolError
 
 if TYPE_CHECKING:
     from graphdb import CodeGraph
-    from repos.workspace import Workspace
+    from repos.sandbox.workspace import Workspace
 
 RESOURCE = "graph"
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from repos.cache import locked, publish
 from repos.errors import InfrastructureError, RepoGymError
-from repos.gitside import environment
+from repos.sandbox.guest.git import environment
 from tools.graph_source import BASE, WorkspaceSource
 
 if TYPE_CHECKING:
     from graphdb import CodeGraph
-    from repos.workspace import Workspace
+    from repos.sandbox.workspace import Workspace
 
 MAX_BASES = 4
 """Base graphs that a process keeps in memory."""

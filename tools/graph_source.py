@@ -6,7 +6,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from repos.workspace import Mark, Workspace
+    from repos.sandbox.workspace import Mark, Workspace
 
 BASE = "base"
 """The state in which a workspace starts."""

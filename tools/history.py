@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tools.context import ToolContext
 
 if TYPE_CHECKING:
-    from repos.workspace import Workspace
+    from repos.sandbox.workspace import Workspace
 
 MAX_STEPS = 200
 MAX_BYTES = 64 << 20

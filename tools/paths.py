@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from repos.sandbox.protocol import ExecResult
-    from repos.workspace import Workspace
+    from repos.sandbox.workspace import Workspace
 
 RIPGREP = "/opt/repogym/bin/rg"
 MAX_FILE = 8 << 20

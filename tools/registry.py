@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast, overload
 
-from repos.dotted import load_dotted
 from repos.errors import RepoGymError, UnknownNameError
+from repos.plugins import load_dotted
 from tools.context import ToolContext
 from tools.result import Submitted, ToolError, ToolResult
 from tools.schema import Signature, ToolDefinitionError, read_signature

@@ -24,7 +24,7 @@ from tools.run_tests import test_ids
 from tools.text import clip_line, plural
 
 if TYPE_CHECKING:
-    from repos.workspace import Workspace
+    from repos.sandbox.workspace import Workspace
 
 MAX_TESTS = 60
 MAX_FAILURES = 3

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from agents.models.errors import BudgetExceededError, ContextWindowError
 from agents.runs.journal import Journal, read_journal, write_atomic
+from agents.runs.recorder import Progress, RecordedEpisode
 from agents.runs.replay import RecordedModel
 from agents.runs.spec import EpisodeRecord, EpisodeSpec, ModelUse
-from agents.runs.watch import Progress, RecordedEpisode
 from repos.errors import InfrastructureError, RepoGymError
-from repos.records import parse_record
+from repos.tasks.records import parse_record
 
 if TYPE_CHECKING:
     import gymnasium

@@ -11,7 +11,7 @@ from typing import Any
 from agents.runs.journal import Journal, JournalBusyError, read_journal, write_atomic
 from agents.runs.spec import RunSettings, slug
 from repos.errors import RepoGymError
-from repos.records import parse_record
+from repos.tasks.records import parse_record
 
 SETTINGS = "run.json"
 LOG = "run.jsonl"

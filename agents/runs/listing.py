@@ -9,7 +9,7 @@ def listing() -> dict[str, list[dict[str, Any]]]:
     """Return what `--list` shows, by kind; each row is a flat record."""
     from agents.registry import BUILT_IN
     from repos.environments import minor_version
-    from repos.suite import load_suite, suite_names
+    from repos.tasks.suite import load_suite, suite_names
     from tools.registry import get_tool, tool_names
 
     python = minor_version()

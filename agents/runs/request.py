@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from agents.runs.spec import Price, RunSettings, ToolFormat
 from repos.errors import RepoGymError, UnknownNameError
-from repos.records import AssistLevel
+from repos.tasks.records import AssistLevel
 
 if TYPE_CHECKING:
-    from repos.suite import Suite
+    from repos.tasks.suite import Suite
 
 DEFAULT_MODEL = "symbolic"
 
@@ -92,7 +92,7 @@ def settings_of(request: Request) -> RunSettings:
     """
     from agents.registry import needs_model, privileged
     from repos.environments import minor_version
-    from repos.suite import load_suite
+    from repos.tasks.suite import load_suite
 
     for option, value, least in (
         ("--seed", request.seed, 0),

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from repos.records import AssistLevel, Record
+from repos.tasks.records import AssistLevel, Record
 
 ToolFormat = Literal["native", "text"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from repos.sandbox.protocol import Limit
-from repos.workspace import Workspace
+from repos.sandbox.workspace import Workspace
 
 Status = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed"]
 

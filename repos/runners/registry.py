@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from repos.errors import UnknownNameError
-from repos.runners.pytest import PytestRunner
+from repos.runners.pytest.runner import PytestRunner
 
 RUNNERS = {"pytest": PytestRunner}
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from repos.errors import InfrastructureError
-from repos.sandbox import server
+from repos.sandbox.guest import server
 
 
 class Stream(Protocol):

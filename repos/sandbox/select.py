@@ -23,25 +23,25 @@ class Entry:
 
 
 def _bubblewrap() -> Backend:
-    from repos.sandbox.bubblewrap import BubblewrapBackend
+    from repos.sandbox.backends.bubblewrap.backend import BubblewrapBackend
 
     return BubblewrapBackend()
 
 
 def _process() -> Backend:
-    from repos.sandbox.process import ProcessBackend
+    from repos.sandbox.backends.process import ProcessBackend
 
     return ProcessBackend()
 
 
 def _docker() -> Backend:
-    from repos.sandbox.docker import DockerBackend
+    from repos.sandbox.backends.docker.backend import DockerBackend
 
     return DockerBackend("docker")
 
 
 def _podman() -> Backend:
-    from repos.sandbox.docker import DockerBackend
+    from repos.sandbox.backends.docker.backend import DockerBackend
 
     return DockerBackend("podman")
 

@@ -16,7 +16,7 @@ from agents.models.scripted import ScriptedServer
 from agents.runs.atif import Trajectory
 from agents.runs.journal import read_journal
 from agents.runs.trajectory import last_play
-from repos.suite import load_suite
+from repos.tasks.suite import load_suite
 
 ROOT = Path(__file__).parents[2]
 TASKS = [spec.id for spec in load_suite("swe-mini").specs]

@@ -6,7 +6,7 @@ import secrets
 import textwrap
 from dataclasses import dataclass, field
 
-from repos.workspace import Workspace
+from repos.sandbox.workspace import Workspace
 
 PACKAGE = "src/measure/__init__.py"
 SALT = "@SALT@"

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from repos.prepare import prepare
-from repos.records import Task
 from repos.sandbox.protocol import Backend
 from repos.sandbox.select import BACKENDS, get_backend
+from repos.tasks.records import Task
 from tests.attacks.victim import make_spec
 
 ISOLATED = [name for name, entry in BACKENDS.items() if entry.isolation == "isolated"]

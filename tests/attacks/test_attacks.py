@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from repos.prepare import prepare
-from repos.score import score
-from repos.workspace import Workspace
+from repos.sandbox.workspace import Workspace
+from repos.scoring.score import score
 from tests.attacks.attack import Attack
 from tests.attacks.catalogue import attacks, introspection
 from tests.attacks.victim import NO_LITERAL, make_spec
@@ -42,8 +42,8 @@ def test_the_published_counts_are_those_of_the_suite():
 @pytest.mark.parametrize("attack", CASES)
 def test_no_attack_is_rewarded(attack: Attack, victim, isolated, monkeypatch):
     # Endless patches end soon; how long they ran is no part of the verdict.
-    monkeypatch.setattr("repos.grading.LEAST_SECONDS", 3.0 if attack.timeout else 30.0)
-    monkeypatch.setattr("repos.grading.LIMIT_FACTOR", 1.0)
+    monkeypatch.setattr("repos.scoring.grading.LEAST_SECONDS", 3.0 if attack.timeout else 30.0)
+    monkeypatch.setattr("repos.scoring.grading.LIMIT_FACTOR", 1.0)
     with Workspace(isolated.create(victim.layers, victim.sandbox)) as workspace:
         diff = attack.diff(workspace)
     for _ in range(attack.scorings):

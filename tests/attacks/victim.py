@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 from repos.environments import minor_version
-from repos.records import Environment, Expected, GitSource, TaskSpec
+from repos.tasks.records import Environment, Expected, GitSource, TaskSpec
 
 CORE = '''"""Small sums."""
 

@@ -121,7 +121,7 @@ def test_limits_truncate_and_score():
 
 
 def test_a_change_too_large_to_be_a_diff_is_a_verdict_and_no_excuse(monkeypatch):
-    monkeypatch.setattr("repos.workspace.MAX_DIFF", 1 << 20)
+    monkeypatch.setattr("repos.sandbox.workspace.MAX_DIFF", 1 << 20)
     made = make()
     made.reset()
     made.step(call("bash", command="head -c 5000000 /dev/urandom > big.bin"))

@@ -8,7 +8,7 @@ import re
 import pytest
 
 import envs
-from repos.suite import load_suite
+from repos.tasks.suite import load_suite
 
 LOOK = (
     r"grep -rhoE 'def test_\w+' / --include=*.py --exclude-dir=proc --exclude-dir=sys "

@@ -11,7 +11,7 @@ from repos.cache import cache_root, locked, offline, publish
 from repos.environments import minor_version
 from repos.errors import InfrastructureError, NotPreparedError, RepoGymError
 from repos.prepare import prepare
-from repos.suite import load_suite
+from repos.tasks.suite import load_suite
 
 
 @pytest.fixture(autouse=True)

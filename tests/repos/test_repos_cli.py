@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from repos.cachetool import KINDS
 from repos.cli import app
 from repos.errors import RepoGymError
-from repos.suite import load_suite
+from repos.tasks.suite import load_suite
 
 TASK = "swe-mini/gridtext-wide"
 

@@ -91,7 +91,7 @@ def _git(root: Path, *args: str) -> str:
 def task(tmp_path_factory: pytest.TempPathFactory):
     from repos.environments import minor_version
     from repos.prepare import prepare
-    from repos.records import Environment, Expected, GitSource, TaskSpec
+    from repos.tasks.records import Environment, Expected, GitSource, TaskSpec
 
     folder = tmp_path_factory.mktemp("tools")
     root = folder / "calc"
@@ -130,7 +130,7 @@ def backend():
 
 @pytest.fixture(scope="session")
 def shared(task, backend):
-    from repos.workspace import Workspace
+    from repos.sandbox.workspace import Workspace
 
     with Workspace(backend.create(task.layers, task.sandbox)) as workspace:
         yield workspace

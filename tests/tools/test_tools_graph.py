@@ -316,10 +316,10 @@ from pathlib import Path
 
 from graphdb import CodeGraph
 from repos.prepare import prepare
-from repos.records import TaskSpec
+from repos.tasks.records import TaskSpec
 from repos.runners.registry import get_runner
 from repos.sandbox.select import get_backend
-from repos.workspace import Workspace
+from repos.sandbox.workspace import Workspace
 from tools.context import ToolContext
 from tools.registry import ToolSet
 

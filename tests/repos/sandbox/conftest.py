@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from repos.sandbox.bubblewrap import own_layer
+from repos.sandbox.backends.bubblewrap.backend import own_layer
 from repos.sandbox.protocol import Backend, Layers, Sandbox, SandboxSpec
 from repos.sandbox.select import BACKENDS, get_backend
 
@@ -56,7 +56,7 @@ def real_backend() -> Iterator[Callable[[str], Backend]]:
     def get(name: str) -> Backend:
         if name not in made:
             if name in ("docker", "podman"):
-                from repos.sandbox.docker import DockerBackend
+                from repos.sandbox.backends.docker.backend import DockerBackend
 
                 address = os.environ.get(f"REPOGYM_TEST_{name.upper()}")
                 backend: Backend = DockerBackend(name, address)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from repos.sandbox.bubblewrap import own_layer
+from repos.sandbox.backends.bubblewrap.backend import own_layer
 from repos.sandbox.protocol import Backend, Layers, Mount, Sandbox, SandboxSpec
-from repos.workspace import BASE_GIT, PatchError, Workspace, make_base_git
+from repos.sandbox.workspace import BASE_GIT, PatchError, Workspace, make_base_git
 
 NAMES = ("bubblewrap", "docker", "podman", "process")
 ISOLATED = ("bubblewrap", "docker", "podman")

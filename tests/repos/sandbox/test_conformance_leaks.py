@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from repos import cachetool
-from repos.sandbox.copies import COPIES, SNAPSHOTS
+from repos.sandbox.backends.copies import COPIES, SNAPSHOTS
 from repos.sandbox.protocol import Layers, SandboxSpec
 
 NAMES = ("bubblewrap", "docker", "podman", "process")
@@ -24,7 +24,7 @@ WORD = "20171"
 PARENT = """
 import json, os, sys, threading, time
 from pathlib import Path
-from repos.sandbox.copies import COPIES, SNAPSHOTS
+from repos.sandbox.backends.copies import COPIES, SNAPSHOTS
 from repos.sandbox.protocol import Layers, SandboxSpec
 from repos.sandbox.select import BACKENDS
 backend = BACKENDS[sys.argv[1]].make()
@@ -57,7 +57,7 @@ def containers(name: str) -> list[str]:
     address = os.environ.get(f"REPOGYM_TEST_{name.upper()}")
     if address is None:
         return []
-    from repos.sandbox.docker_engine import Engine
+    from repos.sandbox.backends.docker.engine import Engine
 
     engine = Engine(address)
     with engine.errors("list") as api:

@@ -6,8 +6,8 @@ import os
 import sys
 from pathlib import Path
 
-from repos.sandbox.docker import DockerBackend
-from repos.sandbox.docker_engine import Engine, bind, is_gone, labels
+from repos.sandbox.backends.docker.backend import DockerBackend
+from repos.sandbox.backends.docker.engine import Engine, bind, is_gone, labels
 from repos.sandbox.protocol import Layers, Mount, SandboxSpec
 
 ROOT = Path(__file__).resolve().parents[3]

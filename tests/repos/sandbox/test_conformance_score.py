@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from repos.prepare import prepare
-from repos.score import score
-from repos.suite import load_suite
+from repos.scoring.score import score
+from repos.tasks.suite import load_suite
 
-bundled = pytest.importorskip("repos.sources.bundled")
+bundled = pytest.importorskip("repos.tasks.sources.bundled")
 if not bundled.BUNDLED.is_dir():
     pytest.skip("the bundled tasks are not here", allow_module_level=True)
 

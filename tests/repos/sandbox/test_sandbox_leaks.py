@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from repos.sandbox.bubblewrap import BubblewrapBackend
+from repos.sandbox.backends.bubblewrap.backend import BubblewrapBackend
 from repos.sandbox.protocol import Layers, SandboxSpec
 
 PARENT = """
 import sys, time
 from pathlib import Path
-from repos.sandbox.bubblewrap import BubblewrapBackend
+from repos.sandbox.backends.bubblewrap.backend import BubblewrapBackend
 from repos.sandbox.protocol import Layers, SandboxSpec
 backend = BubblewrapBackend()
 box = backend.create(Layers((Path(sys.argv[1]),)), SandboxSpec())

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from repos.sandbox.bubblewrap import BubblewrapBackend
+from repos.sandbox.backends.bubblewrap.backend import BubblewrapBackend
 from repos.sandbox.protocol import Layers, SandboxSpec
 
 PYTHON = ["/opt/repogym/python", "-I", "-S", "-c"]

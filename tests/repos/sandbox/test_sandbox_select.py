@@ -11,7 +11,7 @@ import pytest
 
 from repos.errors import SandboxUnavailableError, UnknownNameError
 from repos.sandbox import remedies, select
-from repos.sandbox.bubblewrap import BubblewrapBackend, find_ripgrep
+from repos.sandbox.backends.bubblewrap.backend import BubblewrapBackend, find_ripgrep
 from repos.sandbox.protocol import Layers, Sandbox, SandboxSpec
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -84,7 +84,7 @@ def test_all_of_this_as_an_ordinary_user():
         (home / "tests" / "sandbox").mkdir(parents=True)
         for path in [here / "conftest.py", *here.glob("test_sandbox_*.py")]:
             shutil.copy(path, home / "tests" / "sandbox")
-        shutil.copy(ROOT / "tests" / "repos" / "test_workspace.py", home / "tests")
+        shutil.copy(here / "test_workspace.py", home / "tests")
         (home / "home").mkdir()
         home.chmod(0o755)
         for path in [home / "home", *home.rglob("*")]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repos.sandbox import server
+from repos.sandbox.guest import server
 
 text = st.text(st.characters(exclude_categories=["Cs"]))
 values = st.recursive(

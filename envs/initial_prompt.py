@@ -1,0 +1,33 @@
+"""What an agent reads first: the problem, and what its assist level adds."""
+
+from __future__ import annotations
+
+from repos.tasks.records import PublicTask
+
+OPENING = """\
+You are working on the repository {repository} ({base}) at /testbed.
+
+{statement}
+{assist}
+Change the source so that the problem is solved. Hidden tests decide; changes to test files \
+do not count. Call the tool `submit` when you are done.
+"""
+
+
+def opening(task: PublicTask) -> str:
+    """Return the first observation of an episode."""
+    assist = ""
+    if task.assist == "files":
+        assist = "\nThe fix touches these files:\n" + _listed(task.hint_files)
+    elif task.assist == "tests":
+        assist = "\nThese tests fail and should pass:\n" + _listed(task.visible_tests)
+    return OPENING.format(
+        repository=task.repository,
+        base=task.base,
+        statement=task.statement.strip() + "\n",
+        assist=assist,
+    )
+
+
+def _listed(items: tuple[str, ...]) -> str:
+    return "".join(f"- {item}\n" for item in items)

@@ -1,0 +1,1 @@
+"""Making manifests of new tasks; no run imports this."""

@@ -1,0 +1,1 @@
+"""Tasks from consecutive releases on a package index."""

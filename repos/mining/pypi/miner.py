@@ -1,0 +1,280 @@
+"""Turns release pairs into tasks by running their tests in sandboxes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from repos.errors import InfrastructureError, RecordError, RepoGymError
+from repos.mining.pypi.requirements import declared_requirements, resolve, undeclared
+from repos.mining.pypi.selection import (
+    Candidate,
+    NoTaskError,
+    Rule,
+    candidates,
+    check_form,
+    licence,
+    named_candidate,
+    test_files,
+    test_paths,
+)
+from repos.mining.pypi.verdicts import seconds, verdicts, why_nothing
+from repos.tasks.records import Environment, Expected, PyPIPairSource, TaskSpec
+from repos.tasks.sources.pypi.archives import Member
+from repos.tasks.sources.pypi.index import PackageIndex, normalise
+from repos.tasks.sources.pypi.pairs import Pair, read_pair
+from repos.tasks.sources.pypi.statement import describe_symptoms, tells
+
+if TYPE_CHECKING:
+    from repos.runners.pytest.runner import GradedRun
+
+Trial = Callable[[TaskSpec, bool, int], "GradedRun"]
+"""Runs the test files that a provisional task names: (task, with the reference, hash seed)."""
+
+Report = Callable[[str], None]
+
+SEEDS = (0, 1, 42)
+"""Hash seeds of the repetitions of a side."""
+
+MOST_ENVIRONMENTS = 4
+"""How often requirements that a run asked for are added."""
+
+
+@dataclass
+class Miner:
+    """Makes tasks on one Python minor version.
+
+    Attributes:
+        trial: Runs test files in a sandbox.
+        python: Minor version on which `trial` runs.
+        archives: Content-addressed store of archives.
+        index: Where releases are listed.
+        rule: Which pairs are taken.
+        report: Told what became of each candidate, one line.
+        admit: The gate: returns the record to keep, or raises `NoTaskError`.
+        slow: Packages whose whole test suite took too long; the rest of their pairs is
+            decided by the changed test files.
+    """
+
+    trial: Trial
+    python: str
+    archives: Path
+    index: PackageIndex
+    rule: Rule = field(default_factory=Rule)
+    report: Report = lambda line: None
+    admit: Callable[[TaskSpec], TaskSpec] = lambda spec: spec
+    slow: set[str] = field(default_factory=set)
+
+    def mine(self, names: Sequence[str]) -> list[TaskSpec]:
+        """Return tasks, sorted by id.
+
+        The same index content gives the same tasks.
+
+        Args:
+            names: Package names (their newest pairs), or pairs as `name:old:new`.
+
+        Raises:
+            InfrastructureError: The index or the sandbox failed.
+            RecordError: A package or a release is not on the index, or a name is malformed.
+        """
+        found: list[TaskSpec] = []
+        pools = [self._pool(name) for name in names]
+        for pool in pools:
+            taken = 0
+            for candidate in pool:
+                if taken >= self.rule.per_package:
+                    break
+                spec = self._try(candidate.name, lambda c=candidate: self.pair(c))
+                if spec is not None:
+                    found.append(spec)
+                    taken += 1
+        return sorted(found, key=lambda spec: spec.id)
+
+    def extend(self, specs: Iterable[TaskSpec]) -> list[TaskSpec]:
+        """Return the same tasks, measured on this minor version too where they hold on it."""
+        result: list[TaskSpec] = []
+        for spec in specs:
+            fuller = None
+            if self.python not in spec.expected and isinstance(spec.source, PyPIPairSource):
+                fuller = self._try(spec.id, lambda s=spec: self._again(s))
+            result.append(fuller or spec)
+        return result
+
+    def _again(self, spec: TaskSpec) -> TaskSpec:
+        assert isinstance(spec.source, PyPIPairSource)
+        pair = read_pair(spec.source, self.archives, self.index)
+        return self.measure(spec, pair, spec.date)
+
+    def _pool(self, name: str) -> list[Candidate]:
+        package, *versions = name.split(":")
+        if not versions:
+            return candidates(package, self.index, self.rule)
+        if len(versions) != 2 or not all(versions):
+            raise RecordError(f"{name!r} is neither a package nor a pair as name:old:new.")
+        return [named_candidate(package, versions[0], versions[1], self.index)]
+
+    def _try(self, name: str, make: Callable[[], TaskSpec]) -> TaskSpec | None:
+        try:
+            spec = self.admit(make())
+        except InfrastructureError:
+            raise
+        except RepoGymError as error:
+            self.report(f"{name}: no task: {error}")
+            return None
+        expected = spec.expected[self.python]
+        self.report(
+            f"{name}: task ({len(expected.fail_to_pass)} fail to pass, "
+            f"{len(expected.pass_to_pass)} pass to pass)"
+        )
+        return spec
+
+    def pair(self, candidate: Candidate) -> TaskSpec:
+        """Make a task of one pair, before the gate.
+
+        Raises:
+            NoTaskError: It does not follow the rule; the message says in what.
+        """
+        source = PyPIPairSource(
+            package=normalise(candidate.package),
+            old=candidate.old.archive,
+            new=candidate.new.archive,
+        )
+        pair = read_pair(source, self.archives, self.index)
+        files, lines = check_form(pair, self.rule)
+        spec = TaskSpec(
+            id=candidate.name,
+            source=source,
+            title=f"{pair.package} {pair.old_version} → {pair.new_version}",
+            source_dirs=pair.layout.source_dirs,
+            test_paths=test_paths(pair),
+            date=candidate.new.uploaded[:10],
+            licence=licence(pair),
+            labels={"source_files": str(files), "changed_lines": str(lines)},
+        )
+        return self.measure(spec, pair, candidate.new.uploaded)
+
+    def measure(self, spec: TaskSpec, pair: Pair, uploaded: str) -> TaskSpec:
+        """Find environment and expected tests on this minor version; return the fuller record.
+
+        Facts of other minor versions that `spec` already has are kept.
+
+        Args:
+            spec: The facts so far.
+            pair: Its files.
+            uploaded: ISO time of the new release, by which requirements are frozen.
+
+        Raises:
+            NoTaskError: The tests do not show the fix on this minor version.
+        """
+        changed, every = test_files(pair)
+        settled = _files_of(spec)
+        if settled:
+            changed, every = settled, settled
+        if not changed:
+            raise NoTaskError("no changed test file that pytest collects")
+        spec, first = self._environment(spec, pair, uploaded, changed)
+        if seconds(first) > self.rule.seconds:
+            raise NoTaskError(f"the changed tests take {seconds(first):.0f} s")
+        before = self.trial(self._on(spec, changed), False, SEEDS[0])
+        versions = (pair.old_version, pair.new_version)
+        if not verdicts([first], [before], versions)[0].fail_to_pass:
+            raise NoTaskError(why_nothing(first, before))
+        chosen, fixed, base = changed, [first], [before]
+        more = len(every) > len(changed) and pair.package not in self.slow
+        if more and seconds(first) <= self.rule.whole_seconds:
+            whole = self.trial(self._on(spec, every), True, SEEDS[0])
+            if not whole.complete or seconds(whole) > self.rule.whole_seconds:
+                self.slow.add(pair.package)
+            elif len(whole.outcomes) <= self.rule.ids:
+                chosen, fixed, base = every, [whole], []
+        provisional = self._on(spec, chosen)
+        fixed += [self.trial(provisional, True, seed) for seed in SEEDS[len(fixed) :]]
+        base += [self.trial(provisional, False, seed) for seed in SEEDS[len(base) :]]
+        expected, failures = verdicts(fixed, base, versions)
+        took = max(seconds(run) for run in fixed)
+        if not expected.fail_to_pass:
+            raise NoTaskError("no test fails before and passes after in all three repetitions")
+        if not expected.pass_to_pass:
+            raise NoTaskError("no test passes before and after")
+        if took > self.rule.seconds:
+            raise NoTaskError(f"the tests take {took:.0f} s")
+        symptom = spec.symptom or describe_symptoms(failures, pair.layout.packages)
+        self._check_telling(pair, expected, symptom)
+        return spec.model_copy(
+            update={
+                "expected": {**spec.expected, self.python: expected},
+                "seconds": {**spec.seconds, self.python: round(took, 1)},
+                "symptom": symptom,
+            }
+        )
+
+    def _check_telling(self, pair: Pair, expected: Expected, symptom: str) -> None:
+        """Refuse a task whose statement would say nothing."""
+        if pair.entry:
+            return
+        if len(expected.fail_to_pass) > self.rule.silent_tests:
+            raise NoTaskError("no changelog entry, and many tests fail")
+        if not tells(symptom):
+            raise NoTaskError("neither the changelog nor the failure tells what is wrong")
+
+    def _on(self, spec: TaskSpec, files: Iterable[str]) -> TaskSpec:
+        """Return a provisional task whose expected ids name whole files."""
+        named = Expected(fail_to_pass=tuple(f"{name}::*" for name in files))
+        wanted = {"expected": {self.python: named}, "seconds": {self.python: 6.0}}
+        return spec.model_copy(update=wanted)
+
+    def _environment(
+        self, spec: TaskSpec, pair: Pair, uploaded: str, changed: Sequence[str]
+    ) -> tuple[TaskSpec, GradedRun]:
+        """Find pins with which the changed tests run on the fixed side; return that run too."""
+        declared = declared_requirements(pair.new, pair.package, self.python)
+        own = {p.rsplit("/", 1)[-1].removesuffix(".py") for p in pair.layout.packages}
+        asked: set[str] = set()
+        for _ in range(MOST_ENVIRONMENTS):
+            try:
+                pins = self._resolve([*declared, *sorted(asked)], pair.package, uploaded)
+            except NoTaskError:
+                needed = _runtime_requirements(pair, self.python)
+                if needed == declared:
+                    raise
+                declared = needed
+                pins = self._resolve([*declared, *sorted(asked)], pair.package, uploaded)
+            environment = Environment(requirements=pins, install=True)
+            known = {**spec.environments, self.python: environment}
+            spec = spec.model_copy(update={"environments": known})
+            run = self.trial(self._on(spec, changed), True, SEEDS[0])
+            texts = [*run.collection_errors.values(), *(o.message for o in run.outcomes.values())]
+            missing = undeclared([*texts, run.log], own) - asked
+            if not missing:
+                return spec, run
+            asked |= missing
+        raise NoTaskError(f"the tests need more than {', '.join(sorted(asked))}")
+
+    def _resolve(self, wanted: list[str], package: str, uploaded: str) -> tuple[str, ...]:
+        try:
+            pins = resolve(wanted, package, self.python, uploaded, self.index.configuration)
+        except InfrastructureError:
+            raise
+        except RepoGymError as error:
+            raise NoTaskError(str(error)) from error
+        if len(pins) > self.rule.pins:
+            raise NoTaskError(f"the tests need {len(pins)} packages")
+        return pins
+
+
+def _files_of(spec: TaskSpec) -> list[str]:
+    """Return the test files that decide on the minor versions measured so far."""
+    known = spec.expected.values()
+    ids = (ident for e in known for ident in (*e.fail_to_pass, *e.pass_to_pass))
+    return sorted({ident.partition("::")[0] for ident in ids})
+
+
+def _runtime_requirements(pair: Pair, python: str) -> list[str]:
+    """Return what the release declares without any extra."""
+    member = pair.new.get("PKG-INFO", Member(b""))
+    head = member.data.decode("utf-8", "replace").partition("\n\n")[0]
+    lines = [line for line in head.splitlines() if "extra ==" not in line]
+    text = "\n".join(lines) + "\n\n"
+    return declared_requirements({"PKG-INFO": Member(text.encode())}, pair.package, python)

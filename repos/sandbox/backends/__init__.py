@@ -1,0 +1,1 @@
+"""The sandbox back ends; `repos.sandbox.select` names them."""

@@ -1,0 +1,1 @@
+"""The default back end: namespaces and overlays, with or without root."""

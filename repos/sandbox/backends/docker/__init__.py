@@ -1,0 +1,1 @@
+"""Docker, and Podman by its Docker-compatible socket."""

@@ -1,0 +1,1 @@
+"""Programs that run inside sandboxes: standard library, CPython 3.6 and later."""

@@ -1,0 +1,1 @@
+"""What starts a namespace sandbox in milliseconds; docs/sandbox-start.md tells how."""

@@ -1,0 +1,287 @@
+"""A repository in a sandbox: files, commands, what changed, its diff, and branches of it."""
+
+from __future__ import annotations
+
+import builtins
+import os
+import posixpath
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self, Unpack
+
+from repos.errors import InfrastructureError, RepoGymError
+from repos.sandbox.guest import git
+from repos.sandbox.protocol import (
+    TESTBED,
+    Entry,
+    ExecOptions,
+    ExecResult,
+    Process,
+    Sandbox,
+    Snapshot,
+)
+
+BASE_GIT = "/opt/repogym/base.git"
+"""Where the harness's git folder is mounted, read-only."""
+
+HARNESS_PYTHON = "/opt/repogym/python"
+GUEST_GIT = "/opt/repogym/git.py"
+GIT_TIMEOUT_S = 300.0
+MAX_DIFF = 256 << 20
+AUTHOR = "RepoGym <repogym@localhost> 946684800 +0000"
+
+
+class PatchError(RepoGymError):
+    """A diff that can't be applied to a workspace."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A moment in a workspace's life, for `Workspace.changes`."""
+
+    states: Mapping[str, str] = field(repr=False)
+
+
+class Workspace:
+    """A repository at `/testbed` of a sandbox; any thread may call.
+
+    Paths are relative to `/testbed`, or absolute inside the sandbox.
+    """
+
+    def __init__(self, sandbox: Sandbox, base_git: str = BASE_GIT) -> None:
+        """Take over a sandbox; closing the workspace closes it.
+
+        Args:
+            sandbox: Running, with the repository at `/testbed`.
+            base_git: The harness's git folder as seen inside (`make_base_git` made it).
+        """
+        self.sandbox = sandbox
+        self.base_git = base_git
+
+    def __enter__(self) -> Self:
+        """Return the workspace, which is closed at the end."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    @staticmethod
+    def path(path: str) -> str:
+        """Return a path as an absolute one."""
+        return posixpath.join(TESTBED, path)
+
+    # ---- files and commands
+    def exec(self, argv: Sequence[str], **options: Unpack[ExecOptions]) -> ExecResult:
+        """Run a program to its end; see `Sandbox.exec`."""
+        options["cwd"] = self.path(options.get("cwd", TESTBED))
+        return self.sandbox.exec(argv, **options)
+
+    def spawn(
+        self, argv: Sequence[str], *, cwd: str = TESTBED, env: Mapping[str, str] | None = None
+    ) -> Process:
+        """Start a process that lives until closed; see `Sandbox.spawn`."""
+        return self.sandbox.spawn(argv, cwd=self.path(cwd), env=env)
+
+    def read(self, path: str, *, max_bytes: int = 64 << 20) -> bytes:
+        """Return a file's bytes; see `Sandbox.read`."""
+        return self.sandbox.read(self.path(path), max_bytes=max_bytes)
+
+    def write(self, path: str, data: bytes, *, executable: bool | None = None) -> None:
+        """Write a file atomically; see `Sandbox.write`."""
+        self.sandbox.write(self.path(path), data, executable=executable)
+
+    def remove(self, path: str) -> None:
+        """Remove a file or a folder with all that is in it."""
+        self.sandbox.remove(self.path(path))
+
+    def list(self, path: str = "", *, recursive: bool = False) -> builtins.list[Entry]:
+        """Return entries sorted by path, relative to the folder; links are not followed."""
+        return self.sandbox.list(self.path(path), recursive=recursive)
+
+    # ---- changes
+    def _states(self) -> dict[str, str]:
+        """Return each path that differs from the layers with a word for its present state."""
+        marks = getattr(self.sandbox, "changed_marks", None)
+        states = marks() if marks is not None else None
+        if states is None:
+            result = self._git("states", b"")
+            words = result.stdout.decode("utf-8", "surrogateescape").split("\0")
+            states = dict(zip(words[::2], words[1::2], strict=False))
+        return {path: word for path, word in states.items() if ".git" not in path.split("/")}
+
+    def mark(self) -> Mark:
+        """Return a mark of this moment."""
+        return Mark(self._states())
+
+    def changes(self, since: Mark | None = None) -> builtins.list[str]:
+        """Return the paths that changed since a mark (or the start); may name a few more.
+
+        Deleted paths are named too; folders, and what lies in a `.git`, are not.
+        """
+        now = self._states()
+        if since is None:
+            return sorted(now)
+        before = since.states
+        return sorted(path for path in {*now, *before} if now.get(path, "") != before.get(path, ""))
+
+    # ---- diffs
+    def _git(self, command: str, data: bytes) -> ExecResult:
+        result = self.sandbox.exec(
+            [HARNESS_PYTHON, "-I", "-S", "-B", GUEST_GIT, command, self.base_git, TESTBED],
+            cwd="/",
+            stdin=data,
+            timeout_s=GIT_TIMEOUT_S,
+            max_output=2 * MAX_DIFF,
+        )
+        if result.exit_code not in (0, git.REFUSED):
+            why = result.stderr.decode("utf-8", "replace").strip()[-400:]
+            raise InfrastructureError(
+                f"git did not work in the sandbox ({result.limit or result.exit_code}): {why}"
+            )
+        return result
+
+    def diff(self) -> bytes:
+        """Return the difference from the base commit, as `git apply --binary` reads it.
+
+        It holds text and binary changes, modes, links and deletions. Left out are byte-code,
+        what the base's ignore rules name, and everything in a `.git` folder. Whatever was done
+        in the workspace's own repository has no influence.
+
+        Raises:
+            PatchError: It is larger than `MAX_DIFF`.
+            InfrastructureError: It could not be made.
+        """
+        paths = self.sandbox.changed_paths()
+        data = b"*"
+        if paths is not None:
+            data = b"".join(os.fsencode(path) + b"\0" for path in paths)
+        result = self._git("diff", data)
+        if result.stdout_dropped:
+            raise PatchError(f"The diff is larger than {MAX_DIFF >> 20} MiB: remove what you made.")
+        if result.exit_code != 0:
+            why = result.stderr.decode("utf-8", "replace").strip()[-400:]
+            raise InfrastructureError(f"The diff could not be made: {why}.")
+        return result.stdout
+
+    def apply(self, diff: bytes) -> None:
+        """Apply a diff, wholly or not at all.
+
+        Args:
+            diff: As `diff` returns it, or any unified diff with `a/` and `b/` prefixes.
+
+        Raises:
+            PatchError: It does not fit, or names a path outside or in a `.git` folder.
+            InfrastructureError: The sandbox failed.
+        """
+        result = self._git("apply", bytes(diff))
+        if result.exit_code != 0:
+            why = result.stderr.decode("utf-8", "replace").strip()
+            raise PatchError(f"The patch was not applied: {why}.")
+
+    # ---- branches
+    def snapshot(self) -> Snapshot:
+        """Freeze the files as they are; the workspace goes on from there."""
+        return self.sandbox.snapshot()
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Kill all processes and go back to a snapshot."""
+        self.sandbox.restore(snapshot)
+
+    def fork(self) -> Workspace:
+        """Return an independent workspace with the same files and no processes."""
+        return Workspace(self.sandbox.fork(), self.base_git)
+
+    def reset(self) -> None:
+        """Kill all processes and go back to the start."""
+        self.sandbox.reset()
+
+    def close(self) -> None:
+        """End everything; may be called twice."""
+        self.sandbox.close()
+
+
+def make_base_git(tree: Path, dest: Path, *, worktree: bool = False) -> str:
+    """Make a repository with one commit that holds a tree as it is, on the host.
+
+    The files are read by us and handed to `git fast-import`, so no attribute, ignore rule,
+    hook or setting of the tree or the user has any effect, and the commit id depends on the
+    files alone. Byte-code and `.git` folders are left out.
+
+    Args:
+        tree: The files.
+        dest: Folder to make. It may lie in `tree` (`tree/.git`).
+        worktree: Whether it is to be the repository of a work tree (the agent's own, with an
+            index, `__pycache__` excluded) and not the harness's bare one.
+
+    Returns:
+        The commit id.
+
+    Raises:
+        RepoGymError: git is missing, or `dest` exists.
+    """
+    if dest.exists():
+        raise RepoGymError(f"{dest} exists already: remove it first.")
+    root = os.fsencode(tree)
+    for name in ("objects/info", "objects/pack", "refs/heads", "info"):
+        (dest / name).mkdir(parents=True)
+    (dest / "HEAD").write_text("ref: refs/heads/main\n")
+    config = f"[core]\n\trepositoryformatversion = 0\n\tbare = {str(not worktree).lower()}\n"
+    if worktree:
+        # The layer gets another owner and inodes later: times and sizes tell enough.
+        config += "\tcheckStat = minimal\n\ttrustctime = false\n"
+        config += "[user]\n\tname = Agent\n\temail = agent@localhost\n"
+    (dest / "config").write_text(config)
+    (dest / "info" / "exclude").write_text("__pycache__/\n*.py[co]\n")
+    if not worktree:
+        (dest / "info" / "attributes").write_text(git.ATTRIBUTES)
+    stream = [b"commit refs/heads/main\nauthor %s\ncommitter %s\n" % ((AUTHOR.encode(),) * 2)]
+    stream.append(b"data 5\nbase\n\n")
+    for path in sorted(git.everything(root)):
+        found = git.look(root, path)
+        if found is None or git.compiled(path) or not git.safe(path):
+            continue
+        mode, data = found
+        stream.append(b"M %s inline %s\ndata %d\n" % (mode, git.quoted(path), len(data)))
+        stream += [data, b"\n"]
+        if not worktree and posixpath.basename(path) == b".gitignore" and mode != b"120000":
+            rules = dest / git.IGNORE_FOLDER / os.fsdecode(path)
+            rules.parent.mkdir(parents=True, exist_ok=True)
+            rules.write_bytes(data)
+    if not worktree:
+        (dest / git.IGNORE_FOLDER).mkdir(exist_ok=True)
+    # No reflog: it would tell the agent what made the commit.
+    _host_git(
+        dest,
+        ["-c", "core.logAllRefUpdates=false", "fast-import", "--quiet", "--force"],
+        b"".join(stream),
+    )
+    commit = _host_git(dest, ["rev-parse", "refs/heads/main"], b"").decode().strip()
+    if worktree:
+        _host_git(dest, ["--work-tree", str(tree), "read-tree", "HEAD"], b"")
+        _host_git(dest, ["--work-tree", str(tree), "update-index", "-q", "--refresh"], b"")
+    for folder, _, files in os.walk(dest):
+        Path(folder).chmod(0o755)
+        for name in files:
+            Path(folder, name).chmod(0o644)
+    return commit
+
+
+def _host_git(git_dir: Path, args: builtins.list[str], data: bytes) -> bytes:
+    env = {**git.environment("/nonexistent"), "PATH": os.environ.get("PATH", os.defpath)}
+    try:
+        done = subprocess.run(
+            ["git", "--git-dir", str(git_dir), *args],
+            input=data,
+            capture_output=True,
+            env=env,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise RepoGymError("The git program is missing: install git.") from None
+    if done.returncode != 0 and args[-1] != "--refresh":
+        why = " ".join(done.stderr.decode("utf-8", "replace").split())
+        raise InfrastructureError(f"git could not make {git_dir}: {why[:300]}")
+    return done.stdout

@@ -1,0 +1,1 @@
+"""The one scorer: a diff in, a verdict for every expected test out."""

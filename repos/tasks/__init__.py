@@ -1,0 +1,1 @@
+"""Tasks: records, suites, and the sources that build their files."""

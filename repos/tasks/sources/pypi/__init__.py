@@ -1,0 +1,1 @@
+"""Tasks from two consecutive releases of a package on a package index."""

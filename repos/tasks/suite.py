@@ -1,0 +1,175 @@
+"""Suites: named, versioned lists of tasks, bundled or from a manifest file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from repos.errors import RecordError, RepoGymError, UnknownNameError
+from repos.tasks.records import TaskSpec, parse_record
+
+MANIFESTS = Path(__file__).parent.parent / "data" / "manifests"
+BUNDLED_SUITES = {
+    "swe-mini": (
+        "swe_mini",
+        "1",
+        "Small packages with one bug each, bundled: no network, seconds a task.",
+    )
+}
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A named, versioned list of tasks.
+
+    Attributes:
+        name: Name on the command line.
+        version: Changes whenever the list changes.
+        description: One line.
+        specs: The tasks, sorted by id.
+        digest: SHA-256 of the tasks' records.
+    """
+
+    name: str
+    version: str
+    description: str
+    specs: tuple[TaskSpec, ...]
+    digest: str
+
+    def spec(self, task: str) -> TaskSpec:
+        """Return one task by id; the suite's own prefix may be left out.
+
+        Raises:
+            UnknownNameError: There is none of that id.
+        """
+        for spec in self.specs:
+            if task in (spec.id, spec.id.removeprefix(f"{self.name}/")):
+                return spec
+        raise UnknownNameError(
+            f"task of {self.name}",
+            task,
+            [s.id for s in self.specs],
+            f"`repogym tasks list {self.name}` lists them.",
+        )
+
+    def available(self, minor: str) -> tuple[TaskSpec, ...]:
+        """Return the tasks that were gated on a Python minor version."""
+        return tuple(s for s in self.specs if minor in s.expected)
+
+
+def suite_names() -> list[str]:
+    """Return the names of all suites that come with RepoGym."""
+    return sorted({*BUNDLED_SUITES, *(p.stem for p in MANIFESTS.glob("*.jsonl"))})
+
+
+def load_suite(name: str) -> Suite:
+    """Return a suite by name, or the one in a manifest file.
+
+    Args:
+        name: "swe-mini", "swe-lite", ... or the path of a `.jsonl` manifest.
+
+    Raises:
+        UnknownNameError: Neither a suite nor a file.
+        RecordError: The manifest does not follow its schema.
+    """
+    if name in BUNDLED_SUITES:
+        return _bundled(name)
+    if name.endswith(".jsonl") or "/" in name:
+        path = Path(name)
+        if not path.is_file():
+            raise RecordError(f"There is no manifest {name}: write one with `repogym tasks mine`.")
+        return read_manifest(path)
+    path = MANIFESTS / f"{name}.jsonl"
+    if name not in suite_names():
+        raise UnknownNameError(
+            "suite", name, suite_names(), "A manifest of your own is given by its path."
+        )
+    return read_manifest(path)
+
+
+@lru_cache(maxsize=8)
+def _bundled(name: str) -> Suite:
+    from repos.tasks.sources.bundled import bundled_specs
+
+    folder, version, description = BUNDLED_SUITES[name]
+    return make_suite(name, version, description, bundled_specs(folder))
+
+
+def make_suite(name: str, version: str, description: str, specs: Iterable[TaskSpec]) -> Suite:
+    """Return a suite; its digest follows from the records alone."""
+    ordered = tuple(sorted(specs, key=lambda spec: spec.id))
+    digest = hashlib.sha256("\n".join(s.to_json() for s in ordered).encode()).hexdigest()
+    return Suite(name, version, description, ordered, digest)
+
+
+def read_manifest(path: Path) -> Suite:
+    """Read a manifest: JSON lines, the first one a header, then one task a line.
+
+    Raises:
+        RecordError: Not UTF-8, a line that does not follow its schema, or an id twice.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecordError(f"{path} can't be read as a manifest: {error}.") from error
+    header: dict = {}
+    specs: dict[str, TaskSpec] = {}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        if number == 1 and '"suite"' in line.split("[", 1)[0]:
+            header = _header(line, path)
+            continue
+        spec = parse_record(TaskSpec, line, f"{path}, line {number}")
+        if spec.id in specs:
+            raise RecordError(f"{path}, line {number}: task {spec.id} stands there twice.")
+        specs[spec.id] = spec
+    if not specs:
+        raise RecordError(f"{path} holds no task.")
+    return make_suite(
+        str(header.get("suite", path.stem)),
+        str(header.get("version", "0")),
+        str(header.get("description", "")),
+        specs.values(),
+    )
+
+
+def _header(line: str, path: Path) -> dict:
+    try:
+        header = json.loads(line)
+    except ValueError as error:
+        raise RecordError(f"{path}, line 1 is not valid JSON: {error}.") from error
+    version = header.get("schema_version", 1)
+    if version != 1:
+        raise RecordError(f"{path}, line 1 has schema_version {version!r}; this RepoGym reads 1.")
+    return header
+
+
+def check_manifest_path(path: Path) -> None:
+    """Make sure that a manifest can be written before the work for it begins.
+
+    Raises:
+        RepoGymError: The name does not end in .jsonl, or its folder can't be written to.
+    """
+    if path.suffix != ".jsonl":
+        raise RepoGymError(f"The manifest's name must end in .jsonl, not {path.name!r}.")
+    folder = path.parent
+    if path.is_dir() or not (folder.is_dir() and os.access(folder, os.W_OK)):
+        raise RepoGymError(
+            f"The manifest {path} can't be written: {folder} must be a folder that you may "
+            "write to, and no folder may have the manifest's name."
+        )
+
+
+def write_manifest(path: Path, header: dict, specs: Sequence[TaskSpec]) -> None:
+    """Write a manifest whole or not at all."""
+    lines = [json.dumps({"schema_version": 1, **header}, ensure_ascii=False)]
+    lines += [spec.to_json() for spec in sorted(specs, key=lambda s: s.id)]
+    partial = path.with_name(path.name + ".part")
+    partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    partial.replace(path)
