@@ -249,6 +249,37 @@ def test_vector_environments():
         vector.close()
 
 
+@pytest.mark.xfail(
+    strict=True,
+    raises=AttributeError,
+    reason="Gymnasium cannot merge infos in which `score` is None in one and a dict in another",
+)
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_an_episode_that_ends_in_a_vector_environment_leaves_the_other_going(kind):
+    makers = [lambda: make(max_steps=5, privileged=True)] * 2
+    if kind == "sync":
+        vector = SyncVectorEnv(makers)
+    else:
+        vector = AsyncVectorEnv(makers, shared_memory=False, context="spawn")
+    look, submit = call("git_diff"), call("submit")
+    try:
+        vector.reset(seed=1)
+        vector.call("apply_reference")
+        for actions, steps, ended, reward in (
+            ((look, submit), (1, 1), (False, True), (0.0, 1.0)),
+            ((look, look), (2, 0), (False, False), (0.0, 0.0)),  # the second one begins anew
+            ((submit, look), (3, 1), (True, False), (1.0, 0.0)),
+        ):
+            observations, rewards, terminated, truncated, _ = vector.step(actions)
+            assert tuple(observations["step"]) == steps
+            assert tuple(terminated) == ended
+            assert not any(truncated)
+            assert tuple(rewards) == reward
+    finally:
+        # After an error of a step Gymnasium would wait for that step for ever.
+        vector.close(terminate=True)
+
+
 def test_vector_environments_do_not_fork():
     vector = SyncVectorEnv([make])
     with pytest.raises(RepoGymError, match="one by one"):

@@ -1,4 +1,3 @@
-import subprocess
 from dataclasses import replace
 
 import pytest
@@ -136,14 +135,14 @@ def test_scoring_does_not_depend_on_what_the_agent_did_to_git(task, backend):
     with Workspace(backend.create(task.layers, task.sandbox)) as workspace:
         workspace.apply(task.hidden.reference)
         plain = workspace.diff()
-        workspace.exec(
-            [
-                "sh",
-                "-c",
-                "git add -A; git commit -qm x; git config core.fsmonitor 'touch /tmp/pwned'",
-            ]
-        )
-        workspace.exec(["sh", "-c", "echo '*.py -diff' > .gitattributes; rm -rf .git/objects"])
-        assert workspace.diff().startswith(b"diff --git a/.gitattributes")
-        assert workspace.diff().endswith(plain)
-    assert subprocess.run(["ls", "/tmp/pwned"], capture_output=True).returncode != 0
+        hook = "git add -A; git commit -qm x; git config core.fsmonitor 'touch /tmp/pwned'"
+        assert workspace.exec(["sh", "-c", hook]).exit_code == 0
+        # The workspace's own git does run the hook: had the harness asked that git, it would show.
+        hooked = "git status >/tmp/status 2>&1; rm /tmp/pwned"
+        assert workspace.exec(["sh", "-c", hooked]).exit_code == 0
+        workspace.exec(["sh", "-c", "echo '*.py -diff' > .gitattributes"])
+        for spoil in ("true", "rm -rf .git/objects"):
+            workspace.exec(["sh", "-c", spoil])
+            assert workspace.diff().startswith(b"diff --git a/.gitattributes")
+            assert workspace.diff().endswith(plain)
+            assert workspace.exec(["test", "-e", "/tmp/pwned"]).exit_code == 1
