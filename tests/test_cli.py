@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -187,7 +188,8 @@ def test_the_listing_names_everything(monkeypatch, capsys):
 def test_every_verb_is_mounted(verb, monkeypatch, capsys):
     status, out, _ = call(monkeypatch, capsys, verb, "--help")
     assert status == 0
-    assert f"run_agent.py {verb}" in out
+    # What stands before depends on how the tests were started.
+    assert re.search(rf"Usage: .*run_agent(\.py)? {verb} ", out)
 
 
 def test_help_imports_no_room_but_its_own():
