@@ -235,6 +235,25 @@ def test_snapshots_can_be_restored_any_number_of_times(env):
         assert observation["step"] == 2
 
 
+def test_going_back_takes_the_random_state_along(env):
+    state = env.snapshot()
+    drawn = env.np_random.random(3).tolist()
+    env.restore(state)
+    assert env.np_random.random(3).tolist() == drawn
+
+
+def test_a_stop_holds_for_its_own_episode_only(env):
+    state = env.snapshot()
+    env.stop("cost")
+    *_, truncated, info = env.step(call("git_diff"))
+    assert (truncated, info["end"]) == (True, "cost")
+    env.restore(state)
+    assert env.step(call("git_diff"))[4]["end"] is None
+    env.stop("cost")
+    env.reset(seed=0)
+    assert env.step(call("git_diff"))[4]["end"] is None
+
+
 def test_vector_environments():
     makers = [lambda: make(max_steps=5)] * 2
     actions = tuple(call("bash", command=f"echo {i} ✓") for i in range(2))

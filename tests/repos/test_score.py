@@ -2,9 +2,12 @@ from dataclasses import replace
 
 import pytest
 
+from repos.controls import reference_times
+from repos.errors import InfrastructureError
 from repos.gate import validate
+from repos.grading import graded
 from repos.prepare import NotAvailableError, prepare
-from repos.score import score
+from repos.score import retried, score
 from repos.suite import load_suite
 from repos.workspace import Workspace
 
@@ -146,3 +149,45 @@ def test_scoring_does_not_depend_on_what_the_agent_did_to_git(task, backend):
             assert workspace.diff().startswith(b"diff --git a/.gitattributes")
             assert workspace.diff().endswith(plain)
             assert workspace.exec(["test", "-e", "/tmp/pwned"]).exit_code == 1
+
+
+class Unsteady:
+    """A back end whose first sandboxes can't be made; it counts all that are asked for."""
+
+    def __init__(self, backend, failures=0):
+        self.backend, self.failures, self.asked = backend, failures, 0
+
+    def create(self, layers, spec):
+        self.asked += 1
+        if self.asked <= self.failures:
+            raise InfrastructureError(f"failure {self.asked}")
+        return self.backend.create(layers, spec)
+
+
+def test_infrastructure_failures_are_repeated_twice(task, backend):
+    reference_times(task, backend=backend)
+    result, _ = retried(task, task.hidden.reference, backend=Unsteady(backend, failures=2))
+    assert result.resolved
+    broken = Unsteady(backend, failures=99)
+    with pytest.raises(InfrastructureError, match="failure 3"):
+        retried(task, task.hidden.reference, backend=broken)
+    assert broken.asked == 3
+
+
+@pytest.mark.parametrize(("tries", "asked"), [(1, 1), (2, 2)])
+def test_a_time_out_is_repeated_once_and_nothing_else_is(task, backend, monkeypatch, tries, asked):
+    monkeypatch.setattr("repos.grading.LEAST_SECONDS", 2.0)
+    with Workspace(backend.create(task.layers, task.sandbox)) as workspace:
+        workspace.exec(
+            ["sh", "-c", "for f in src/*/__init__.py; do echo 'while True: pass' >> $f; done"]
+        )
+        endless = workspace.diff()
+    tests, ids = task.hidden.files, task.hidden.expected.fail_to_pass
+    hasty, counting = replace(task, seconds=0.1), Unsteady(backend)
+    run = graded(hasty, endless, tests, ids, counting, tries=tries)
+    assert run.limit == "time"
+    assert counting.asked == asked
+    monkeypatch.setattr("repos.grading.LEAST_SECONDS", 60.0)
+    counting = Unsteady(backend)
+    assert graded(task, b"", tests, ids, counting, tries=tries).limit is None
+    assert counting.asked == 1
