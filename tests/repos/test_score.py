@@ -2,11 +2,13 @@ from dataclasses import replace
 
 import pytest
 
-from repos.controls import reference_times
+from repos.assist import function_of
+from repos.controls import reference_times, run_line_up
 from repos.errors import InfrastructureError
 from repos.gate import validate
 from repos.grading import graded
 from repos.prepare import NotAvailableError, prepare
+from repos.runners.registry import get_runner
 from repos.score import retried, score
 from repos.suite import load_suite
 from repos.workspace import Workspace
@@ -134,6 +136,14 @@ def test_assist_tests_shows_half_and_hides_the_rest(backend):
         assert result.resolved
 
 
+def test_a_test_that_is_shown_takes_no_part_in_a_line_up(task, backend):
+    shown = prepare(SUITE.spec(TASK), assist="tests", seed=3)
+    visible = {function_of(test) for test in shown.public.visible_tests}
+    plain, cut = (run_line_up(each, b"", backend=backend) for each in (task, shown))
+    assert set(plain.members.origins.values()) & visible
+    assert cut is None or not set(cut.members.origins.values()) & visible
+
+
 def test_scoring_does_not_depend_on_what_the_agent_did_to_git(task, backend):
     with Workspace(backend.create(task.layers, task.sandbox)) as workspace:
         workspace.apply(task.hidden.reference)
@@ -191,3 +201,42 @@ def test_a_time_out_is_repeated_once_and_nothing_else_is(task, backend, monkeypa
     counting = Unsteady(backend)
     assert graded(task, b"", tests, ids, counting, tries=tries).limit is None
     assert counting.asked == 1
+
+
+SECOND_RECORDS = b"""\
+import sys
+
+
+def send(name, status):
+    frame = sys._getframe()
+    while not callable(frame.f_locals.get("emit")):
+        frame = frame.f_back
+    test = f"tests/test_second.py::{name}"
+    frame.f_locals["emit"]({"kind": "test", "id": test, "status": status, "seconds": 0.0})
+
+
+def test_fails():
+    assert False
+
+
+def test_passes():
+    pass
+
+
+def test_sends():
+    send("test_fails", "passed")
+    send("test_passes", "failed")
+"""
+
+
+def test_a_second_record_never_mends_a_first_one(task, backend):
+    path = "tests/test_second.py"
+    with Workspace(backend.create(task.layers, task.sandbox)) as workspace:
+        workspace.write(path, SECOND_RECORDS)
+        run = get_runner("pytest").grade(workspace, [path], hashes={}, timeout_s=60.0)
+    assert run.complete
+    assert {test.rpartition(":")[2]: outcome.status for test, outcome in run.outcomes.items()} == {
+        "test_fails": "failed",
+        "test_passes": "failed",
+        "test_sends": "passed",
+    }
