@@ -164,6 +164,17 @@ def test_an_unknown_option_is_bad_usage(monkeypatch, capsys):
     assert "No such option: --evn" in err
 
 
+def test_a_failure_of_the_infrastructure_has_a_status_of_its_own(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
+    monkeypatch.setattr("repos.sources.pypi.index.time.sleep", lambda seconds: None)
+    manifest = tmp_path / "m.jsonl"
+    status, _, err = call(monkeypatch, capsys, "tasks", "mine", "demo", "-o", str(manifest))
+    assert status == 3
+    assert err.count("error: ") == err.count("\n") == 1
+    assert "The package index does not answer" in err
+    assert not manifest.exists()
+
+
 def test_an_unwritable_folder_is_bad_usage(monkeypatch, capsys, tmp_path):
     (tmp_path / "file").write_text("")
     status, _, err = call(monkeypatch, capsys, *RUN, "--out", str(tmp_path / "file" / "run"))

@@ -99,7 +99,7 @@ def test_the_hidden_tests_are_nowhere_in_the_workspace(task, backend):
             found = workspace.exec(
                 ["grep", "-rl", name.split("::")[-1], "/testbed", "/opt", "/env", "/tmp", "/home"]
             )
-            assert found.stdout == b""
+            assert (found.exit_code, found.stdout) == (1, b"")
         objects = workspace.exec(["git", "rev-list", "--all", "--count"])
         assert objects.stdout.strip() == b"1"
         assert workspace.exec(["git", "remote"]).stdout == b""
