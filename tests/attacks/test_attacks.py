@@ -77,6 +77,17 @@ def test_partial_credit_is_not_forged(victim, isolated):
     assert any("line-up" in note for note in result.tampered)
 
 
+def test_a_run_that_is_left_after_its_last_verdict_is_not_resolved(victim, isolated):
+    leaves = Attack("leaves", "leaves late", code="import gc, os; gc.freeze = lambda: os._exit(0)")
+    with Workspace(isolated.create(victim.layers, victim.sandbox)) as workspace:
+        workspace.apply(victim.hidden.reference)
+        diff = leaves.diff(workspace)
+    result, log = score(victim, diff, backend=isolated)
+    assert set(result.tests.values()) == {"passed"}, (result, log)
+    assert result.tampered == ("the tested process ended before its tests did",)
+    assert not result.resolved
+
+
 @pytest.fixture(scope="module")
 def without_literal(tmp_path_factory):
     spec = make_spec(
