@@ -16,7 +16,8 @@ class Delta(NamedTuple):
     Attributes:
         nodes: Nodes that are new or whose properties changed, as they are now.
         removed_nodes: Nodes that are gone, as they were.
-        edges: Edges that are new or whose properties changed, as they are now.
+        edges: Edges that are new, whose properties changed or one of whose nodes has another
+            label, as they are now.
         removed_edges: Keys of edges that are gone; those of removed nodes are named too.
         files: Paths that were indexed or resolved anew.
     """
@@ -52,7 +53,13 @@ def difference(
     return Delta(
         [node for key, node in nodes_now.items() if nodes_before.get(key) != node],
         [n for key, n in nodes_before.items() if key not in nodes_now or key in relabelled],
-        [edge for key, edge in edges_now.items() if edges_before.get(key) != edge],
+        # A removed node takes its edges with it, those that stay the same too.
+        [
+            edge
+            for key, edge in edges_now.items()
+            if edges_before.get(key) != edge
+            or not relabelled.isdisjoint((edge.source, edge.target))
+        ],
         [key for key in edges_before if key not in edges_now],
         sorted(files),
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from agents.base import ActAdapter, as_tool_call
+from agents.models.registry import make_model
+from agents.models.symbolic import SymbolicModel
 from agents.noop import Noop
 from agents.planner import Planner
 from agents.random import Random
@@ -147,3 +149,8 @@ def test_what_a_policy_may_return():
     for wrong in (None, "submit", ("submit", {}), {"tool": "submit"}):
         with pytest.raises(RepoGymError, match="act\\(\\) returned"):
             as_tool_call(wrong)
+
+
+@pytest.mark.parametrize("tool_format", ["native", "text"])
+def test_the_symbolic_model_takes_calls_as_they_are_in_either_format(tool_format):
+    assert isinstance(make_model("symbolic", tool_format=tool_format), SymbolicModel)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -98,7 +97,6 @@ def test_two_processes_share_one_budget_over_litellm(tmp_path):
     assert budget.spent() == pytest.approx(3.25)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="kills a process")
 def test_what_a_killed_process_held_is_booked_at_its_worst(tmp_path):
     budget = Budget(tmp_path / "ledger", 10.0, wait_s=0.2)
     ready = tmp_path / "ready"

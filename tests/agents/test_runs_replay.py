@@ -74,6 +74,29 @@ def test_a_reused_reply_is_not_counted_as_a_second_recording(tmp_path):
     assert [e["reused"] for e in replies] == [False, True, True]
 
 
+def test_a_reply_that_was_reused_is_not_given_a_further_time(tmp_path):
+    path = tmp_path / "episode.jsonl"
+    first = recorded(path, "one")
+    with Journal(path) as journal:
+        assert ask(RecordedModel(Counting(), journal, read_journal(path)), "one") == first[0]
+    with Journal(path) as journal:
+        model = RecordedModel(Counting(first=100), journal, read_journal(path))
+        assert ask(model, "one") == first[0]
+        assert ask(model, "one").text == "answer 100"
+
+
+def test_another_model_is_asked_for_itself(tmp_path):
+    class Second(Counting):
+        name = "paid/second"
+
+    path = tmp_path / "episode.jsonl"
+    first = recorded(path, "one")
+    with Journal(path) as journal:
+        model = RecordedModel(Counting(), journal, read_journal(path), lambda _: Second(first=100))
+        assert ask(model.another("paid/second"), "one").text == "answer 100"
+        assert ask(model, "one") == first[0]
+
+
 @pytest.mark.parametrize("settings", [{"temperature": 0.5}, {"max_tokens": 5}])
 def test_other_settings_are_another_request(tmp_path, settings):
     path = tmp_path / "episode.jsonl"

@@ -28,6 +28,8 @@ class Attack:
         timeout: Whether it is meant to run into the time limit.
         honest_fix: Whether the diff holds the real fix beside the attack.
         scorings: How many times the same diff is scored; the last verdict counts.
+        alone: Whether it uses what all sandboxes of a host share, so that no other attack of
+            this kind may run at the same time.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Attack:
     timeout: bool = False
     honest_fix: bool = False
     scorings: int = 1
+    alone: bool = False
 
     def diff(self, workspace: Workspace) -> bytes:
         """Carry the attack out in a workspace and return the diff that would be scored."""

@@ -235,6 +235,25 @@ def test_snapshots_can_be_restored_any_number_of_times(env):
         assert observation["step"] == 2
 
 
+def test_going_back_takes_the_random_state_along(env):
+    state = env.snapshot()
+    drawn = env.np_random.random(3).tolist()
+    env.restore(state)
+    assert env.np_random.random(3).tolist() == drawn
+
+
+def test_a_stop_holds_for_its_own_episode_only(env):
+    state = env.snapshot()
+    env.stop("cost")
+    *_, truncated, info = env.step(call("git_diff"))
+    assert (truncated, info["end"]) == (True, "cost")
+    env.restore(state)
+    assert env.step(call("git_diff"))[4]["end"] is None
+    env.stop("cost")
+    env.reset(seed=0)
+    assert env.step(call("git_diff"))[4]["end"] is None
+
+
 def test_vector_environments():
     makers = [lambda: make(max_steps=5)] * 2
     actions = tuple(call("bash", command=f"echo {i} ✓") for i in range(2))
@@ -247,6 +266,37 @@ def test_vector_environments():
         assert [o.split()[0] for o in observations["text"]] == ["0", "1"]
         assert list(rewards) == [0.0, 0.0]
         vector.close()
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=AttributeError,
+    reason="Gymnasium cannot merge infos in which `score` is None in one and a dict in another",
+)
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_an_episode_that_ends_in_a_vector_environment_leaves_the_other_going(kind):
+    makers = [lambda: make(max_steps=5, privileged=True)] * 2
+    if kind == "sync":
+        vector = SyncVectorEnv(makers)
+    else:
+        vector = AsyncVectorEnv(makers, shared_memory=False, context="spawn")
+    look, submit = call("git_diff"), call("submit")
+    try:
+        vector.reset(seed=1)
+        vector.call("apply_reference")
+        for actions, steps, ended, reward in (
+            ((look, submit), (1, 1), (False, True), (0.0, 1.0)),
+            ((look, look), (2, 0), (False, False), (0.0, 0.0)),  # the second one begins anew
+            ((submit, look), (3, 1), (True, False), (1.0, 0.0)),
+        ):
+            observations, rewards, terminated, truncated, _ = vector.step(actions)
+            assert tuple(observations["step"]) == steps
+            assert tuple(terminated) == ended
+            assert not any(truncated)
+            assert tuple(rewards) == reward
+    finally:
+        # After an error of a step Gymnasium would wait for that step for ever.
+        vector.close(terminate=True)
 
 
 def test_vector_environments_do_not_fork():

@@ -40,5 +40,6 @@ def test_hidden_tests_are_nowhere_in_the_workspace(task, level):
     seen = env.step(action)[0]["text"]
     assert "tests/" in seen
     words = set(re.findall(r"\w+", seen + observation["text"]))
+    assert kept & words, "nothing was searched"
     assert not concealed & words
     env.close()

@@ -207,7 +207,6 @@ def bolt_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         if os.environ.get("CI", "").lower() == "true":
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)
-    pytest.importorskip("neo4j", reason="the extra neo4j is not installed")
     folder = tmp_path_factory.mktemp("bolt")
     server = subprocess.Popen(
         [python, str(Path(__file__).with_name("bolt_server.py")), str(folder)],

@@ -121,6 +121,17 @@ def test_only_dependents_are_resolved_again() -> None:
     assert not index.update(source, ["a.py", "b.py", "nothing.py"])
 
 
+@pytest.mark.parametrize("kind", ["networkx", "kglite"])
+def test_a_name_that_becomes_another_kind_of_thing_is_one_node(kind: str) -> None:
+    source = TextSource({"a.py": "class x: pass\n", "b.py": "from a import x\nx()\n"})
+    graph = CodeGraph.build(source, store=kind)
+    for text in ("def x(): pass\n", "x = 1\n", "class x: pass\n"):
+        source.files["a.py"] = text
+        graph.update(["a.py"])
+        assert stored(graph) == stored(CodeGraph.build(source, store="networkx"))
+        assert [node.name for node in queries.find_symbol(graph.store, "x")] == ["x"]
+
+
 def test_a_module_that_appears_is_found_by_waiting_imports() -> None:
     source = TextSource({"b.py": "from late import f\ndef g(): f()\n"})
     index = Index()

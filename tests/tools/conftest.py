@@ -116,19 +116,6 @@ def task(tmp_path_factory: pytest.TempPathFactory):
 
 
 @pytest.fixture(scope="session")
-def backend():
-    from repos.errors import SandboxUnavailableError
-    from repos.sandbox.select import get_backend
-
-    try:
-        made = get_backend("auto")
-    except SandboxUnavailableError as error:
-        pytest.skip(str(error))
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="session")
 def shared(task, backend):
     from repos.sandbox.workspace import Workspace
 

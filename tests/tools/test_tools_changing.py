@@ -1,5 +1,7 @@
 import pytest
 
+from tools.history import Change, History
+
 
 def test_edit_and_undo(call, workspace):
     before = workspace.read("calc/core.py")
@@ -137,3 +139,16 @@ def test_submit_ends(call):
     with pytest.raises(Submitted) as caught:
         call("submit", summary="done")
     assert caught.value.summary == "done"
+
+
+def test_the_undo_stack_is_bounded_and_forgets_the_oldest_first(monkeypatch):
+    stack = History()
+    monkeypatch.setattr("tools.history.MAX_STEPS", 3)
+    for number in range(5):
+        stack.push(Change(f"{number}.py", None, b"x" * 10))
+    assert [change.path for change in stack.changes] == ["2.py", "3.py", "4.py"]
+    monkeypatch.setattr("tools.history.MAX_BYTES", 30)
+    stack.push(Change("5.py", b"x" * 5, b"x" * 15))
+    assert [change.path for change in stack.changes] == ["4.py", "5.py"]
+    stack.push(Change("6.py", None, b"x" * 100))  # the latest can always be undone
+    assert [change.path for change in stack.changes] == ["6.py"]

@@ -72,7 +72,6 @@ def bolt(tmp_path):
     if not python:
         assert not os.environ.get("CI"), "REPOGYM_TEST_BOLT_PYTHON names no Python with ArcadeDB"
         pytest.skip("REPOGYM_TEST_BOLT_PYTHON names no Python with arcadedb-embedded")
-    pytest.importorskip("neo4j")
     script = Path(__file__).parents[1] / "graphdb" / "bolt_server.py"
     server = subprocess.Popen(
         [python, str(script), str(tmp_path / "databases")],
@@ -397,7 +396,6 @@ def test_a_wrong_store_is_one_sentence(call, monkeypatch):
     with pytest.raises(RepoGymError, match="NEO4J_URI"):
         call("find_symbol", name="add")
     monkeypatch.setenv("NEO4J_URI", "bolt://127.0.0.1:1")
-    pytest.importorskip("neo4j")
     with pytest.raises(RepoGymError, match="does not answer"):
         call("find_symbol", name="add")
 

@@ -88,12 +88,14 @@ ATTACKS = [
         "page-cache",
         "carries genuine expectations from one run to the next through the host's page cache",
         code=CARRY,
+        alone=True,
     ),
     Attack(
         "page-cache-again",
         "does the same, and is scored twice",
         code=CARRY,
         scorings=2,
+        alone=True,
         reason="a host has state that all its sandboxes share: what the first scoring saw, the "
         "second one's line-up can be told",
     ),

@@ -1,6 +1,6 @@
 """Attacks that are rewarded, and why no scorer of this kind can refuse them.
 
-They are expected failures: should one stop working, its test says so.
+Should one stop working, its test fails and says so.
 """
 
 import textwrap

@@ -92,3 +92,23 @@ def test_special_files_and_broken_archives_are_refused(tmp_path):
     (tmp_path / "b-1.tar.gz").write_bytes(b"not an archive")
     with pytest.raises(RecordError, match="not a readable archive"):
         read_archive(tmp_path / "b-1.tar.gz")
+
+
+@pytest.mark.parametrize("kind", ["tar.gz", "zip"])
+@pytest.mark.parametrize(("limit", "value"), [("MAX_FILES", 3), ("MAX_BYTES", 30)])
+def test_an_archive_at_the_limit_is_read_and_one_above_it_is_refused(
+    tmp_path, monkeypatch, kind, limit, value
+):
+    path = tmp_path / f"demo-1.0.{kind}"
+    names = [f"demo-1.0/{number}.txt" for number in range(3)]
+    if kind == "zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            for name in names:
+                archive.writestr(name, b"x" * 10)
+    else:
+        tar(path, *((name, b"x" * 10, tarfile.REGTYPE) for name in names))
+    monkeypatch.setattr(f"repos.tasks.sources.pypi.archives.{limit}", value)
+    assert len(read_archive(path)) == 3
+    monkeypatch.setattr(f"repos.tasks.sources.pypi.archives.{limit}", value - 1)
+    with pytest.raises(RecordError, match="more than the limit"):
+        read_archive(path)

@@ -68,8 +68,8 @@ def test_wrong_content_is_refused_and_leaves_nothing(local_index, tmp_path):
     local_index.publish("demo", {"1.0": ({"a": "b"}, "")}, digest="0" * 64)
     archive = Archive(version="1.0", filename="demo-1.0.tar.gz", sha256="0" * 64)
     with pytest.raises(RecordError, match="SHA-256"):
-        local_index.index().fetch("demo", archive, tmp_path)
-    assert not list(tmp_path.glob("**/demo-*")) or not (tmp_path / "00").exists()
+        local_index.index().fetch("demo", archive, tmp_path / "store")
+    assert [path for path in (tmp_path / "store").rglob("*") if path.is_file()] == []
 
 
 def test_unknown_project_missing_file_and_dead_index(demo_index, tmp_path):

@@ -1,4 +1,4 @@
-from repos.mining.pypi.verdicts import verdicts, why_nothing
+from repos.mining.pypi.verdicts import MAX_ID, verdicts, why_nothing
 from repos.runners.protocol import TestOutcome
 from repos.runners.pytest.runner import GradedRun
 
@@ -41,10 +41,18 @@ def test_runs_that_end_midway_decide_nothing():
 
 def test_version_tests_and_unstable_ids_are_left_out():
     asks = TestOutcome("failed", message="assert '1.0' == '1.1'")
-    ids = ("t.py::version", "t.py::v[<object at 0x7f0011aabbcc>]", "t.py::" + "x" * 400)
-    fixed = GradedRun({i: TestOutcome("passed") for i in ids}, {}, True, (), None, "")
-    base = GradedRun(dict.fromkeys(ids, asks), {}, True, (), None, "")
-    assert verdicts([fixed], [base], VERSIONS)[0].fail_to_pass == ()
+    fails = TestOutcome("failed", message="KeyError: 1")
+    long = "t.py::".ljust(MAX_ID, "x")
+    before = {
+        "t.py::version": asks,
+        "t.py::v[<object at 0x7f0011aabbcc>]": fails,
+        "t.py::v[two\nlines]": fails,
+        long: fails,
+        long + "x": fails,
+    }
+    fixed = GradedRun({i: TestOutcome("passed") for i in before}, {}, True, (), None, "")
+    base = GradedRun(before, {}, True, (), None, "")
+    assert verdicts([fixed], [base], VERSIONS)[0].fail_to_pass == (long,)
 
 
 def test_skipped_and_xfailed_tests_decide_nothing():

@@ -3,6 +3,8 @@ import random
 import subprocess
 import sys
 
+import pytest
+
 from repos.runners.pytest.canaries import plant
 
 SOURCE = b"""import unittest
@@ -106,3 +108,11 @@ def test_names_differ_each_time_and_the_file_parses():
 
 def test_a_file_that_does_not_parse_is_left_alone():
     assert plant("t.py", b"def (", ("t.py::x",)).source == b"def ("
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_no_more_canaries_of_a_kind_than_asked_for(most):
+    both = plant("t.py", SOURCE, IDS, most=most, rng=random.Random(4))
+    plain = plant("t.py", SOURCE, IDS, equality=False, most=most, rng=random.Random(4))
+    assert len(plain.functions) == most
+    assert len(both.functions) == 2 * most

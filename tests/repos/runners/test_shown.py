@@ -61,6 +61,13 @@ def test_the_seed_decides_and_repeats(tmp_path):
     assert choices == [shown_tests(folder, IDS, seed).shown for seed in range(20)]
 
 
+def test_of_three_functions_one_is_shown(tmp_path):
+    three = (IDS[0], *IDS[1:3], IDS[3])
+    folder = write(tmp_path)
+    shown = [shown_tests(folder, three, seed).shown for seed in range(20)]
+    assert {len({i.partition("[")[0] for i in ids}) for ids in shown} == {1}
+
+
 def test_a_single_test_is_shown(tmp_path):
     assert shown_tests(write(tmp_path), IDS[:1], 0).shown == IDS[:1]
 

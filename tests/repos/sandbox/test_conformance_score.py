@@ -8,10 +8,6 @@ from repos.prepare import prepare
 from repos.scoring.score import score
 from repos.tasks.suite import load_suite
 
-bundled = pytest.importorskip("repos.tasks.sources.bundled")
-if not bundled.BUNDLED.is_dir():
-    pytest.skip("the bundled tasks are not here", allow_module_level=True)
-
 
 @pytest.fixture(scope="module")
 def task():

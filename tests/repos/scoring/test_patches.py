@@ -34,6 +34,7 @@ def patch(path, body="+x\n"):
         "\uff54ests/test_a.py",
         "evil.dist-info/entry_points.txt",
         "src/evil.egg-info/entry_points.txt",
+        "src/evil.egg-link",
     ],
 )
 def test_what_belongs_to_the_harness_is_left_out(path):

@@ -1,11 +1,15 @@
-import subprocess
 from dataclasses import replace
 
 import pytest
 
+from repos.errors import InfrastructureError
 from repos.prepare import NotAvailableError, prepare
+from repos.runners.pytest.shown import function_of
+from repos.runners.registry import get_runner
 from repos.sandbox.workspace import Workspace
-from repos.scoring.score import score
+from repos.scoring.controls import reference_times, run_line_up
+from repos.scoring.grading import graded
+from repos.scoring.score import retried, score
 from repos.scoring.validation import validate
 from repos.tasks.suite import load_suite
 
@@ -95,7 +99,7 @@ def test_the_hidden_tests_are_nowhere_in_the_workspace(task, backend):
             found = workspace.exec(
                 ["grep", "-rl", name.split("::")[-1], "/testbed", "/opt", "/env", "/tmp", "/home"]
             )
-            assert found.stdout == b""
+            assert (found.exit_code, found.stdout) == (1, b"")
         objects = workspace.exec(["git", "rev-list", "--all", "--count"])
         assert objects.stdout.strip() == b"1"
         assert workspace.exec(["git", "remote"]).stdout == b""
@@ -132,18 +136,107 @@ def test_assist_tests_shows_half_and_hides_the_rest(backend):
         assert result.resolved
 
 
+def test_a_test_that_is_shown_takes_no_part_in_a_line_up(task, backend):
+    shown = prepare(SUITE.spec(TASK), assist="tests", seed=3)
+    visible = {function_of(test) for test in shown.public.visible_tests}
+    plain, cut = (run_line_up(each, b"", backend=backend) for each in (task, shown))
+    assert set(plain.members.origins.values()) & visible
+    assert cut is None or not set(cut.members.origins.values()) & visible
+
+
 def test_scoring_does_not_depend_on_what_the_agent_did_to_git(task, backend):
     with Workspace(backend.create(task.layers, task.sandbox)) as workspace:
         workspace.apply(task.hidden.reference)
         plain = workspace.diff()
+        hook = "git add -A; git commit -qm x; git config core.fsmonitor 'touch /tmp/pwned'"
+        assert workspace.exec(["sh", "-c", hook]).exit_code == 0
+        # The workspace's own git does run the hook: had the harness asked that git, it would show.
+        hooked = "git status >/tmp/status 2>&1; rm /tmp/pwned"
+        assert workspace.exec(["sh", "-c", hooked]).exit_code == 0
+        workspace.exec(["sh", "-c", "echo '*.py -diff' > .gitattributes"])
+        for spoil in ("true", "rm -rf .git/objects"):
+            workspace.exec(["sh", "-c", spoil])
+            assert workspace.diff().startswith(b"diff --git a/.gitattributes")
+            assert workspace.diff().endswith(plain)
+            assert workspace.exec(["test", "-e", "/tmp/pwned"]).exit_code == 1
+
+
+class Unsteady:
+    """A back end whose first sandboxes can't be made; it counts all that are asked for."""
+
+    def __init__(self, backend, failures=0):
+        self.backend, self.failures, self.asked = backend, failures, 0
+
+    def create(self, layers, spec):
+        self.asked += 1
+        if self.asked <= self.failures:
+            raise InfrastructureError(f"failure {self.asked}")
+        return self.backend.create(layers, spec)
+
+
+def test_infrastructure_failures_are_repeated_twice(task, backend):
+    reference_times(task, backend=backend)
+    result, _ = retried(task, task.hidden.reference, backend=Unsteady(backend, failures=2))
+    assert result.resolved
+    broken = Unsteady(backend, failures=99)
+    with pytest.raises(InfrastructureError, match="failure 3"):
+        retried(task, task.hidden.reference, backend=broken)
+    assert broken.asked == 3
+
+
+@pytest.mark.parametrize(("tries", "asked"), [(1, 1), (2, 2)])
+def test_a_time_out_is_repeated_once_and_nothing_else_is(task, backend, monkeypatch, tries, asked):
+    monkeypatch.setattr("repos.scoring.grading.LEAST_SECONDS", 2.0)
+    with Workspace(backend.create(task.layers, task.sandbox)) as workspace:
         workspace.exec(
-            [
-                "sh",
-                "-c",
-                "git add -A; git commit -qm x; git config core.fsmonitor 'touch /tmp/pwned'",
-            ]
+            ["sh", "-c", "for f in src/*/__init__.py; do echo 'while True: pass' >> $f; done"]
         )
-        workspace.exec(["sh", "-c", "echo '*.py -diff' > .gitattributes; rm -rf .git/objects"])
-        assert workspace.diff().startswith(b"diff --git a/.gitattributes")
-        assert workspace.diff().endswith(plain)
-    assert subprocess.run(["ls", "/tmp/pwned"], capture_output=True).returncode != 0
+        endless = workspace.diff()
+    tests, ids = task.hidden.files, task.hidden.expected.fail_to_pass
+    hasty, counting = replace(task, seconds=0.1), Unsteady(backend)
+    run = graded(hasty, endless, tests, ids, counting, tries=tries)
+    assert run.limit == "time"
+    assert counting.asked == asked
+    monkeypatch.setattr("repos.scoring.grading.LEAST_SECONDS", 60.0)
+    counting = Unsteady(backend)
+    assert graded(task, b"", tests, ids, counting, tries=tries).limit is None
+    assert counting.asked == 1
+
+
+SECOND_RECORDS = b"""\
+import sys
+
+
+def send(name, status):
+    frame = sys._getframe()
+    while not callable(frame.f_locals.get("emit")):
+        frame = frame.f_back
+    test = f"tests/test_second.py::{name}"
+    frame.f_locals["emit"]({"kind": "test", "id": test, "status": status, "seconds": 0.0})
+
+
+def test_fails():
+    assert False
+
+
+def test_passes():
+    pass
+
+
+def test_sends():
+    send("test_fails", "passed")
+    send("test_passes", "failed")
+"""
+
+
+def test_a_second_record_never_mends_a_first_one(task, backend):
+    path = "tests/test_second.py"
+    with Workspace(backend.create(task.layers, task.sandbox)) as workspace:
+        workspace.write(path, SECOND_RECORDS)
+        run = get_runner("pytest").grade(workspace, [path], hashes={}, timeout_s=60.0)
+    assert run.complete
+    assert {test.rpartition(":")[2]: outcome.status for test, outcome in run.outcomes.items()} == {
+        "test_fails": "failed",
+        "test_passes": "failed",
+        "test_sends": "passed",
+    }

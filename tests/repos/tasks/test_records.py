@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from pydantic import ValidationError
 
 from repos.errors import RecordError, UnknownNameError
 from repos.tasks.records import BundledSource, Expected, TaskSpec, parse_record
@@ -27,6 +28,12 @@ def test_canonical_json_does_not_depend_on_the_order_of_fields():
     made = spec(labels={"b": "1", "a": "2"})
     shuffled = dict(reversed(list(json.loads(made.to_json()).items())))
     assert parse_record(TaskSpec, shuffled, "here").digest() == made.digest()
+
+
+def test_records_do_not_change():
+    made = spec()
+    with pytest.raises(ValidationError, match="frozen"):
+        made.title = "another"
 
 
 @pytest.mark.parametrize(
