@@ -16,6 +16,7 @@ from agents.registry import make_agent
 from envs.episode import Episode
 from repos.cli import app
 from repos.errors import RepoGymError
+from tools.records import TestRun
 
 STOCK = '''\
 """What is on the shelves."""
@@ -38,7 +39,7 @@ class Shelf:
 
     def put(self, name, count=1):
         """Put items in; refuses more than fit."""
-        if count > self.capacity:
+        if count >= self.room():
             raise ValueError(f"no room for {count}")
         self.items[name] = self.items.get(name, 0) + count
 
@@ -51,7 +52,7 @@ class Shelf:
         if not self.items[name]:
             del self.items[name]
 '''
-FIXED = STOCK.replace("if count > self.capacity:", "if count > self.room():")
+FIXED = STOCK.replace("count >= self.room()", "count > self.room()")
 TESTS = """\
 import pytest
 
@@ -71,7 +72,7 @@ def test_too_many_at_once():
 
 
 def test_take_all():
-    shelf = Shelf(2)
+    shelf = Shelf(3)
     shelf.put("tea", 2)
     shelf.take("tea", 2)
     assert shelf.items == {}
@@ -112,7 +113,7 @@ def manifest(tmp_path_factory):
     git("commit", "-qm", "First")
     (root / "src/stock/__init__.py").write_text(FIXED)
     (root / "tests/test_stock.py").write_text(TESTS + MORE)
-    git("commit", "-qam", "put() takes more than there is room for")
+    git("commit", "-qam", "put() refuses what just fits")
     path = root.parent / "own.jsonl"
     done = CliRunner().invoke(app, ["tasks", "new", str(root), "--fix", "HEAD", "--out", str(path)])
     assert done.exit_code == 0, done.output
@@ -175,7 +176,7 @@ def test_without_a_failing_test_it_gives_up_honestly():
     model = SymbolicModel()
     first = model.complete(after(), TOOLS)
     assert [c.name for c in first.tool_calls] == ["run_tests"]
-    text = "SUMMARY 3 passed\nCOVERAGE\n[no lines were recorded]"
+    text = '{"counts": {"passed": 3}, "coverage": {}}'
     reply = model.complete(after(("run_tests", {"tests": []}, text)), TOOLS)
     assert [c.name for c in reply.tool_calls] == ["submit"]
     assert "no failing test" in reply.text
@@ -191,3 +192,51 @@ def test_without_its_tools_it_says_which_are_missing():
 def test_bad_arguments_are_refused(args):
     with pytest.raises(RepoGymError, match=next(iter(args))):
         make_model("symbolic", args=args)
+
+
+CART = """\
+class Cart:
+    def __init__(self, owner, lines=()):
+        self.owner = owner
+        self.lines = list(lines)
+
+    def merge(self, other):
+        moved = 0
+        for line in other.lines:
+            self.lines = [*self.lines, line]
+            moved += 1
+        return moved
+"""
+CART_TESTS = """\
+from cart import Cart
+
+
+def test_own_cart():
+    mine = Cart("ann", ["tea"])
+    assert mine.merge(Cart("ann", ["tea"])) == 0 and mine.lines == ["tea"]
+
+
+def test_own_two():
+    mine = Cart("bob", ["rye", "oat"])
+    assert mine.merge(Cart("bob", ["jam"])) == 0 and mine.lines == ["rye", "oat"]
+
+
+def test_merge():
+    mine = Cart("ann", ["tea"])
+    assert mine.merge(Cart("bob", ["jam", "rye"])) == 2 and mine.lines == ["tea", "jam", "rye"]
+
+
+def test_merge_nothing():
+    mine = Cart("ann")
+    assert mine.merge(Cart("cid", ["oat"])) == 1 and mine.lines == ["oat"]
+"""
+
+
+def test_a_probe_leads_to_a_guard_that_breaks_nothing(converse):
+    failing = [f"tests/test_cart.py::{name}" for name in ("test_own_cart", "test_own_two")]
+    talk = converse({"cart.py": CART, "tests/test_cart.py": CART_TESTS}, failing)
+    talk.play(SymbolicModel())
+    text = talk.source("cart.py")
+    assert "owner" in text.partition("def merge")[2].partition("return moved")[0], text
+    run = TestRun.model_validate_json(talk.call("run_tests", format="json"))
+    assert run.counts == {"passed": 4}
