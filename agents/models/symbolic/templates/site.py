@@ -18,7 +18,6 @@ Template = Callable[["Site", ast.AST], Iterator[Proposal]]
 TEMPLATES: dict[type[ast.AST], list[Template]] = {}
 """The templates by the type of node that they look at; filled by `on`."""
 
-INDENT = "    "
 # Parents in which an expression of any precedence needs no brackets.
 _OPEN = (ast.stmt, ast.keyword, ast.List, ast.Set)
 _ATOMS = (ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.Constant)
@@ -164,16 +163,6 @@ class Site:
         indent = self.module.indent(node)
         text = "".join(f"{indent}{line}\n" for line in lines)
         at = self.module.line_start(node.lineno)
-        return self.edit(at, at, text)
-
-    def after(self, node: ast.stmt, *lines: str) -> Edit | None:
-        """Return the insertion of lines behind a statement."""
-        if not self.module.stands_alone(node):
-            return None
-        indent = self.module.indent(node)
-        last = node.end_lineno or node.lineno
-        at = self.module.line_start(last) + len(self.module.lines[last - 1])
-        text = "".join(f"\n{indent}{line}" for line in lines)
         return self.edit(at, at, text)
 
     def reindented(self, node: ast.stmt, indent: str) -> str | None:
