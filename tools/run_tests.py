@@ -10,18 +10,13 @@ from pydantic import Field
 from repos.runners.protocol import TestReport
 from tools.context import ToolContext
 from tools.paths import clean
+from tools.records import Format
 from tools.registry import tool
-from tools.report import (
-    SPECTRUM_CHARS,
-    coverage_lines,
-    outcome_lines,
-    spectrum_lines,
-    summary_line,
-)
+from tools.report import COVERAGE_CHARS, coverage_text, read_coverage, read_report, run_lines
 from tools.result import ToolError, ToolResult
-from tools.text import clip, printable, scrub
+from tools.text import clip
 
-COVERAGE_CHARS = 150_000
+MAX_CHARS = 2 * COVERAGE_CHARS
 _LIMITS = {
     "time": "it ran into its time-out",
     "memory": "it needed more memory than the sandbox has",
@@ -30,13 +25,14 @@ _LIMITS = {
 }
 
 
-@tool(max_chars=2 * COVERAGE_CHARS)
+@tool(max_chars=MAX_CHARS)
 def run_tests(
     ctx: ToolContext,
     *,
     tests: Sequence[str] = (),
     coverage: bool = False,
     timeout_s: Annotated[float, Field(gt=0)] = 300.0,
+    format: Format = "text",
 ) -> ToolResult:
     """Run tests and report on each of them.
 
@@ -60,28 +56,33 @@ def run_tests(
 
     Where time runs out, it tells of the tests that ran until then.
 
+    With format="json" the answer is one JSON object instead:
+    `{"counts": {"failed": 1, ...}, "incomplete": why or "", "tests": [{"id", "status",
+    "message", "frames": [{"path", "line"}, ...], "traceback"}, ...], "omitted": tests left
+    out, "output": what was printed where no test ran, "coverage": null or {"spectrum":
+    {path: [{"first", "last", "failed", "passed"}, ...]}, "tests": {id: {path: "1-4,7"}},
+    "omitted": tests left out}}`. It is valid JSON however long: what does not fit is left out.
+
     Args:
         ctx: What the episode offers to tools.
         tests: Test ids, files or folders, for example "tests/test_a.py::test_x"; empty runs
             all tests of the project.
         coverage: Also report which lines each test ran.
         timeout_s: Seconds for the whole run.
+        format: "json" for programs.
     """
     ids = test_ids(tests)
     timeout = min(timeout_s, ctx.limits.tests_s)
     report = ctx.runner.run(ctx.workspace, ids, timeout_s=timeout, coverage=coverage)
-    lines = [summary_line(report)]
-    if not report.complete or report.limit in _LIMITS:
-        lines.append(f"INCOMPLETE {_why(report)}")
-    lines += outcome_lines(report)
-    ran = bool(report.outcomes)
-    if not report.complete or not (ran or report.collection_errors):
-        said = clip(scrub(printable(report.output)), 4_000).strip("\n")
-        lines += ["OUTPUT", *(f"    {line}".rstrip() for line in said.split("\n") if said)]
-    text = clip("\n".join(lines), ctx.limits.max_chars)
+    run = read_report(report, _why(report))
     if coverage:
-        text += "\n" + _coverage(report)
-    return ToolResult(text, ok=report.complete and ran)
+        run = run.model_copy(update={"coverage": read_coverage(report)})
+    if format == "json":
+        text = run.to_json(MAX_CHARS)
+    else:
+        text = clip("\n".join(run_lines(run)), ctx.limits.max_chars)
+        text += f"\n{coverage_text(run.coverage)}" if run.coverage else ""
+    return ToolResult(text, ok=report.complete and bool(report.outcomes))
 
 
 def test_ids(tests: Sequence[str]) -> list[str]:
@@ -99,15 +100,9 @@ def test_ids(tests: Sequence[str]) -> list[str]:
     return ids
 
 
-def _coverage(report: TestReport) -> str:
-    if not report.coverage:
-        return "COVERAGE\n[no lines were recorded]"
-    spectrum = clip("\n".join(spectrum_lines(report)), SPECTRUM_CHARS)
-    covers = "\n".join(coverage_lines(report, COVERAGE_CHARS - len(spectrum)))
-    return "\n".join(part for part in ("COVERAGE", spectrum, covers) if part)
-
-
 def _why(report: TestReport) -> str:
     if report.limit in _LIMITS:
         return f"the run was stopped: {_LIMITS[report.limit]}"
+    if report.complete:
+        return ""
     return f"the test program ended before its last test (exit status {report.exit_code})"

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from tools.context import ToolContext
 from tools.paths import check_pattern, clean, missing, ripgrep, shown
+from tools.records import Format, Match, Matches
 from tools.registry import tool
 from tools.result import ToolError
 from tools.text import clip_line, plural
@@ -28,12 +29,17 @@ def search(
     ignore_case: bool = False,
     context: Annotated[int, Field(ge=0, le=20)] = 0,
     max_results: Annotated[int, Field(ge=1, le=2_000)] = 100,
+    format: Format = "text",
 ) -> str:
     """Search files for a regular expression, line by line.
 
     Answers with one line a match, `path:line:text`, sorted by path, and with
     `path-line-text` for lines of context. Binary files and files that git ignores are left
     out. Look-around and back references are allowed.
+
+    With format="json" the answer is one JSON object instead: `{"total": matching lines in all,
+    "files": files that hold them, "matches": [{"path", "line", "text", "context": whether the
+    line is one of context}, ...]}`.
 
     Args:
         ctx: What the episode offers to tools.
@@ -44,6 +50,7 @@ def search(
         ignore_case: Match upper and lower case alike.
         context: Lines to show before and after each match.
         max_results: How many matching lines to show.
+        format: "json" for programs.
     """
     if not pattern:
         raise ToolError("`pattern` is empty.")
@@ -57,16 +64,39 @@ def search(
     options += ["--ignore-case"] if ignore_case else []
     options += ["--regexp", pattern]
     counts = _counts(ctx, options, place, glob)
+    matches = _matches(ctx, options, counts, context, max_results) if counts else ()
+    found = Matches(total=sum(counts.values()), files=len(counts), matches=matches)
+    if format == "json":
+        return found.to_json(ctx.limits.max_chars)
     if not counts:
         return f"No matches for {pattern!r} in {shown(place)}{f' ({glob})' if glob else ''}."
-    total = sum(counts.values())
-    head = f"{plural(total, 'matching line')} in {plural(len(counts), 'file')}"
-    lines, count = _matches(ctx, options, counts, context, max_results)
+    return _text(found, ctx.limits.max_chars - 500)
+
+
+def _text(found: Matches, room: int) -> str:
+    head = f"{plural(found.total, 'matching line')} in {plural(found.files, 'file')}"
+    lines: list[str] = []
+    count, before = 0, None
+    for one in found.matches:
+        mark = "-" if one.context else ":"
+        line = f"{one.path}{mark}{one.line}{mark}{one.text}"
+        gap = before is not None and (before.path, before.line + 1) != (one.path, one.line)
+        parts = ["--", line] if gap and _has_context(found) else [line]
+        room -= sum(len(part) + 1 for part in parts)
+        if room < 0:
+            break
+        lines += parts
+        count += not one.context
+        before = one
     if not lines:
         return f"{head}; none is shown: a binary file, or it has just changed."
-    if count < total:
+    if count < found.total:
         head += f", the first {count:,} shown: narrow the pattern, path or glob to see others"
-    return f"{head}\n{lines}"
+    return "\n".join([head, *lines])
+
+
+def _has_context(found: Matches) -> bool:
+    return any(one.context for one in found.matches)
 
 
 def _counts(ctx: ToolContext, options: list[str], place: str, glob: str) -> dict[str, int]:
@@ -96,8 +126,8 @@ def _matches(
     counts: dict[str, int],
     context: int,
     max_results: int,
-) -> tuple[str, int]:
-    """Return the lines of the first matches, and how many matches they are."""
+) -> tuple[Match, ...]:
+    """Return the lines of the first matches."""
     files, expected = [], 0
     for name, count in counts.items():
         files.append(name)
@@ -109,27 +139,23 @@ def _matches(
     arguments += ["--max-count", str(max_results), "--max-columns", str(8 * MAX_LINE)]
     arguments += ["--max-columns-preview", "--context", str(context), *options]
     done = ripgrep(ctx.workspace, arguments, files, max_output=_MAX_OUTPUT, timeout_s=_SECONDS)
-    out: list[str] = []
-    matches = 0
-    room = ctx.limits.max_chars - 500
+    found: list[Match] = []
+    count = 0
     for record in done.stdout.decode("utf-8", "replace").split("\n"):
         name, null, rest = record.partition("\0")
-        if not null:
-            line = record if record == "--" else ""
-        else:
-            digits = len(rest) - len(rest.lstrip("0123456789"))
-            mark, text = rest[digits : digits + 1], rest[digits + 1 :].rstrip("\r")
-            name = name.removeprefix("./")
-            line = f"{name}{mark}{rest[:digits]}{mark}{clip_line(text, MAX_LINE)}"
-            if mark == ":" and matches == max_results:
-                break
-        if not line:
+        digits = len(rest) - len(rest.lstrip("0123456789"))
+        if not null or not digits:
             continue
-        room -= len(line) + 1
-        if room < 0:
+        matching = rest[digits : digits + 1] == ":"
+        if matching and count == max_results:
             break
-        matches += bool(null) and mark == ":"
-        out.append(line)
-    while out and out[-1] == "--":
-        out.pop()
-    return "\n".join(out), matches
+        count += matching
+        found.append(
+            Match(
+                path=name.removeprefix("./"),
+                line=int(rest[:digits]),
+                text=clip_line(rest[digits + 1 :].rstrip("\r"), MAX_LINE),
+                context=not matching,
+            )
+        )
+    return tuple(found)

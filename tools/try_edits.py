@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,18 +14,20 @@ from repos.runners.protocol import TestOutcome, TestReport, WarmRunner
 from tools.context import ToolContext
 from tools.files import decode
 from tools.paths import read_bytes, writable, write_bytes
+from tools.records import Format, Trial, TrialFailure, Trials, Verdict
 from tools.registry import tool
 from tools.replace import replace_exact
-from tools.report import BAD, first_error, one_line
+from tools.report import BAD, first_error, frames, one_line
 from tools.result import ToolError, ToolResult
 from tools.run_tests import test_ids
-from tools.text import clip_line, plural
+from tools.text import clip, clip_line, plural
 
 if TYPE_CHECKING:
     from repos.sandbox.workspace import Workspace
 
 MAX_TESTS = 60
 MAX_FAILURES = 3
+MAX_CHARS = 150_000
 _MARKS = {
     "passed": ".",
     "failed": "F",
@@ -48,23 +48,15 @@ class Edit(BaseModel):
     new: str = Field(description="Text to put in its place.")
 
 
-@dataclass
-class Trial:
-    """What became of one candidate; `verdict` is one of those in the tool's docstring."""
-
-    verdict: str
-    detail: str = ""
-    marks: str = ""
-    counts: str = ""
-    failures: list[str] = field(default_factory=list)
-
-    @property
-    def passed(self) -> bool:
-        """Whether all the tests passed."""
-        return self.verdict == "PASS"
+_BOUNDS: dict[str, Verdict] = {
+    "time": "TIMEOUT",
+    "memory": "MEMORY",
+    "processes": "PROCESSES",
+    "disk": "DISK",
+}
 
 
-@tool
+@tool(max_chars=MAX_CHARS)
 def try_edits(
     ctx: ToolContext,
     *,
@@ -74,6 +66,7 @@ def try_edits(
     tests: Annotated[Sequence[str], Field(min_length=1)],
     stop_after: Annotated[int, Field(ge=0)] = 0,
     timeout_s: Annotated[float, Field(gt=0)] = 60.0,
+    format: Format = "text",
 ) -> ToolResult:
     """Try several candidate changes, each on its own copy of the workspace, and run tests on each.
 
@@ -93,33 +86,59 @@ def try_edits(
     n being the line of the test's file at which it stopped, so that a change after which a test
     gets further can be told. The last line is `PASSING 1,4` or `PASSING none`.
 
+    With format="json" the answer is one JSON object instead: `{"count": tests that ran,
+    "tests": [their ids where they are few], "candidates": [{"verdict", "detail": why it was
+    rejected, "passed", "failed", "marks", "failures": [{"id", "status", "message", "line"},
+    ...], "omitted": further failures}, ...] in the order of the call, "passing": [numbers]}`.
+
     Args:
         ctx: What the episode offers to tools.
         candidates: Each candidate is a list of edits that belong together.
         tests: Test ids, files or folders to run on each candidate.
         stop_after: Stop when so many candidates pass; 0 tries all.
         timeout_s: Seconds for the tests of one candidate.
+        format: "json" for programs.
     """
     limit = ctx.limits.candidates
     if len(candidates) > limit:
         raise ToolError(f"{len(candidates)} candidates are too many for one call: send {limit}.")
     ids = test_ids(tests)
     timeout = min(timeout_s, ctx.limits.tests_s)
-    trials, names = _Trials(ctx, candidates, ids, stop_after, timeout).run()
-    lines = [f"TESTS {len(names)}"]
-    if len(names) <= MAX_TESTS:
-        lines += [f"T{number} {one_line(name)}" for number, name in enumerate(names, 1)]
-    for number, trial in enumerate(trials, 1):
-        marks = trial.marks if len(names) <= MAX_TESTS else ""
-        said = " ".join(part for part in (trial.verdict, trial.counts, marks, trial.detail) if part)
+    trials, names = _Workers(ctx, candidates, ids, stop_after, timeout).run()
+    few = len(names) <= MAX_TESTS
+    answer = Trials(
+        count=len(names),
+        tests=tuple(map(one_line, names)) if few else (),
+        candidates=tuple(trials if few else (_unmarked(trial) for trial in trials)),
+        passing=tuple(n for n, trial in enumerate(trials, 1) if trial.verdict == "PASS"),
+    )
+    if format == "json":
+        return ToolResult(answer.to_json(MAX_CHARS))
+    return ToolResult(clip("\n".join(_lines(answer)), ctx.limits.max_chars))
+
+
+def _unmarked(trial: Trial) -> Trial:
+    return trial.model_copy(update={"marks": ""})
+
+
+def _lines(answer: Trials) -> list[str]:
+    lines = [f"TESTS {answer.count}"]
+    lines += [f"T{number} {name}" for number, name in enumerate(answer.tests, 1)]
+    for number, trial in enumerate(answer.candidates, 1):
+        ran = trial.verdict not in ("REJECTED", "SKIPPED")
+        counts = f"passed={trial.passed} failed={trial.failed}" if ran else ""
+        said = " ".join(filter(None, (trial.verdict, counts, trial.marks, trial.detail)))
         lines.append(f"CANDIDATE {number} {said}")
-        lines += [f"  {failure}" for failure in trial.failures]
-    passing = [str(number) for number, trial in enumerate(trials, 1) if trial.passed]
-    lines.append(f"PASSING {','.join(passing) or 'none'}")
-    return ToolResult("\n".join(lines))
+        for one in trial.failures:
+            stop = f" (line {one.line})" if one.line else ""
+            lines.append(f"  {one.status.upper()} {one.id}: {one.message}{stop}")
+        if trial.omitted:
+            lines.append(f"  [... {plural(trial.omitted, 'more')}]")
+    passing = ",".join(map(str, answer.passing))
+    return [*lines, f"PASSING {passing or 'none'}"]
 
 
-class _Trials:
+class _Workers:
     """Runs the candidates of one call, a few at a time, with an answer as if one by one."""
 
     def __init__(
@@ -211,7 +230,8 @@ class _Trials:
                 changed, _ = replace_exact(file, edit.old, edit.new, place)
                 write_bytes(workspace, place, changed.encode())
             except ToolError as error:
-                return Trial("REJECTED", clip_line(str(error).replace("\n", " | "), 300))
+                detail = clip_line(str(error).replace("\n", " | "), 300)
+                return Trial(verdict="REJECTED", detail=detail)
             before.setdefault(place, raw)
         return runner.run(self._ids, timeout_s=self._timeout_s)
 
@@ -244,40 +264,40 @@ def _passed(result: Trial | TestReport) -> bool:
 
 def _trial(result: Trial | TestReport | None, names: list[str]) -> Trial:
     if result is None:
-        return Trial("SKIPPED")
+        return Trial(verdict="SKIPPED")
     if isinstance(result, Trial):
         return result
     outcomes = result.outcomes
-    good = sum(outcome.status == "passed" for outcome in outcomes.values())
-    bad = sum(outcome.status in BAD for outcome in outcomes.values())
-    bad += len(result.collection_errors)
-    marks = "".join(_MARKS[outcomes[name].status] if name in outcomes else "-" for name in names)
     failures = [
-        f"ERROR {one_line(file)}: {_last_line(message)}"
+        TrialFailure(id=one_line(file), status="error", message=_last_line(message))
         for file, message in sorted(result.collection_errors.items())
     ]
-    failures += [
-        f"{outcome.status.upper()} {one_line(name)}: {first_error(outcome)}{_stop(name, outcome)}"
-        for name, outcome in outcomes.items()
-        if outcome.status in BAD
-    ]
-    if len(failures) > MAX_FAILURES:
-        more = plural(len(failures) - MAX_FAILURES, "more")
-        failures = [*failures[:MAX_FAILURES], f"[... {more}]"]
-    if result.limit not in (None, "output"):
-        verdict = "TIMEOUT" if result.limit == "time" else result.limit.upper()
+    failures += [_failure(name, one) for name, one in outcomes.items() if one.status in BAD]
+    if result.limit in _BOUNDS:
+        verdict = _BOUNDS[result.limit]
     elif _passed(result):
         verdict = "PASS"
     else:
         verdict = "FAIL" if outcomes or result.collection_errors else "BROKEN"
-    return Trial(verdict, "", marks, f"passed={good} failed={bad}", failures)
+    return Trial(
+        verdict=verdict,
+        passed=sum(outcome.status == "passed" for outcome in outcomes.values()),
+        failed=len(failures),
+        marks="".join(_MARKS[outcomes[name].status] if name in outcomes else "-" for name in names),
+        failures=tuple(failures[:MAX_FAILURES]),
+        omitted=max(0, len(failures) - MAX_FAILURES),
+    )
 
 
-def _stop(name: str, outcome: TestOutcome) -> str:
-    """Return where in its own file a test stopped, as " (line 12)"; "" where that is unknown."""
-    path = re.escape(name.partition("::")[0])
-    match = re.search(rf"^\s*{path}:(\d+):", outcome.traceback, re.MULTILINE)
-    return f" (line {match[1]})" if match else ""
+def _failure(name: str, outcome: TestOutcome) -> TrialFailure:
+    path = name.partition("::")[0]
+    stops = (frame.line for frame in frames(outcome.traceback) if frame.path == path)
+    return TrialFailure(
+        id=one_line(name),
+        status=outcome.status,
+        message=first_error(outcome),
+        line=next(stops, None),
+    )
 
 
 def _last_line(message: str) -> str:

@@ -3,26 +3,32 @@ from hypothesis import strategies as st
 
 from repos.runners.protocol import TestOutcome, TestReport
 from tools.paths import near_paths
-from tools.report import coverage_lines, outcome_lines, ranges, spectrum_lines, summary_line
+from tools.records import Matches, TestRun, Trials
+from tools.report import (
+    coverage_text,
+    numbers,
+    ranges,
+    read_coverage,
+    read_report,
+    run_lines,
+)
 
 PASSED = TestOutcome("passed")
 FAILED = TestOutcome("failed", 0.1, "E: at 0x7f0000000000\nmore", "f.py:1: x\nE: at 0x7f0000000000")
 
 
 @given(st.sets(st.integers(1, 60)))
-def test_ranges_hold_exactly_the_lines(numbers):
-    found = set()
-    for part in filter(None, ranges(numbers).split(",")):
-        first, _, last = part.partition("-")
-        found.update(range(int(first), int(last or first) + 1))
-    assert found == numbers
+def test_ranges_hold_exactly_the_lines(lines):
+    assert list(numbers(ranges(lines))) == sorted(lines)
 
 
 def test_many_failures_are_counted_but_not_all_shown():
     outcomes = {f"t.py::test_{n}": FAILED for n in range(300)} | {"t.py::fine": PASSED}
     report = TestReport(outcomes)
-    assert summary_line(report) == "SUMMARY 300 failed, 1 passed"
-    lines = outcome_lines(report)
+    run = read_report(report)
+    lines = run_lines(run)
+    assert lines[0] == "SUMMARY 300 failed, 1 passed"
+    assert len(run.tests) == 200 and run.omitted == 100
     assert sum(line.startswith("FAILED ") for line in lines) == 200
     assert sum(line == "    f.py:1: x" for line in lines) == 20
     assert lines[-1] == "[... 100 more tests that did not pass]"
@@ -46,30 +52,28 @@ def test_the_spectrum_counts_tests_by_line():
             "": {"m.py": (1,)},
         },
     )
-    assert spectrum_lines(report) == [
+    whole = read_coverage(report, 10_000)
+    assert {
+        path: [(one.first, one.last, one.failed, one.passed) for one in counts]
+        for path, counts in whole.spectrum.items()
+    } == {
+        "m.py": [(1, 1, 1, 1), (2, 2, 1, 2), (3, 3, 1, 0), (7, 7, 1, 1)],
+        "n.py": [(4, 4, 1, 0)],
+    }
+    assert list(whole.tests) == ["t.py::a", "t.py::b", "t.py::c", "t.py::s", "(collection)"]
+    assert coverage_text(whole).split("\n")[:3] == [
+        "COVERAGE",
         "SPECTRUM m.py",
         "  1 failed=1 passed=1",
-        "  2 failed=1 passed=2",
-        "  3 failed=1 passed=0",
-        "  7 failed=1 passed=1",
-        "SPECTRUM n.py",
-        "  4 failed=1 passed=0",
     ]
-    lines = coverage_lines(report, 10_000)
-    assert [line for line in lines if line.startswith("COVERS")] == [
-        "COVERS t.py::a",
-        "COVERS t.py::b",
-        "COVERS t.py::c",
-        "COVERS t.py::s",
-        "COVERS (collection)",
-    ]
-    short = coverage_lines(report, 70)
-    assert short[0] == "COVERS t.py::a"
-    assert short[-1] == "[... coverage of 3 more tests left out: run fewer tests to see it]"
+    short = read_coverage(report, 70)
+    assert list(short.tests) == ["t.py::a"] and short.omitted == 3
+    said = "[... coverage of 3 more tests left out: run fewer tests to see it]"
+    assert coverage_text(short).endswith(said)
     # Test s shares least with the failing one.
-    room = sum(len(line) + 1 for line in lines[: lines.index("COVERS t.py::s")])
-    some = [line for line in coverage_lines(report, room) if line.startswith("COVERS")]
-    assert some == ["COVERS t.py::a", "COVERS t.py::b", "COVERS t.py::c"]
+    text = coverage_text(whole)
+    room = text.index("COVERS t.py::s") - text.index("COVERS t.py::a")
+    assert list(read_coverage(report, room).tests) == ["t.py::a", "t.py::b", "t.py::c"]
 
 
 def test_a_module_with_doctests_is_source():
@@ -82,11 +86,41 @@ def test_a_module_with_doctests_is_source():
             "": {"m.py": (1,), "t.py": (1,), "u.py": (1,)},
         },
     )
-    assert spectrum_lines(report) == [
-        "SPECTRUM m.py",
-        "  1 failed=1 passed=0",
-        "  2 failed=1 passed=1",
-    ]
+    (counts,) = read_coverage(report).spectrum.items()
+    assert counts[0] == "m.py"
+    assert [(one.first, one.failed, one.passed) for one in counts[1]] == [(1, 1, 0), (2, 1, 1)]
+
+
+@given(st.integers(300, 20_000))
+def test_json_that_does_not_fit_stays_valid_and_counts_what_is_left_out(room):
+    outcomes = {f"t.py::test_{n}\udce4": FAILED for n in range(90)}
+    coverage = {name: {"m.py": tuple(range(1, 90, 2))} for name in outcomes}
+    report = TestReport(outcomes, coverage=coverage)
+    run = read_report(report).model_copy(update={"coverage": read_coverage(report)})
+    text = run.to_json(room)
+    read = TestRun.model_validate_json(text)
+    assert len(text) <= room
+    assert read.counts == {"failed": 90} and len(read.tests) + read.omitted == 90
+    assert read.coverage is not None and len(read.coverage.tests) + read.coverage.omitted == 90
+
+
+@given(st.integers(200, 4_000), st.integers(1, 9))
+def test_trials_keep_their_verdicts_however_little_fits(room, count):
+    failure = {"id": "t.py::a", "status": "failed", "message": "x" * 200}
+    trial = {"verdict": "FAIL", "failed": 1, "failures": [failure] * 3}
+    whole = Trials.model_validate({"count": 1, "candidates": [trial] * count})
+    text = whole.to_json(room)
+    read = Trials.model_validate_json(text)
+    assert [one.verdict for one in read.candidates] == ["FAIL"] * count
+    assert {len(one.failures) + one.omitted for one in read.candidates} == {3}
+    assert len(text) <= max(room, 130 * count)
+
+
+def test_matches_that_do_not_fit_are_still_counted():
+    match = {"path": "a.py", "line": 1, "text": "x" * 100}
+    whole = Matches.model_validate({"total": 50, "files": 1, "matches": [match] * 50})
+    read = Matches.model_validate_json(whole.to_json(1_000))
+    assert read.total == 50 and 0 < len(read.matches) < 9
 
 
 def test_near_paths():

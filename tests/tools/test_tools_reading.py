@@ -1,4 +1,8 @@
+import json
+
 import pytest
+
+from tools.records import Matches
 
 
 def test_view_numbers_lines(call):
@@ -109,6 +113,25 @@ def test_search(call):
     assert call("search", pattern="zzz").text == "No matches for 'zzz' in the repository."
     assert "calc/crlf.py:2:SECOND = 2" in call("search", pattern="SECOND").text.split("\n")
     assert "data/ümläut.txt:1:grüße" in call("search", pattern="grüße").text
+
+
+def test_search_as_json(call):
+    said = Matches.model_validate_json(
+        call("search", pattern="negative scale", context=1, format="json").text
+    )
+    assert (said.total, said.files) == (1, 1)
+    assert [(m.path, m.line, m.context) for m in said.matches] == [
+        ("calc/core.py", 8, True),
+        ("calc/core.py", 9, False),
+        ("calc/core.py", 10, True),
+    ]
+    assert said.matches[1].text == '            raise ValueError("negative scale")'
+    none = call("search", pattern="zzz", format="json").text
+    assert json.loads(none) == {"total": 0, "files": 0, "matches": []}
+    capped = Matches.model_validate_json(
+        call("search", pattern="row", max_results=5, format="json").text
+    )
+    assert capped.total == 2_000 and len(capped.matches) == 5
 
 
 def test_search_is_capped_and_the_same_each_time(call):

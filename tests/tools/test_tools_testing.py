@@ -1,4 +1,7 @@
+import json
 import re
+
+from tools.records import TestRun, Trials
 
 FIX = {"path": "calc/core.py", "old": "a - b", "new": "a + b"}
 TEST = "tests/test_calc.py"
@@ -38,6 +41,42 @@ def test_coverage_is_readable_by_a_program(call):
     assert tests[f"{TEST}::test_scale"]["calc/core.py"] == "6-8,10-11"
     assert tests[f"{TEST}::test_negative"]["calc/core.py"] == "6-9"
     assert "1" in tests["(collection)"]["calc/core.py"].replace("-", ",").split(",")
+
+
+def test_run_tests_as_json_tells_what_the_text_tells(call, workspace):
+    workspace.write("tests/test_broken.py", b"def test(:\n")
+    text = call("run_tests", coverage=True).text
+    result = call("run_tests", coverage=True, format="json")
+    run = TestRun.model_validate_json(result.text)
+    assert run.counts == {"failed": 1, "error": 1, "passed": 5, "skipped": 1}
+    assert (run.incomplete, run.omitted, run.output) == ("", 0, "")
+    by_id = {test.id: test for test in run.tests}
+    assert len(by_id) == 8
+    for test in run.tests:
+        assert f"\n{test.status.upper()} {test.id}" in text
+    bad = by_id[f"{TEST}::test_add"]
+    assert bad.status == "failed" and "assert -1 == 3" in bad.message
+    assert [(frame.path, frame.line) for frame in bad.frames] == [(TEST, 7)]
+    assert "core.add(1, 2)" in bad.traceback
+    assert by_id["tests/test_broken.py"].message.startswith("SyntaxError")
+    assert run.coverage is not None and run.coverage.omitted == 0
+    (counts,) = run.coverage.spectrum["calc/core.py"]
+    assert (counts.first, counts.last, counts.failed, counts.passed) == (2, 2, 1, 1)
+    assert next(iter(run.coverage.tests)) == f"{TEST}::test_add"
+    assert run.coverage.tests[f"{TEST}::test_scale"]["calc/core.py"] == "6-8,10-11"
+    for name, files in run.coverage.tests.items():
+        block = "".join(f"  {path}: {lines}\n" for path, lines in files.items())
+        assert f"COVERS {name}\n{block}" in f"{text}\n"
+
+
+def test_a_run_that_shows_nothing_says_why_in_json_too(call, workspace):
+    missing = call("run_tests", tests=["tests/test_nothing.py"], format="json")
+    assert not missing.ok
+    said = json.loads(missing.text)
+    assert said["tests"] == [] and said["coverage"] is None and "not found" in said["output"]
+    workspace.write("tests/test_left.py", b"import os\n\ndef test_exit():\n    os._exit(0)\n")
+    left = call("run_tests", tests=["tests/test_left.py"], format="json")
+    assert "ended before its last test" in json.loads(left.text)["incomplete"]
 
 
 def test_run_tests_says_what_went_wrong(call, workspace):
@@ -108,6 +147,23 @@ def test_try_edits_compares_candidates_and_changes_nothing(call, workspace):
     assert "SyntaxError" in result.text
     assert lines[-1] == "PASSING 2,5"
     assert workspace.diff() == b""
+
+
+def test_try_edits_as_json(call):
+    candidates = [[{**FIX, "new": "a * b"}], [FIX], [{**FIX, "old": "nowhere"}]]
+    tests = [f"{TEST}::test_add", f"{TEST}::test_add_zero"]
+    result = call("try_edits", candidates=candidates, tests=tests, format="json")
+    answer = Trials.model_validate_json(result.text)
+    assert (answer.count, list(answer.tests), answer.passing) == (2, tests, (2,))
+    wrong, right, refused = answer.candidates
+    assert (wrong.verdict, wrong.passed, wrong.failed, wrong.marks) == ("FAIL", 0, 2, "FF")
+    assert [(f.id, f.status, f.line) for f in wrong.failures] == [
+        (tests[0], "failed", 7),
+        (tests[1], "failed", 11),
+    ]
+    assert "assert 2 == 3" in wrong.failures[0].message and wrong.omitted == 0
+    assert (right.verdict, right.marks, right.failures) == ("PASS", "..", ())
+    assert refused.verdict == "REJECTED" and "was not found in calc/core.py" in refused.detail
 
 
 def test_try_edits_starts_from_the_edits_so_far_and_stops_early(call):

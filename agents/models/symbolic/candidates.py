@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from agents.models.symbolic.priors import FACTORS
 from agents.models.symbolic.source import (
     Edit,
     Module,
@@ -38,8 +36,6 @@ class Proposal:
         line: The line that it is about.
         note: What it does, in a few words.
         literal: Whether it uses a literal of the tests.
-        destructive: Whether it removes behaviour: such changes often please only the tests
-            at hand (Qi et al., ISSTA 2015), so survivors without it are preferred.
         probe: Whether it only shows if the place matters, and is never kept.
         family: Names an operation that may be needed at several places of a function at once.
     """
@@ -50,7 +46,6 @@ class Proposal:
     line: int
     note: str
     literal: bool = False
-    destructive: bool = False
     probe: bool = False
     family: str = ""
 
@@ -66,12 +61,11 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A proposal with its score, its place and the edits as the tools take them."""
+    """A proposal with its score and the edits as the tools take them."""
 
     proposal: Proposal
     score: float
     snippets: tuple[Snippet, ...]
-    others: tuple[Proposal, ...] = ()
 
     @property
     def key(self) -> str:
@@ -84,25 +78,9 @@ class Candidate:
         return f"{self.proposal.path}:{self.proposal.line}"
 
     @property
-    def note(self) -> str:
-        """What it does."""
-        notes = [proposal.note for proposal in (self.proposal, *self.others)]
-        return "; and ".join(notes)
-
-    @property
-    def size(self) -> int:
-        """How many characters change."""
-        return sum(proposal.size() for proposal in (self.proposal, *self.others))
-
-    @property
-    def edits(self) -> list[Edit]:
+    def edits(self) -> tuple[Edit, ...]:
         """What it replaces."""
-        return [edit for proposal in (self.proposal, *self.others) for edit in proposal.edits]
-
-    @property
-    def length(self) -> int:
-        """The characters that it takes in a conversation."""
-        return sum(len(one.old) + len(one.new) for one in self.snippets)
+        return self.proposal.edits
 
     def touches(self, other: Candidate) -> bool:
         """Whether it changes a place that another one changes."""
@@ -125,10 +103,9 @@ def key_of(snippets: Iterable[Snippet]) -> str:
 
 
 def value(proposal: Proposal, suspicion: float) -> float:
-    """Return the score: suspiciousness times prior and factor, less for larger edits."""
+    """Return the score: suspiciousness times prior, less for larger edits."""
     changed = min(proposal.size(), 400)
-    prior = proposal.prior * FACTORS.get(proposal.template, 1.0)
-    score = suspicion * prior / (1.0 + SIZE_WEIGHT * changed)
+    score = suspicion * proposal.prior / (1.0 + SIZE_WEIGHT * changed)
     return score * (LITERAL_FACTOR if proposal.literal else 1.0)
 
 
@@ -160,60 +137,14 @@ def _tie(proposal: Proposal, seed: int) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def written(
-    module: Module, proposal: Proposal, score: float, *others: Proposal
-) -> Candidate | None:
-    """Write a proposal (or several of one file together) as one exact edit.
+def written(module: Module, proposal: Proposal, score: float) -> Candidate | None:
+    """Write a proposal as exact edits.
 
     Returns:
         None where the result is no valid Python, changes nothing, or parts overlap.
     """
-    edits = tuple(dict.fromkeys(edit for one in (proposal, *others) for edit in one.edits))
-    if len(edits) > 1 and overlapping(edits):
-        return None
-    if not still_valid(module, edits):
+    edits = tuple(dict.fromkeys(proposal.edits))
+    if overlapping(edits) or not still_valid(module, edits):
         return None
     done = snippets(module, edits)
-    return Candidate(proposal, score, done, tuple(others)) if done else None
-
-
-def spread_over(
-    modules: Mapping[str, Module], proposal: Proposal, score: float, *others: Proposal
-) -> Candidate | None:
-    """Write a proposal whose edits may lie in several files, see `written`."""
-    by_path: dict[str, list[Edit]] = {}
-    for one in (proposal, *others):
-        for edit in one.edits:
-            same = by_path.setdefault(edit.path, [])
-            same += [edit] if edit not in same else []
-    done: list[Snippet] = []
-    for path, edits in by_path.items():
-        fine = path in modules and not overlapping(tuple(edits))
-        if not fine or not still_valid(modules[path], tuple(edits)):
-            return None
-        made = snippets(modules[path], tuple(edits))
-        if not made:
-            return None
-        done += made
-    return Candidate(proposal, score, tuple(done), tuple(others))
-
-
-def stream(
-    modules: Mapping[str, Module], ordered: Iterable[tuple[float, Proposal]]
-) -> Iterator[Candidate]:
-    """Write ranked proposals one after the other; those that don't fit are left out."""
-    keys: set[str] = set()
-    for score, proposal in ordered:
-        candidate = written(modules[proposal.path], proposal, score)
-        if candidate is not None and candidate.key not in keys:
-            keys.add(candidate.key)
-            yield candidate
-
-
-def pair(modules: Mapping[str, Module], first: Candidate, second: Candidate) -> Candidate | None:
-    """Join two candidates into one; None where they don't go together."""
-    score = math.sqrt(first.score * second.score)
-    parts = (first.proposal, *first.others, second.proposal, *second.others)
-    if any(part.probe for part in parts):
-        return None
-    return spread_over(modules, parts[0], score, *parts[1:])
+    return Candidate(proposal, score, done) if done else None

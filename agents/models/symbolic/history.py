@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.models.protocol import Message
-from agents.models.symbolic.formats import TestRun, read_run
+from agents.models.symbolic.observations import SuiteRun, read_run
 
 _PROBLEM = re.compile(r"<problem>\n(.*?)\n</problem>", re.DOTALL)
 _PHASE = re.compile(r"\APhase: (\w+)\s*$", re.MULTILINE)
@@ -43,24 +43,18 @@ class History:
         failing: Ids of the visible failing tests that the statement lists.
         exchanges: All calls that were answered, in order.
         phase: Name of the planner's current phase; None without phases.
-        in_phase: How many of `exchanges` belong to the current phase.
-        rounds: How many phases of the current name have begun.
     """
 
     statement: str
     failing: tuple[str, ...]
     exchanges: tuple[Exchange, ...]
     phase: str | None = None
-    in_phase: int = 0
-    rounds: int = 0
 
     @property
-    def length(self) -> int:
-        """How many characters the calls and their observations have."""
-        return sum(
-            len(one.text) + len(json.dumps(one.arguments, ensure_ascii=False))
-            for one in self.exchanges
-        )
+    def before_edit(self) -> list[Exchange]:
+        """The exchanges before the first edit."""
+        names = [exchange.name for exchange in self.exchanges]
+        return list(self.exchanges[: names.index("edit") if "edit" in names else None])
 
     def of(self, *names: str) -> list[Exchange]:
         """Return the exchanges of these tools."""
@@ -78,9 +72,9 @@ class History:
         return standing
 
     @property
-    def run_after(self) -> TestRun | None:
+    def run_after(self) -> SuiteRun | None:
         """The last test run after the last edit."""
-        result: TestRun | None = None
+        result: SuiteRun | None = None
         for exchange in self.exchanges:
             if exchange.name in ("edit", "undo"):
                 result = None
@@ -102,27 +96,15 @@ def read_history(messages: Sequence[Message]) -> History:
     answers = {m.tool_call_id: m.content for m in messages if m.role == "tool"}
     exchanges: list[Exchange] = []
     phase: str | None = None
-    begun = rounds = 0
-    names: list[str] = []
     for message in messages:
         if message.role == "user":
             named = _PHASE.match(message.content)
-            if named:
-                phase, begun = str(named[1]), len(exchanges)
-                names.append(phase)
-                rounds = names.count(phase)
+            phase = named[1] if named else phase
         for call in message.tool_calls:
             if call.id in answers:
                 arguments = _object(call.arguments)
                 exchanges.append(Exchange(call.id, call.name, arguments, answers[call.id]))
-    return History(
-        statement,
-        listed_tests(statement),
-        tuple(exchanges),
-        phase,
-        len(exchanges) - begun,
-        rounds,
-    )
+    return History(statement, listed_tests(statement), tuple(exchanges), phase)
 
 
 def listed_tests(statement: str) -> tuple[str, ...]:

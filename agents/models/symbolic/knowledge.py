@@ -12,32 +12,29 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from agents.models.symbolic.absent import Missing, Scene
-from agents.models.symbolic.absent.seeking import defined_in, missing_of, wanted
-from agents.models.symbolic.absent.usage import Tests
 from agents.models.symbolic.candidates import key_of
 from agents.models.symbolic.facts import Facts, function_source, gather
-from agents.models.symbolic.formats import (
-    Failure,
-    Frame,
-    TestRun,
-    Trial,
+from agents.models.symbolic.fault_localisation import Words, base_scores, boosted, words_of
+from agents.models.symbolic.history import Exchange, History
+from agents.models.symbolic.observations import (
+    Outcome,
+    SuiteRun,
     View,
     read_run,
     read_trials,
     read_view,
 )
-from agents.models.symbolic.history import Exchange, History
 from agents.models.symbolic.paths import (
     file_of,
     function_of,
     is_test_file,
     is_vendored,
+    outermost,
 )
 from agents.models.symbolic.project import Project
-from agents.models.symbolic.scope import all_tests
 from agents.models.symbolic.source import Module, Snippet
-from agents.models.symbolic.spectrum import Words, base_scores, boosted, spoken, words_of
+from tools.records import TestResult
+from tools.report import COLLECTION
 
 MAX_FILES = 5
 """Source files that are viewed at most."""
@@ -46,7 +43,7 @@ MAX_LINES = 4_000
 """Lines of source that are viewed at most, over all files."""
 
 MAX_SEARCH_TESTS = 5
-"""Failing tests that candidates are tried on at most; survivors face all."""
+"""Failing tests that candidates are tried on at most; plausible ones face all."""
 
 VENDORED = 0.1
 """Factor of files that a project only carries along: it seldom repairs them."""
@@ -65,34 +62,23 @@ class Knowledge:
     # -- tests -----------------------------------------------------------------------------
 
     @cached_property
-    def runs(self) -> list[tuple[Exchange, TestRun]]:
+    def runs(self) -> list[tuple[Exchange, SuiteRun]]:
         """All test runs before the first edit, in order."""
-        found = []
-        for exchange in self.history.exchanges:
-            if exchange.name == "edit":
-                break
-            if exchange.name == "run_tests":
-                found.append((exchange, read_run(exchange.text)))
-        return found
+        return [(e, read_run(e.text)) for e in self.history.before_edit if e.name == "run_tests"]
 
     @cached_property
-    def spectrum_run(self) -> TestRun | None:
+    def spectrum_run(self) -> SuiteRun | None:
         """The run that coverage comes from: the last one that saw a failing test.
 
         One that ran out of time tells of the tests that ran until then.
         """
-        runs = [run for _, run in self.runs if run.covered]
-        # Where files can't be imported, or a test fails before it calls anything, no test that
-        # fails has run a line.
-        bare = [run for run in runs if run.complete and any(map(self._is_wanted, run.failures))]
-        usable = [run for run in runs if run.spectrum] or bare
+        usable = [run for _, run in self.runs if run.spectrum]
         return usable[-1] if usable else None
 
-    def _is_wanted(self, failure: Failure) -> bool:
+    def _is_wanted(self, failure: TestResult) -> bool:
         """Whether a failure is one of the named tests', or any where none are named."""
         named = self.history.failing
-        inside = "::" not in failure.id and failure.id in map(file_of, named)
-        return not named or inside or failure.id in named or file_of(failure.id) in named
+        return not named or failure.id in named or failure.id in map(file_of, named)
 
     @cached_property
     def scope(self) -> list[str]:
@@ -108,92 +94,59 @@ class Knowledge:
         return []
 
     @cached_property
-    def failures(self) -> list[Failure]:
-        """The failing tests to repair: those that were named, else all that fail."""
+    def all_tests(self) -> list[str]:
+        """What plausible changes have to pass, as `try_edits` takes it: files or folders."""
+        if self.scope:
+            return self.scope
         run = self.spectrum_run
-        if run is None:
-            return []
-        return [failure for failure in run.failures if self._is_wanted(failure)]
+        names = [*(run.covers if run else ()), *self.history.failing]
+        files = {file_of(name) for name in names if name != COLLECTION}
+        return outermost(files) or sorted(self.history.failing)
 
     @cached_property
-    def broken(self) -> list[tuple[str, Failure]]:
-        """The failing tests by id; those of a file that can't be collected share its failure."""
-        found = []
-        for failure in self.failures:
-            inside = [] if "::" in failure.id else self.history.failing
-            ids = [name for name in inside if file_of(name) == failure.id and "::" in name]
-            found += [(name, failure) for name in ids or [failure.id]]
-        return found
+    def failures(self) -> list[TestResult]:
+        """The failing tests to repair: those that were named, else all that fail."""
+        run = self.spectrum_run
+        return [failure for failure in run.failures if self._is_wanted(failure)] if run else []
 
     @cached_property
     def search_tests(self) -> list[str]:
         """A few failing tests on which candidates are tried: different functions and errors."""
-        chosen: dict[str, str] = {}
-        messages: dict[str, str] = {}
-        for name, failure in self.broken:
-            chosen.setdefault(function_of(name), name)
-            messages[name] = failure.message
-        first = list(chosen.values())
-        kinds: dict[str, str] = {}
-        for name in first:
-            kinds.setdefault(messages[name][:40], name)
-        order = [*kinds.values(), *(name for name in first if name not in kinds.values())]
-        order += [name for name, _ in self.broken if name not in order]
-        return order[:MAX_SEARCH_TESTS]
-
-    @property
-    def baseline(self) -> dict[str, str]:
-        """The message of each failing test before any change."""
-        found = {failure.id: failure.message for failure in self.failures}
-        return {**found, **{name: failure.message for name, failure in self.broken}}
-
-    @cached_property
-    def stops(self) -> dict[str, int]:
-        """The line of its own file at which each failing test stopped before any change."""
-        found: dict[str, int] = {}
+        chosen: dict[str, TestResult] = {}
         for failure in self.failures:
-            own = (f.line for f in failure.frames if f.path == file_of(failure.id))
-            line = next(own, 0)
-            if line:
-                found[failure.id] = line
-        return found
+            chosen.setdefault(function_of(failure.id), failure)
+        kinds: dict[str, str] = {}
+        for failure in chosen.values():
+            kinds.setdefault(failure.message[:40], failure.id)
+        first = [failure.id for failure in chosen.values()]
+        every = [failure.id for failure in self.failures]
+        return list(dict.fromkeys([*kinds.values(), *first, *every]))[:MAX_SEARCH_TESTS]
 
     # -- files -----------------------------------------------------------------------------
 
     @cached_property
     def covered_files(self) -> list[str]:
         """Source files that failing tests ran, the most suspicious first."""
-        run = self.spectrum_run
-        if run is None:
-            return []
         best: dict[str, list[float]] = {}
-        for (path, _), score in self._base.items():
+        for (path, _), score in self.base.items():
             if not is_test_file(path):
                 best.setdefault(path, []).append(score)
-        traced = {frame.path for frame in self.frames}
-        code = self.words.code
+        traced = {frame.path for failure in self.failures for frame in failure.frames}
 
         def weight(path: str) -> tuple[float, str]:
             top = sorted(best[path], reverse=True)[:10]
             stem = posixpath.basename(path).removesuffix(".py")
-            factor = (1.5 if path in traced else 1.0) * (1.2 if stem in code else 1.0)
+            factor = (1.5 if path in traced else 1.0) * (1.2 if stem in self.words.code else 1.0)
             factor *= VENDORED if is_vendored(path) else 1.0
             return (-factor * (top[0] + 0.02 * sum(top)), path)
 
         return sorted(best, key=weight)
 
     @cached_property
-    def frames(self) -> list[Frame]:
-        """All frames of the failures."""
-        return [frame for failure in self.failures for frame in failure.frames]
-
-    @cached_property
     def views(self) -> dict[str, View]:
         """What was viewed of each file before the first edit, parts joined."""
         found: dict[str, View] = {}
-        for exchange in self.history.exchanges:
-            if exchange.name == "edit":
-                break
+        for exchange in self.history.before_edit:
             view = read_view(exchange.text) if exchange.name == "view" else None
             if view is None:
                 continue
@@ -226,20 +179,19 @@ class Knowledge:
     @cached_property
     def words(self) -> Words:
         """Identifiers of the statement and of the names of the failing tests."""
-        prose = self.history.statement
+        statement = self.history.statement.partition("\nThese tests fail")[0]
         names = [f.id.rpartition("::")[2].removeprefix("test_") for f in self.failures]
-        return words_of(prose.partition("\nThese tests fail")[0], names)
+        return words_of(statement, names)
 
     @cached_property
-    def _base(self) -> dict[tuple[str, int], float]:
+    def base(self) -> dict[tuple[str, int], float]:
+        """Ochiai's scores by file and line."""
         run = self.spectrum_run
         if run is None:
             return {}
-        failing = [failure.id for failure in self.failures]
-        scores = base_scores(run.covers, failing, run.spectrum)
-        foreign = {path for path in run.spectrum if is_vendored(path)}
+        scores = base_scores(run.covers, [failure.id for failure in self.failures], run.spectrum)
         return {
-            (path, line): score * (VENDORED if path in foreign else 1.0)
+            (path, line): score * (VENDORED if is_vendored(path) else 1.0)
             for (path, line), score in scores.items()
         }
 
@@ -248,102 +200,49 @@ class Knowledge:
         """Suspiciousness by file and line."""
         tracebacks = [failure.frames for failure in self.failures]
         silent = any("DID NOT RAISE" in failure.message for failure in self.failures)
-        scores = boosted(self._base, self.modules, tracebacks, self.words, did_not_raise=silent)
-        wrong = [piece.before for piece in self.facts.symptoms.pieces]
-        return spoken(scores, self.modules, wrong)
+        return boosted(self.base, self.modules, tracebacks, self.words, did_not_raise=silent)
 
     @cached_property
     def facts(self) -> Facts:
         """What the failing tests tell."""
-        return gather(self.test_sources, self.failures, self.words, self.history.statement)
+        messages = [failure.message for failure in self.failures]
+        return gather(self._test_sources(), messages, self.words)
 
-    @cached_property
-    def test_sources(self) -> list[str]:
-        """The source of the first failing tests."""
+    def _test_sources(self) -> list[str]:
+        """Return the source of the first failing tests."""
         sources = []
-        for test, failure in self.broken[:8]:
-            path, _, name = function_of(test).partition("::")
-            near = next((f.line for f in failure.frames if f.path == path), 0)
-            near = near if "::" in failure.id else 0
+        for failure in self.failures[:8]:
+            path, _, name = function_of(failure.id).partition("::")
+            near = next((frame.line for frame in failure.frames if frame.path == path), 0)
             view = self.views.get(path)
             source = function_source(view.lines, name.rpartition("::")[2], near) if view else None
-            if source:
-                sources.append(source)
+            sources += [source] if source else []
         return sources
-
-    # -- what does not exist yet -----------------------------------------------------------
-
-    @cached_property
-    def missing(self) -> dict[Missing, list[str]]:
-        """What the failures say to be missing, with the tests that say so."""
-        return missing_of(self)
-
-    @cached_property
-    def asked_for(self) -> set[str]:
-        """The failing tests that themselves ask for something missing, not the source."""
-        told = {test for tests in self.missing.values() for test in tests}
-        own = {n for n, f in self.broken if not f.frames or is_test_file(f.frames[-1].path)}
-        return told & own
-
-    @cached_property
-    def definitions(self) -> dict[str, list[str]]:
-        """Files that define a name, as the tool search found them."""
-        return defined_in(self.history)
-
-    @cached_property
-    def paths(self) -> list[str]:
-        """Source files that are known to exist: those that tests ran, and those found."""
-        run = self.spectrum_run
-        found = {path for covered in (run.covers if run else {}).values() for path in covered}
-        found.update(run.spectrum if run else ())
-        found.update(path for paths in self.definitions.values() for path in paths)
-        return sorted(path for path in found if not is_test_file(path))
-
-    @cached_property
-    def wanted_files(self) -> list[str]:
-        """Source files to read: where something is missing, then the most suspicious ones."""
-        return list(dict.fromkeys([*wanted(self), *self.covered_files]))
-
-    @cached_property
-    def scene(self) -> Scene:
-        """What definitions of missing things are made from."""
-        return Scene(self.project, self.facts, Tests.parse(self.test_sources), self.paths)
 
     # -- candidates ------------------------------------------------------------------------
 
     @cached_property
-    def trials(self) -> dict[str, Trial]:
+    def trials(self) -> dict[str, Outcome]:
         """What became of each candidate on the search tests, by its key."""
-        return self._tried(searching=True)
+        return self._tried([e for e in self.history.of("try_edits") if self.is_search(e)])
 
     @cached_property
-    def validations(self) -> dict[str, Trial]:
+    def validations(self) -> dict[str, Outcome]:
         """What became of candidates on all visible tests, by their key."""
         if self.all_tests == self.search_tests:
             return self.trials
-        return self._tried(searching=False)
+        return self._tried([e for e in self.history.of("try_edits") if not self.is_search(e)])
 
-    @cached_property
-    def rounds(self) -> list[dict[str, Trial]]:
-        """The validations, one record for each call of the tool."""
-        if self.all_tests == self.search_tests:
-            return []
-        calls = [e for e in self.history.of("try_edits") if not self.is_search(e)]
-        return [self._tried_by([exchange]) for exchange in calls]
-
-    def _tried(self, *, searching: bool) -> dict[str, Trial]:
-        calls = self.history.of("try_edits")
-        return self._tried_by([e for e in calls if self.is_search(e) == searching])
-
-    def _tried_by(self, calls: Sequence[Exchange]) -> dict[str, Trial]:
-        found: dict[str, Trial] = {}
+    def _tried(self, calls: Sequence[Exchange]) -> dict[str, Outcome]:
+        found: dict[str, Outcome] = {}
         for exchange in calls:
-            trials = read_trials(exchange.text)
-            passed = any(trial.verdict == "PASS" for trial in trials.values())
-            for number, edits in enumerate(exchange.arguments.get("candidates", ()), 1):
-                if passed and number in trials and trials[number].verdict == "SKIPPED":
+            outcomes = read_trials(exchange.text)
+            passed = any(outcome.verdict == "PASS" for outcome in outcomes)
+            for number, edits in enumerate(exchange.arguments.get("candidates", ())):
+                known = outcomes[number] if number < len(outcomes) else Outcome("UNKNOWN")
+                if passed and known.verdict == "SKIPPED":
                     continue  # Enough others passed: its turn may come.
-                found[key_of(_snippets(edits))] = trials.get(number, Trial("UNKNOWN"))
+                found[key_of(_snippets(edits))] = known
         return found
 
     @property
@@ -352,32 +251,26 @@ class Knowledge:
         return sum(map(self.is_search, self.history.of("try_edits")))
 
     def is_search(self, exchange: Exchange) -> bool:
-        """Whether a `try_edits` was about the search tests, perhaps with neighbours of them."""
+        """Whether a `try_edits` was about the search tests, perhaps with others behind them."""
         tests = exchange.arguments.get("tests") or []
         return tests[: len(self.search_tests)] == self.search_tests
 
     @cached_property
-    def neighbours(self) -> dict[str, dict[str, frozenset[int]]]:
+    def _passing(self) -> dict[str, dict[str, frozenset[int]]]:
         """Passing tests with the lines that they ran, by file: what a repair must not break."""
         run = self.spectrum_run
         if run is None:
             return {}
         bad = {failure.id for failure in run.failures}
-        return {t: c for t, c in run.covers.items() if t not in bad and t != "(collection)"}
+        return {t: c for t, c in run.covers.items() if t not in bad and t != COLLECTION}
 
     def passing_at(self, path: str, line: int, count: int) -> list[str]:
         """Return passing tests that ran a line, of different functions first."""
-        found = [t for t, c in self.neighbours.items() if line in c.get(path, ())]
+        found = [test for test, lines in self._passing.items() if line in lines.get(path, ())]
         first: dict[str, str] = {}
         for test in found:
             first.setdefault(function_of(test), test)
-        order = [*first.values(), *(t for t in found if t not in first.values())]
-        return order[:count]
-
-    @cached_property
-    def all_tests(self) -> list[str]:
-        """What survivors have to pass, as `try_edits` takes it: files or folders."""
-        return all_tests(self)
+        return list(dict.fromkeys([*first.values(), *found]))[:count]
 
 
 def _snippets(edits: Sequence[dict[str, Any]]) -> list[Snippet]:

@@ -43,3 +43,9 @@ def folder_of_tests(folder: str) -> str:
         if part in _TEST_FOLDERS:
             return "/".join(parts[: index + 1])
     return folder
+
+
+def outermost(files: set[str]) -> list[str]:
+    """Return the outermost test folders of files; files that lie in none as they are."""
+    folders = {path: path.rpartition("/")[0] for path in files}
+    return sorted({folder_of_tests(folders[path]) if folders[path] else path for path in files})

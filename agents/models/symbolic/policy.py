@@ -9,40 +9,43 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from agents.models.symbolic import prose
+from agents.models.symbolic import messages
 from agents.models.symbolic.candidates import Candidate, key_of
-from agents.models.symbolic.focus import counterexamples, neighbours
-from agents.models.symbolic.formats import read_trials
 from agents.models.symbolic.knowledge import MAX_FILES, MAX_LINES, Knowledge
-from agents.models.symbolic.paths import file_of
+from agents.models.symbolic.observations import SuiteRun, read_trials
+from agents.models.symbolic.paths import file_of, outermost
 from agents.models.symbolic.pool import Pool
-from agents.models.symbolic.rehearsal import REHEARSE, bystanders
-from agents.models.symbolic.scope import beyond, others_failing, outermost
+from agents.models.symbolic.schemata.build import SCHEMA
 from agents.models.symbolic.search import Search
 from agents.models.symbolic.source import Snippet
+from agents.models.symbolic.test_selection import (
+    beyond_scope,
+    near_suspicious,
+    others_failing,
+)
+from agents.models.symbolic.validation import Validation
 
 NEEDED = ("run_tests", "view", "try_edits", "edit", "submit")
 """Tools without which it can't work."""
 
 SUITE_SECONDS = 30.0
-MIXED_SECONDS = 60.0
+MIXED_SECONDS = 30.0
 """For the files of the failing tests, and as many of the others as end in that time."""
 
-FILES_SECONDS = 180.0
+FILES_SECONDS = 60.0
 CANDIDATE_SECONDS = 6.0
-VALIDATION_SECONDS = 120.0
+VALIDATION_SECONDS = 60.0
 QUICK_VALIDATION_SECONDS = 45.0
 """Where the whole suite came to its end within its 30 s: what takes longer hangs."""
 
-REHEARSAL_SECONDS = 120.0
+SCHEMA_SECONDS = 120.0
 
 MAX_RUNS = 3
 VIEW_LINES = 500
 MAX_TEST_VIEWS = 3
-MAX_TEST_LINES = 1_500
-"""Lines that are read of a test file which can't be imported."""
 
 STOP_AFTER = 5
 """Passing candidates after which a batch ends: enough to choose among."""
@@ -91,20 +94,20 @@ class Policy:
         self._pool = pool
         self._batch = batch
         self._candidates = candidates
-        self._search: Search | None = None
 
-    @property
+    @cached_property
     def search(self) -> Search:
         """The search as it stands."""
-        if self._search is None:
-            budget = self._candidates
-            scattered = len({file_of(f.id) for f in self.know.failures}) > MAX_TEST_FILES
-            pool = self._pool()
-            hopeless = prose.hopeless(self.know.facts.messages) and not pool.absent
-            if scattered or hopeless:
-                budget = max(1, budget // HOPELESS_SHARE)
-            self._search = Search(pool, self.know, budget)
-        return self._search
+        budget = self._candidates
+        scattered = len({file_of(f.id) for f in self.know.failures}) > MAX_TEST_FILES
+        if scattered or messages.hopeless([f.message for f in self.know.failures]):
+            budget = max(1, budget // HOPELESS_SHARE)
+        return Search(self._pool(), self.know, budget)
+
+    @cached_property
+    def validation(self) -> Validation:
+        """What the trials so far tell of plausible changes."""
+        return Validation(self.search)
 
     def decide(self) -> Decision:
         """Return the decision."""
@@ -112,7 +115,7 @@ class Policy:
         if missing:
             return self._stop(f"I can't work without the tool(s) {', '.join(missing)}.")
         if self.phase == "plan":
-            return Decision(prose.plan(self.know))
+            return Decision(messages.plan(self.know))
         if self.phase == "reflect":
             return self._reflect()
         steps = (
@@ -138,11 +141,11 @@ class Policy:
     def _conclusion(self) -> Decision:
         know = self.know
         if self.phase == "understand":
-            return Decision(prose.understood(know))
+            return Decision(messages.understood(know))
         if self.phase == "localise":
-            return Decision(prose.located(know))
+            return Decision(messages.located(know))
         if self.phase == "edit":
-            return Decision(prose.edited(know, len(self.search.tried)))
+            return Decision(messages.edited(know, len(self.search.tried)))
         return self._stop("Nothing is left to be done.")
 
     def _stop(self, why: str) -> Decision:
@@ -158,37 +161,34 @@ class Policy:
     def _understand(self) -> Decision | None:
         know = self.know
         named = know.history.failing
-        seen = {failure.id for failure in know.failures} | {name for name, _ in know.broken}
+        seen = {failure.id for failure in know.failures}
+        seen |= {name for name in named if file_of(name) in seen}
         done = len(know.runs)
-        if know.spectrum_run is not None and seen and (not named or seen >= set(named)):
+        if know.spectrum_run is not None and seen and seen >= set(named):
             return None
         files = sorted({file_of(name) for name in named})
         if done == 0:
-            arguments = {"tests": [], "coverage": True, "timeout_s": SUITE_SECONDS}
-            return Decision(prose.first_run(named), (("run_tests", arguments),))
-        if done < MAX_RUNS and named and not self._uncollected(files):
+            return self._run(messages.first_run(named), [], SUITE_SECONDS)
+        if done < MAX_RUNS and named:
             if done > 1 and know.spectrum_run is not None and seen:
                 return None
-            wanted, seconds = files if done == 1 else list(named), FILES_SECONDS
-            cut = done == 1 and not know.runs[0][1].complete
-            if cut:
+            if done == 1 and not know.runs[0][1].complete:
                 # What comes first is sure to be seen; of the rest as much as there is time for.
-                wanted, seconds = [*files, *outermost(set(files))], MIXED_SECONDS
-                wanted = list(dict.fromkeys(wanted))
-            arguments = {"tests": wanted, "coverage": True, "timeout_s": seconds}
-            return Decision(prose.second_run(done, cut=cut), (("run_tests", arguments),))
+                wanted = list(dict.fromkeys([*files, *outermost(set(files))]))
+                return self._run(messages.second_run(done, cut=True), wanted, MIXED_SECONDS)
+            wanted = files if done == 1 else list(named)
+            return self._run(messages.second_run(done, cut=False), wanted, FILES_SECONDS)
         if know.spectrum_run is not None and seen:
             return None
         if self.phase is not None and self.phase != "understand":
-            return self._stop(prose.NO_FAILURE)
-        return Decision(prose.NO_FAILURE, () if self.phase else (("submit", {}),))
+            return self._stop(messages.NO_FAILURE)
+        return Decision(messages.NO_FAILURE, () if self.phase else (("submit", {}),))
 
-    def _uncollected(self, files: list[str]) -> bool:
-        """Whether the last run could import none of the failing tests' files."""
-        if not self.know.runs:
-            return False
-        errors = {f.id: " ".join([f.message, *f.details]) for f in self.know.runs[-1][1].failures}
-        return all(prose.hopeless((errors.get(path, ""),)) for path in files)
+    def _run(
+        self, text: str, tests: list[str], seconds: float, *, coverage: bool = True
+    ) -> Decision:
+        arguments = {"tests": tests, "coverage": coverage, "timeout_s": seconds, "format": "json"}
+        return Decision(text, (("run_tests", arguments),))
 
     # -- localise --------------------------------------------------------------------------
 
@@ -201,24 +201,14 @@ class Policy:
         }
         if not asked:
             calls += self._test_views()
-            sought = self._sought()
-            if sought and "search" in self.tools and not know.history.of("search"):
-                pattern = rf"^\s*((class|def|async def) ({sought})\b|({sought})\s*(=|:.*=)\s)"
-                calls.append(("search", {"pattern": pattern, "glob": "*.py"}))
-                return Decision(prose.seeking(know), tuple(calls))
-        for path in {file_of(name): None for name, f in know.broken if "::" not in f.id}:
-            view = know.views.get(path)
-            more = view is not None and view.last < min(view.count, MAX_TEST_LINES)
-            if view is not None and more and (path, view.last + 1) not in asked:
-                calls.append(("view", {"path": path, "start": view.last + 1}))
         room = MAX_LINES
-        for path in know.wanted_files[:MAX_FILES]:
+        for path in know.covered_files[:MAX_FILES]:
             view = know.views.get(path)
             if view is not None and len(view.lines) == view.count:
                 room -= view.count
                 continue
             if view is None:
-                last = max((line for p, line in know._base if p == path), default=1)
+                last = max((line for p, line in know.base if p == path), default=1)
                 starts = list(range(1, last + 1, VIEW_LINES))
             else:
                 starts = [view.last + 1] if view.last < view.count else []
@@ -226,95 +216,76 @@ class Policy:
             if room - last < 0 and calls:
                 break
             room -= last
-            for start in starts:
-                if (path, start) not in asked:
-                    calls.append(("view", {"path": path, "start": start}))
+            new = [start for start in starts if (path, start) not in asked]
+            calls += [("view", {"path": path, "start": start}) for start in new]
         if not calls:
             return None
-        return Decision(prose.views(know), tuple(calls))
-
-    def _sought(self) -> str:
-        """Return the names of what is missing, and of where, as alternatives of a pattern."""
-        names: dict[str, None] = {}
-        for one in self.know.missing:
-            owner = one.owner.split(".")[-2:] if one.kind != "name" else []
-            wanted = [*owner, one.name] if one.kind == "name" else owner
-            names.update(dict.fromkeys(n for n in wanted if n.isidentifier()))
-        return "|".join(n for n in list(names)[:12] if not n.startswith("__"))
+        return Decision(messages.views(know), tuple(calls))
 
     def _test_views(self) -> list[tuple[str, dict[str, Any]]]:
         places: dict[str, list[int]] = {}
-        whole: dict[str, None] = {}
-        for name, failure in self.know.broken[:MAX_TEST_VIEWS]:
-            path = file_of(name)
-            if "::" not in failure.id:
-                whole[path] = None
-                continue
-            near = next((f.line for f in failure.frames if f.path == path), 0)
+        for failure in self.know.failures[:MAX_TEST_VIEWS]:
+            path = file_of(failure.id)
+            near = next((frame.line for frame in failure.frames if frame.path == path), 0)
             if near:
                 places.setdefault(path, []).append(near)
-        views: list[tuple[str, dict[str, Any]]] = [
+        return [
             ("view", {"path": path, "start": max(1, min(lines) - 40), "end": max(lines) + 15})
             for path, lines in places.items()
         ]
-        if any(one.kind == "name" and not one.owner for one in self.know.missing):
-            whole.update(dict.fromkeys(places))
-        return views + [("view", {"path": path, "start": 1}) for path in whole]
 
     # -- edit ------------------------------------------------------------------------------
 
     def _edit(self) -> Decision | None:
         if self.know.history.applied:
             return None
-        waiting = self.search.to_validate()
+        waiting = self.validation.waiting()
         if waiting:
-            more = [test for one in waiting for test in beyond(self.know, one)]
-            tests = [*self.know.all_tests, *dict.fromkeys(more)]
-            return self._try(prose.validating(waiting), waiting, tests)
+            return self._validate(messages.validating(waiting), waiting)
         chosen = self._choose()
         if chosen is not None and not self._look_further(chosen):
             return self._apply(chosen)
         size = self._batch if self.know.batches else max(1, self._batch // 2)
         batch = self.search.batch(size)
         if batch:
-            text = prose.trying(self.know, batch, self.search)
-            tests = [*self.know.search_tests, *neighbours(self.search, batch)]
-            if any(c.proposal.template == REHEARSE for c in batch):
-                near = [*counterexamples(self.search), *bystanders(self.know)]
-                tests = [*self.know.search_tests, *dict.fromkeys(near)]
-            return self._try(text, batch, tests, searching=True)
+            return self._explore(batch)
         if chosen is not None:
             return self._apply(chosen)
         return self._partial() or self._none_left()
 
-    def _try(
-        self, text: str, batch: list[Candidate], tests: list[str], *, searching: bool = False
-    ) -> Decision:
-        arguments: dict[str, Any] = {
-            "candidates": [candidate.arguments for candidate in batch],
-            "tests": tests,
-            "timeout_s": self._patience() if searching else self._validation_seconds,
-        }
-        if any(c.proposal.template == REHEARSE for c in batch):
-            arguments["timeout_s"] = max(arguments["timeout_s"], REHEARSAL_SECONDS)
-        elif searching:
-            arguments["stop_after"] = STOP_AFTER
-        return Decision(text, (("try_edits", arguments),))
+    def _explore(self, batch: list[Candidate]) -> Decision:
+        """Try candidates on the search tests, and on tests that plausible ones broke."""
+        others = self.validation.counterexamples()
+        arguments: dict[str, Any] = {"timeout_s": self._patience(), "stop_after": STOP_AFTER}
+        if any(c.proposal.template == SCHEMA for c in batch):
+            others += near_suspicious(self.know)
+            arguments = {"timeout_s": SCHEMA_SECONDS}
+        tests = list(dict.fromkeys([*self.know.search_tests, *others]))
+        text = messages.trying(self.know, batch, self.search, self.validation)
+        return self._try(text, batch, tests, **arguments)
 
-    @property
-    def _validation_seconds(self) -> float:
+    def _validate(self, text: str, waiting: list[Candidate]) -> Decision:
+        """Let plausible candidates face all visible tests."""
+        more = [test for one in waiting for test in beyond_scope(self.know, one)]
+        tests = [*self.know.all_tests, *dict.fromkeys(more)]
         whole = self.know.spectrum_run is not None and not self.know.scope
-        return QUICK_VALIDATION_SECONDS if whole else VALIDATION_SECONDS
+        seconds = QUICK_VALIDATION_SECONDS if whole else VALIDATION_SECONDS
+        return self._try(text, waiting, tests, timeout_s=seconds)
+
+    def _try(
+        self, text: str, batch: list[Candidate], tests: list[str], **arguments: Any
+    ) -> Decision:
+        candidates = [candidate.arguments for candidate in batch]
+        call = {"candidates": candidates, "tests": tests, **arguments, "format": "json"}
+        return Decision(text, (("try_edits", call),))
 
     def _patience(self) -> float:
         """Return the time-out of a candidate: doubled where most ran into it, on a busy machine."""
-        seconds = CANDIDATE_SECONDS
         for exchange in self.know.history.of("try_edits"):
-            trials = read_trials(exchange.text).values()
-            late = sum(trial.verdict == "TIMEOUT" for trial in trials)
-            if 2 * late > len(trials):
-                seconds = 2 * CANDIDATE_SECONDS
-        return seconds
+            trials = read_trials(exchange.text)
+            if 2 * sum(trial.verdict == "TIMEOUT" for trial in trials) > len(trials):
+                return 2 * CANDIDATE_SECONDS
+        return CANDIDATE_SECONDS
 
     def _rejected(self, candidate: Candidate) -> bool:
         """Whether its edit was made before: it failed, or the tests spoke against it."""
@@ -325,40 +296,35 @@ class Policy:
         return key_of(candidate.snippets[:1]) in made
 
     def _choose(self) -> Candidate | None:
-        return next((c for c in self.search.valid() if not self._rejected(c)), None)
+        return next((c for c in self.validation.valid() if not self._rejected(c)), None)
 
     def _look_further(self, chosen: Candidate) -> bool:
-        """Whether one more batch is worth it: the survivor is of a doubtful kind."""
-        doubtful = chosen.proposal.destructive or chosen.proposal.literal
-        doubtful = doubtful or self.search.forced(chosen)
-        found_in = self._batch_of(chosen)
-        return doubtful and self.search.left > 0 and self.know.batches <= found_in
-
-    def _batch_of(self, candidate: Candidate) -> int:
+        """Whether one more batch is worth it: what was found is of a doubtful kind."""
+        doubtful = chosen.proposal.literal or self.validation.forced(chosen)
         calls = filter(self.know.is_search, self.know.history.of("try_edits"))
-        for number, exchange in enumerate(calls, 1):
-            if candidate.arguments in exchange.arguments.get("candidates", ()):
-                return number
-        return 0
+        batches = [exchange.arguments.get("candidates", ()) for exchange in calls]
+        found_in = next((n for n, b in enumerate(batches, 1) if chosen.arguments in b), 0)
+        return doubtful and self.search.left > 0 and self.know.batches <= found_in
 
     def _apply(self, chosen: Candidate) -> Decision:
         calls = tuple(("edit", arguments) for arguments in chosen.arguments)
-        return Decision(prose.applying(chosen, self.search.valid()), calls)
+        return Decision(messages.applying(chosen, self.validation.valid()), calls)
 
     def _partial(self) -> Decision | None:
-        partial = [c for c in self.search.partial() if not self._rejected(c)][:3]
+        partial = [c for c in self.validation.partial if not self._rejected(c)][:3]
         waiting = [c for c in partial if c.key not in self.know.validations]
         if waiting:
-            return self._try(prose.PARTIAL, waiting, self.know.all_tests)
-        best = self.search.valid_partial()
+            return self._validate(messages.PARTIAL, waiting)
+        best = self.validation.valid_partial()
         if best is None or self._rejected(best):
             return None
-        return Decision(prose.apply_partial(best), tuple(("edit", a) for a in best.arguments))
+        text = messages.apply_partial(best)
+        return Decision(text, tuple(("edit", arguments) for arguments in best.arguments))
 
     def _none_left(self) -> Decision | None:
         if self.phase == "edit":
             return None
-        return self._stop(prose.gave_up(len(self.search.tried)))
+        return self._stop(messages.gave_up(len(self.search.tried)))
 
     # -- test and reflect ------------------------------------------------------------------
 
@@ -368,15 +334,16 @@ class Policy:
             return None
         run = know.history.run_after
         if run is None:
-            arguments = {"tests": know.scope, "timeout_s": FILES_SECONDS}
-            return Decision(prose.CHECKING, (("run_tests", arguments),))
+            return self._run(messages.CHECKING, know.scope, FILES_SECONDS, coverage=False)
         if self._good(run):
-            return Decision(prose.submitting(run.counts), (("submit", {}),))
+            return Decision(messages.submitting(run.record.counts), (("submit", {}),))
         if self.phase is not None:
-            return Decision(prose.failed(run.counts))
-        return Decision(prose.failed(run.counts), tuple(("undo", {}) for _ in know.history.applied))
+            return Decision(messages.failed(run.record.counts))
+        return Decision(
+            messages.failed(run.record.counts), tuple(("undo", {}) for _ in know.history.applied)
+        )
 
-    def _good(self, run: Any) -> bool:
+    def _good(self, run: SuiteRun) -> bool:
         before = self.know.spectrum_run
         most = before.bad - 1 if before is not None else run.bad
         if before is not None and not before.complete:
@@ -386,9 +353,9 @@ class Policy:
     def _reflect(self) -> Decision:
         know = self.know
         if know.history.applied:
-            return Decision(prose.UNDOING, tuple(("undo", {}) for _ in know.history.applied))
+            return Decision(messages.UNDOING, tuple(("undo", {}) for _ in know.history.applied))
         if know.history.of("edit") and (self._choose() or self.search.left > 0):
-            return Decision(prose.next_edit(know))
+            return Decision(messages.next_edit(know))
         if know.batches and not know.history.of("edit") and self.search.batch(1):
-            return Decision(prose.go_on(know, len(self.search.tried)))
-        return Decision(prose.gave_up(len(self.search.tried)) + "\nVerdict: give up")
+            return Decision(messages.go_on(know, len(self.search.tried)))
+        return Decision(messages.gave_up(len(self.search.tried)) + "\nVerdict: give up")

@@ -12,17 +12,15 @@ from agents.models.symbolic.source import FunctionNode, Module, nodes
 
 @dataclass(frozen=True)
 class Signature:
-    """Parameters of a function, without a method's first one.
+    """Parameters of a function.
 
     Attributes:
         names: All parameters that can be given by name, in order.
         optional: Those with a default.
-        keyword_only: Those that can be given by name only.
     """
 
     names: tuple[str, ...]
     optional: frozenset[str]
-    keyword_only: frozenset[str]
 
 
 @dataclass(eq=False)
@@ -35,20 +33,6 @@ class Project:
 
     modules: Mapping[str, Module]
     _reach: dict[str, frozenset[str]] = field(default_factory=dict)
-
-    @cached_property
-    def signatures(self) -> dict[str, list[Signature]]:
-        """Signatures by bare name; a class has the one of its `__init__`."""
-        found: dict[str, list[Signature]] = {}
-        for module in self.modules.values():
-            for function in module.functions:
-                holder = module.parent(function)
-                method = isinstance(holder, ast.ClassDef) and not _static(function)
-                name = function.name
-                if name == "__init__" and isinstance(holder, ast.ClassDef):
-                    name = holder.name
-                found.setdefault(name, []).append(signature(function, method=method))
-        return found
 
     @cached_property
     def _called(self) -> dict[str, frozenset[str]]:
@@ -109,45 +93,15 @@ class Project:
                     waiting.append(known)
         return found
 
-    @cached_property
-    def attributes(self) -> dict[str, frozenset[str]]:
-        """By class name, the attributes and methods that its own body sets or defines."""
-        found: dict[str, frozenset[str]] = {}
-        for module in self.modules.values():
-            for node in nodes(module.tree):
-                if isinstance(node, ast.ClassDef):
-                    found[node.name] = found.get(node.name, frozenset()) | class_names(node)
-        return found
 
-    @cached_property
-    def exceptions(self) -> frozenset[str]:
-        """Names of the exception classes that the files define."""
-        names: set[str] = {"Exception"}
-        grown = True
-        while grown:
-            before = len(names)
-            for module in self.modules.values():
-                for node in module.tree.body:
-                    if isinstance(node, ast.ClassDef):
-                        bases = {getattr(b, "id", getattr(b, "attr", "")) for b in node.bases}
-                        if any(b in names or b.endswith(("Error", "Exception")) for b in bases):
-                            names.add(node.name)
-            grown = len(names) > before
-        return frozenset(names - {"Exception"})
-
-
-def signature(function: FunctionNode, *, method: bool = False) -> Signature:
-    """Return the signature of a function; `method` leaves its first parameter out."""
-    positional = [a.arg for a in [*function.args.posonlyargs, *function.args.args]]
-    defaults = positional[len(positional) - len(function.args.defaults) :]
-    keyword_only = [a.arg for a in function.args.kwonlyargs]
-    optional = set(defaults) | {
-        name
-        for name, default in zip(keyword_only, function.args.kw_defaults, strict=True)
-        if default is not None
-    }
-    names = positional[1:] if method and positional else positional
-    return Signature((*names, *keyword_only), frozenset(optional), frozenset(keyword_only))
+def signature(function: FunctionNode) -> Signature:
+    """Return the signature of a function."""
+    args = function.args
+    positional = [a.arg for a in [*args.posonlyargs, *args.args]]
+    optional = set(positional[len(positional) - len(args.defaults) :])
+    named = zip(args.kwonlyargs, args.kw_defaults, strict=True)
+    optional |= {arg.arg for arg, default in named if default is not None}
+    return Signature((*positional, *(a.arg for a in args.kwonlyargs)), frozenset(optional))
 
 
 def class_names(node: ast.ClassDef) -> frozenset[str]:
@@ -169,7 +123,3 @@ def class_names(node: ast.ClassDef) -> frozenset[str]:
         ):
             names.add(child.attr)
     return frozenset(names)
-
-
-def _static(function: FunctionNode) -> bool:
-    return any(getattr(d, "id", "") == "staticmethod" for d in function.decorator_list)

@@ -41,7 +41,6 @@ class Module:
     text: str
     tree: ast.Module
     _parents: dict[ast.AST, ast.AST] = field(default_factory=dict)
-    _functions_at: dict[int, int] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, path: str, text: str) -> Module | None:
@@ -150,13 +149,6 @@ class Module:
                 lines = range(function.lineno, (function.end_lineno or function.lineno) + 1)
                 found.update(dict.fromkeys(lines, function))
         return found
-
-    def place_of(self, line: int) -> tuple[str, int]:
-        """Return the file and the first line of the function that holds a line, or 0."""
-        if line not in self._functions_at:
-            function = self.function_at(line)
-            self._functions_at[line] = function.lineno if function else 0
-        return self.path, self._functions_at[line]
 
     def qualified(self, node: ast.AST) -> str:
         """Return the dotted name of a function or class within its module."""

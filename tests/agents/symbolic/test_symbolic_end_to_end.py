@@ -15,6 +15,7 @@ from envs.episode import Episode
 from repos.errors import RepoGymError
 from tests.agents.symbolic.recorded import Recorded
 from tests.repositories import commit, new_task
+from tools.records import TestRun
 
 STOCK = '''\
 """What is on the shelves."""
@@ -37,7 +38,7 @@ class Shelf:
 
     def put(self, name, count=1):
         """Put items in; refuses more than fit."""
-        if count > self.capacity:
+        if count >= self.room():
             raise ValueError(f"no room for {count}")
         self.items[name] = self.items.get(name, 0) + count
 
@@ -50,7 +51,7 @@ class Shelf:
         if not self.items[name]:
             del self.items[name]
 '''
-FIXED = STOCK.replace("if count > self.capacity:", "if count > self.room():")
+FIXED = STOCK.replace("count >= self.room()", "count > self.room()")
 TESTS = """\
 import pytest
 
@@ -70,7 +71,7 @@ def test_too_many_at_once():
 
 
 def test_take_all():
-    shelf = Shelf(2)
+    shelf = Shelf(3)
     shelf.put("tea", 2)
     shelf.take("tea", 2)
     assert shelf.items == {}
@@ -99,7 +100,7 @@ def manifest(tmp_path_factory):
     root = tmp_path_factory.mktemp("own") / "stock"
     commit(root, {"src/stock/__init__.py": STOCK, "tests/test_stock.py": TESTS}, "First")
     after = {"src/stock/__init__.py": FIXED, "tests/test_stock.py": TESTS + MORE}
-    commit(root, after, "put() takes more than there is room for")
+    commit(root, after, "put() refuses what just fits")
     return new_task(root)
 
 
@@ -144,7 +145,7 @@ def test_without_a_failing_test_it_gives_up_honestly():
     model = SymbolicModel()
     first = model.complete(after(), TOOLS)
     assert [c.name for c in first.tool_calls] == ["run_tests"]
-    text = "SUMMARY 3 passed\nCOVERAGE\n[no lines were recorded]"
+    text = '{"counts": {"passed": 3}, "coverage": {}}'
     reply = model.complete(after(("run_tests", {"tests": []}, text)), TOOLS)
     assert [c.name for c in reply.tool_calls] == ["submit"]
     assert "no failing test" in reply.text
@@ -160,3 +161,51 @@ def test_without_its_tools_it_says_which_are_missing():
 def test_bad_arguments_are_refused(args):
     with pytest.raises(RepoGymError, match=next(iter(args))):
         make_model("symbolic", args=args)
+
+
+CART = """\
+class Cart:
+    def __init__(self, owner, lines=()):
+        self.owner = owner
+        self.lines = list(lines)
+
+    def merge(self, other):
+        moved = 0
+        for line in other.lines:
+            self.lines = [*self.lines, line]
+            moved += 1
+        return moved
+"""
+CART_TESTS = """\
+from cart import Cart
+
+
+def test_own_cart():
+    mine = Cart("ann", ["tea"])
+    assert mine.merge(Cart("ann", ["tea"])) == 0 and mine.lines == ["tea"]
+
+
+def test_own_two():
+    mine = Cart("bob", ["rye", "oat"])
+    assert mine.merge(Cart("bob", ["jam"])) == 0 and mine.lines == ["rye", "oat"]
+
+
+def test_merge():
+    mine = Cart("ann", ["tea"])
+    assert mine.merge(Cart("bob", ["jam", "rye"])) == 2 and mine.lines == ["tea", "jam", "rye"]
+
+
+def test_merge_nothing():
+    mine = Cart("ann")
+    assert mine.merge(Cart("cid", ["oat"])) == 1 and mine.lines == ["oat"]
+"""
+
+
+def test_a_probe_leads_to_a_guard_that_breaks_nothing(converse):
+    failing = [f"tests/test_cart.py::{name}" for name in ("test_own_cart", "test_own_two")]
+    talk = converse({"cart.py": CART, "tests/test_cart.py": CART_TESTS}, failing)
+    talk.play(SymbolicModel())
+    text = talk.source("cart.py")
+    assert "owner" in text.partition("def merge")[2].partition("return moved")[0], text
+    run = TestRun.model_validate_json(talk.call("run_tests", format="json"))
+    assert run.counts == {"passed": 4}

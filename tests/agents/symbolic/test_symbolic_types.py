@@ -7,10 +7,10 @@ import ast
 import pytest
 
 from agents.models.symbolic.facts import Facts
+from agents.models.symbolic.fault_localisation import words_of
+from agents.models.symbolic.patch_generation import propose
 from agents.models.symbolic.project import Project
 from agents.models.symbolic.source import Module, apply
-from agents.models.symbolic.spectrum import words_of
-from agents.models.symbolic.templates import propose
 from agents.models.symbolic.templates.atoms import field_pairs
 from agents.models.symbolic.templates.site import Site
 from agents.models.symbolic.templates.types import class_of, declared, fields_of

@@ -7,13 +7,10 @@ confusion of "empty" with "None".
 from __future__ import annotations
 
 import ast
-import builtins
 import re
-from collections import Counter
 from collections.abc import Iterator
 
 from agents.models.symbolic.candidates import Proposal
-from agents.models.symbolic.source import nodes
 from agents.models.symbolic.templates.atoms import field_pairs
 from agents.models.symbolic.templates.kinds import annotated, kind_of
 from agents.models.symbolic.templates.site import Site, on, reads
@@ -31,24 +28,6 @@ _OTHERS: dict[type[ast.cmpop], tuple[tuple[str, float], ...]] = {
     ast.NotIn: (("in", 0.4), ("!=", 0.3)),
 }
 _SYMBOL = re.compile(r"not\s+in\b|is\s+not\b|\bin\b|\bis\b|[<>=!]=|[<>]")
-_TYPES = {
-    "str": ("bytes",),
-    "bytes": ("bytearray", "str"),
-    "list": ("tuple", "set"),
-    "tuple": ("list",),
-    "set": ("frozenset",),
-    "int": ("float",),
-    "float": ("int",),
-    "dict": ("list", "Mapping", "MutableMapping"),
-    "MutableMapping": ("Mapping",),
-    "MutableSequence": ("Sequence",),
-    "Sequence": ("Iterable",),
-    "Iterator": ("Iterable",),
-    "Mapping": ("dict",),
-    "Iterable": ("str",),
-    "Decimal": ("int", "float"),
-}
-"""Types that one check often forgets, or should have named instead."""
 
 MAX_ATOMS = 5
 MAX_FIELDS = 16
@@ -119,30 +98,6 @@ def whole_condition(site: Site, node: ast.AST) -> Iterator[Proposal]:
         if not isinstance(node, ast.While):
             for value in ("True", "False"):
                 yield from site.swap(test, value, "probe", 0.55, probe=True)
-
-
-@on(ast.comprehension)
-def filters(site: Site, node: ast.AST) -> Iterator[Proposal]:
-    """Add a filter to a comprehension, or drop one."""
-    assert isinstance(node, ast.comprehension)
-    names = [n.id for n in nodes(node.target) if isinstance(n, ast.Name)]
-    end = site.module.span(node.ifs[-1] if node.ifs else node.iter)[1]
-    for name in names if not node.ifs else ():
-        for condition in (name, f"{name} is not None"):
-            edit = site.edit(end, end, f" if {condition}")
-            note = f"filter by {condition}"
-            yield from site.proposal(node.iter, "filter", 0.35, note, edit)
-
-
-@on(ast.IfExp)
-def branches(site: Site, node: ast.AST) -> Iterator[Proposal]:
-    """Exchange the two values of a conditional expression."""
-    assert isinstance(node, ast.IfExp)
-    one, two = (
-        site.put(node.body, site.text(node.orelse)),
-        site.put(node.orelse, site.text(node.body)),
-    )
-    yield from site.proposal(node, "branches", 0.3, "exchange both values", one, two)
 
 
 @on(ast.BoolOp)
@@ -236,96 +191,3 @@ def _maybe_none(site: Site, node: ast.AST, name: str) -> bool:
         if arg.arg == name:
             return not annotated(arg.annotation)
     return True
-
-
-@on(ast.Call)
-def type_check(site: Site, node: ast.AST) -> Iterator[Proposal]:
-    """Let a type check accept one more type, a wider one, or no text."""
-    assert isinstance(node, ast.Call)
-    if getattr(node.func, "id", "") != "isinstance" or len(node.args) != 2:
-        return
-    kinds = node.args[1]
-    present = [site.text(e) for e in kinds.elts] if isinstance(kinds, ast.Tuple) else []
-    present = present or [site.text(kinds)]
-    others: dict[str, float] = {}
-    for kind in present:
-        for other in _TYPES.get(kind.rpartition(".")[2], ()):
-            written = _spelled(site, kind, other)
-            if written:
-                others[written] = 0.5
-    for other, prior in _checked_together(site, present).items():
-        others.setdefault(other, prior)
-    for other, prior in others.items():
-        if other in present:
-            continue
-        note = f"isinstance(..., {', '.join(present)}): {other} too"
-        edit = site.put(kinds, f"({', '.join([*present, other])})")
-        family = f"type:{','.join(present)}+{other}"
-        yield from site.proposal(node, "type-check", prior, note, edit, family=family)
-        if len(present) == 1:
-            yield from site.swap(kinds, other, "type-instead", 0.7 * prior)
-    if not {"str", "bytes"} & set(present):
-        text = site.text(node.args[0])
-        new = f"{site.text(node)} and not isinstance({text}, (str, bytes))"
-        yield from site.swap(node, new, "no-text", 0.25, loose=True)
-    if len(present) > 1:
-        for kind in present:
-            rest = [k for k in present if k != kind]
-            new = f"({', '.join(rest)})" if len(rest) > 1 else rest[0]
-            yield from site.swap(kinds, new, "type-check", 0.3)
-
-
-def _spelled(site: Site, kind: str, other: str) -> str:
-    """Return how a file names a type: as a built-in, an import, or beside one that it names."""
-    if hasattr(builtins, other):
-        return other
-    module = kind.rpartition(".")[0]
-    if module:
-        return f"{module}.{other}"
-    imported = {
-        alias.asname or alias.name
-        for statement in site.module.tree.body
-        if isinstance(statement, ast.ImportFrom | ast.Import)
-        for alias in statement.names
-    }
-    return other if other in imported else ""
-
-
-def _checked_together(site: Site, present: list[str]) -> dict[str, float]:
-    """Return the types of other checks in the file, those often named with these first."""
-    cached = site.notes.get("types-checked")
-    if cached is None:
-        cached = []
-        for call in nodes(site.module.tree):
-            if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "isinstance":
-                named = call.args[1] if len(call.args) == 2 else None
-                elements = named.elts if isinstance(named, ast.Tuple) else [named] if named else []
-                cached.append([site.flat(element) for element in elements])
-        site.notes["types-checked"] = cached
-    counts: Counter[str] = Counter()
-    for group in cached:
-        near = 3 if set(group) & set(present) else 1
-        counts.update({kind: near for kind in group if kind not in present})
-    # Classes of one family are often named alike: FunctionScope, ClassScope.
-    for kind in counts:
-        if any(_last_word(kind) == _last_word(other) for other in present):
-            counts[kind] += 4
-    return {kind: 0.3 for kind, _ in counts.most_common(3)}
-
-
-def _last_word(name: str) -> str:
-    return (re.findall(r"[A-Z][a-z]+", name) or [name])[-1]
-
-
-@on(ast.Compare)
-def exact_type(site: Site, node: ast.AST) -> Iterator[Proposal]:
-    """`type(x) is T` refuses subclasses; `isinstance(x, T)` does not."""
-    assert isinstance(node, ast.Compare)
-    left = node.left
-    if not (isinstance(left, ast.Call) and getattr(left.func, "id", "") == "type"):
-        return
-    if len(node.ops) == 1 and len(left.args) == 1:
-        check = f"isinstance({site.text(left.args[0])}, {site.text(node.comparators[0])})"
-        if isinstance(node.ops[0], ast.IsNot | ast.NotEq | ast.NotIn):
-            check = f"not {check}"
-        yield from site.swap(node, check, "exact-type", 0.7, loose=True)

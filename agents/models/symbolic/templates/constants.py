@@ -87,37 +87,3 @@ def default(site: Site, node: ast.AST) -> Iterator[Proposal]:
                 edit = site.edit(end, end, f"{equals}{other}")
                 note = f"{arg.arg} gets the default {other}"
                 yield from site.proposal(node, "default", 0.9 if missing else 0.15, note, edit)
-
-
-@on(ast.FunctionDef, ast.AsyncFunctionDef)
-def shared_default(site: Site, node: ast.AST) -> Iterator[Proposal]:
-    """A list or dict as a default is shared by all calls: make it at each call."""
-    assert isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    args = [*node.args.posonlyargs, *node.args.args]
-    pairs = list(zip(reversed(args), reversed(node.args.defaults), strict=False))
-    pairs += [(a, d) for a, d in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True) if d]
-    body = node.body
-    first = body[0]
-    doc = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
-    if doc and len(body) > 1:
-        first = body[1]
-    for arg, value in pairs:
-        empty = isinstance(value, ast.List | ast.Dict | ast.Set)
-        made = isinstance(value, ast.Call) and not value.args
-        if not (empty or made):
-            continue
-        guard = site.before(first, f"if {arg.arg} is None:", f"    {arg.arg} = {site.text(value)}")
-        edit = site.put(value, "None")
-        note = f"make the default of {arg.arg} at each call"
-        yield from site.proposal(node, "shared-default", 0.9, note, edit, guard)
-
-
-@on(ast.List, ast.Dict, ast.Tuple)
-def empty_value(site: Site, node: ast.AST) -> Iterator[Proposal]:
-    """An empty collection where None (or another one) is meant."""
-    above = site.parent(node)
-    filled = getattr(node, "elts", None) or getattr(node, "keys", None)
-    if filled or not isinstance(above, ast.Return):
-        return
-    for other in ("None", "[]", "{}", "()", "''"):
-        yield from site.swap(node, other, "empty-value", 0.25)

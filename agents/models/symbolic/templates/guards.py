@@ -124,23 +124,6 @@ def leave(site: Site, node: ast.AST) -> Iterator[Proposal]:
                 yield from site.proposal(node, "leave", prior * weight, note, edit)
 
 
-@on(ast.Assign, ast.Return, ast.Expr, ast.For)
-def leave_by_type(site: Site, node: ast.AST) -> Iterator[Proposal]:
-    """Leave early where a value is not of the type that the statement needs."""
-    assert isinstance(node, ast.stmt)
-    if site.function(node) is None:
-        return
-    typed = {"TypeError", "AttributeError", "ValueError"} & set(site.facts.raised)
-    for name in variables(site, node)[:2]:
-        for way, weight in exits(site, node)[:2]:
-            for kind in ("str", "dict", "list", "int"):
-                condition = f"not isinstance({name}, {kind})"
-                prior = (0.4 if typed else 0.15) * weight
-                edit = site.before(node, f"if {condition}:", f"    {way}")
-                note = f"if {condition}: {way}"
-                yield from site.proposal(node, "leave-by-type", prior, note, edit)
-
-
 @on(ast.Assign, ast.Return, ast.Expr, ast.For, ast.If)
 def fallback(site: Site, node: ast.AST) -> Iterator[Proposal]:
     """Give a missing value a default first."""
@@ -155,27 +138,6 @@ def fallback(site: Site, node: ast.AST) -> Iterator[Proposal]:
             edit = site.before(node, f"if {name} is None:", f"    {name} = {value}")
             note = f"if {name} is None: {name} = {value}"
             yield from site.proposal(node, "fallback", 0.5 if none else 0.2, note, edit)
-
-
-@on(ast.Assign, ast.Return, ast.Expr, ast.For, ast.If)
-def converted(site: Site, node: ast.AST) -> Iterator[Proposal]:
-    """Convert a parameter to the type that the statement needs first."""
-    assert isinstance(node, ast.stmt)
-    function = site.function(node)
-    if function is None or not {"TypeError", "AttributeError"} & set(site.facts.raised):
-        return
-    parameters = {a.arg for a in [*function.args.args, *function.args.kwonlyargs]}
-    told = " ".join(site.facts.messages)
-    for name in [n for n in variables(site, node) if n in parameters][:2]:
-        for kind, words in (
-            ("str", ("Path", "'int'", "'float'", "'bytes'")),
-            ("list", ("generator", "iterator", "dict_", "map", "'set'", "subscriptable")),
-            ("tuple", ("unhashable", "'list'")),
-        ):
-            prior = 0.7 if any(word in told for word in words) else 0.2
-            edit = site.before(node, f"{name} = {kind}({name})")
-            note = f"{name} = {kind}({name}) first"
-            yield from site.proposal(node, "converted", prior, note, edit)
 
 
 @on(ast.Assign, ast.AugAssign, ast.Expr, ast.Return, ast.Raise, ast.Delete)

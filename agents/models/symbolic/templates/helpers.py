@@ -14,12 +14,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from agents.models.symbolic.candidates import Proposal
+from agents.models.symbolic.fault_localisation import singular
 from agents.models.symbolic.project import Signature, signature
 from agents.models.symbolic.source import Edit, FunctionNode, Module
-from agents.models.symbolic.spectrum import singular
-from agents.models.symbolic.templates.arguments import callee
 from agents.models.symbolic.templates.kinds import annotated, kind_of
-from agents.models.symbolic.templates.site import Site, on
+from agents.models.symbolic.templates.site import Site, callee, on
 from agents.models.symbolic.templates.wrapping import place_of
 
 MAX_HELPERS = 6

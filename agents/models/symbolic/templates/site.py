@@ -18,7 +18,6 @@ Template = Callable[["Site", ast.AST], Iterator[Proposal]]
 TEMPLATES: dict[type[ast.AST], list[Template]] = {}
 """The templates by the type of node that they look at; filled by `on`."""
 
-INDENT = "    "
 # Parents in which an expression of any precedence needs no brackets.
 _OPEN = (ast.stmt, ast.keyword, ast.List, ast.Set)
 _ATOMS = (ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.Constant)
@@ -166,16 +165,6 @@ class Site:
         at = self.module.line_start(node.lineno)
         return self.edit(at, at, text)
 
-    def after(self, node: ast.stmt, *lines: str) -> Edit | None:
-        """Return the insertion of lines behind a statement."""
-        if not self.module.stands_alone(node):
-            return None
-        indent = self.module.indent(node)
-        last = node.end_lineno or node.lineno
-        at = self.module.line_start(last) + len(self.module.lines[last - 1])
-        text = "".join(f"\n{indent}{line}" for line in lines)
-        return self.edit(at, at, text)
-
     def reindented(self, node: ast.stmt, indent: str) -> str | None:
         """Return a statement's lines in another indentation; None with multi-line strings."""
         if not self.module.stands_alone(node) or _has_long_string(node):
@@ -201,7 +190,6 @@ class Site:
         note: str,
         *edits: Edit | None,
         literal: bool = False,
-        destructive: bool = False,
         probe: bool = False,
         family: str = "",
     ) -> Iterator[Proposal]:
@@ -209,7 +197,7 @@ class Site:
         line = int(getattr(node, "lineno", 1))
         if all(edit is not None for edit in edits):
             done = tuple(edit for edit in edits if edit is not None)
-            yield Proposal(done, template, prior, line, note, literal, destructive, probe, family)
+            yield Proposal(done, template, prior, line, note, literal, probe, family)
 
     def swap(
         self,
@@ -220,7 +208,6 @@ class Site:
         *,
         loose: bool = False,
         literal: bool = False,
-        destructive: bool = False,
         probe: bool = False,
         family: str = "",
     ) -> Iterator[Proposal]:
@@ -229,7 +216,7 @@ class Site:
         edit = self.put(node, new, loose=loose)
         yield from self.proposal(
             node, template, prior, note, edit,
-            literal=literal, destructive=destructive, probe=probe, family=family,
+            literal=literal, probe=probe, family=family,
         )  # fmt: skip
 
 
@@ -241,11 +228,6 @@ def usable(module: Module, node: ast.AST) -> bool:
     if sys.version_info >= (3, 12):
         return True
     return not any(isinstance(above, ast.JoinedStr) for above in module.ancestors(node))
-
-
-def is_docstring(module: Module, node: ast.AST) -> bool:
-    """Whether a string constant is a statement of its own."""
-    return isinstance(module.parent(node), ast.Expr)
 
 
 def reads(node: ast.AST) -> list[str]:
@@ -284,3 +266,8 @@ def _local_names(function: FunctionNode) -> list[tuple[str, int]]:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             first[node.id] = min(first.get(node.id, node.lineno + 1), node.lineno + 1)
     return list(first.items())
+
+
+def callee(node: ast.Call) -> str:
+    """Return the bare name of what is called."""
+    return getattr(node.func, "attr", None) or getattr(node.func, "id", "")
