@@ -7,28 +7,30 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from repos.errors import RepoGymError, UnknownNameError
-from repos.plugins import load_dotted
+from repos.plugins import load_plugin
 
 
-def load(path: str, kind: str) -> Any:
-    """Import `package.module:Name`; the current folder is importable.
+def load(kind: str, name: str, built_in: Mapping[str, str], noun: str) -> Any:
+    """Return the class or function that a name stands for; see `repos.plugins.load_plugin`.
 
     Args:
-        path: The dotted path.
-        kind: What it should be, for messages ("agent").
+        kind: The plural word of the kind ("agents").
+        name: A built-in name, an entry point's, or `package.module:Class`; the current folder
+            is importable.
+        built_in: Dotted path by built-in name.
+        noun: What it should be, for messages ("agent").
 
     Raises:
         RepoGymError: The module cannot be imported, or the name is no class or function.
-        UnknownNameError: The module has no such name.
+        UnknownNameError: There is no such name.
     """
-    value = load_dotted(path, kind, "package.module:Class")
+    value = load_plugin(kind, name, built_in, noun=noun, form="package.module:Class")
     try:
         inspect.signature(value)
     except (TypeError, ValueError) as error:
-        attribute = path.partition(":")[2]
         raise RepoGymError(
-            f"{kind} {path!r}: {attribute} is not a class or function that can be called "
-            "with keyword arguments."
+            f"{noun} {name!r}: {name.partition(':')[2] or name} is not a class or function that "
+            "can be called with keyword arguments."
         ) from error
     return value
 

@@ -9,7 +9,7 @@ from typing import Any
 from agents.base import Agent, as_agent
 from agents.construct import build, load, requires
 from agents.models.protocol import Model
-from repos.errors import RepoGymError, UnknownNameError
+from repos.errors import RepoGymError
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ def make_agent(
     """Make an agent.
 
     Args:
-        name: A built-in name, or `package.module:Class` (also a factory function); the
-            current folder is importable.
+        name: A built-in name, the name of an entry point of the group `repogym.agents`, or
+            `package.module:Class` (also a factory function); the current folder is importable.
         model: Given to agents whose constructor takes `model`.
         seed: Given to agents whose constructor takes `seed`.
         args: Further keyword arguments of the constructor (`--agent-arg`).
@@ -97,10 +97,5 @@ def privileged(name: str) -> bool:
 
 
 def _target(name: str) -> Any:
-    if name in BUILT_IN:
-        return load(BUILT_IN[name].path, "agent")
-    if ":" not in name:
-        raise UnknownNameError(
-            "agent", name, BUILT_IN, "An agent of your own is named package.module:Class."
-        )
-    return load(name, "agent")
+    paths = {known: info.path for known, info in BUILT_IN.items()}
+    return load("agents", name, paths, "agent")

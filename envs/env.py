@@ -74,7 +74,7 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         assist: AssistLevel = "none",
         sandbox: str = "auto",
         allow_unsafe: bool = False,
-        tools: Sequence[str] | None = None,
+        tools: str | Sequence[str] | None = None,
         reward: str | Reward = "resolved",
         max_steps: int = 100,
         max_seconds: float | None = None,
@@ -90,7 +90,8 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
             assist: "none" (the statement alone), "files" or "tests".
             sandbox: Name of the back end; "auto" picks an isolated one.
             allow_unsafe: Whether a back end without isolation may be used.
-            tools: Names of the tools; None is the default set.
+            tools: Names of the tools; None is the default set, "+package.module:function"
+                adds to it.
             reward: Name, `package.module:function`, or a function of a `Score`.
             max_steps: Steps after which the diff is scored as it stands.
             max_seconds: Wall time of an episode, in seconds, after which the same happens.

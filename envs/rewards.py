@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable
 from typing import cast
 
-from repos.errors import RepoGymError, UnknownNameError
-from repos.plugins import load_dotted
+from repos.errors import RepoGymError
+from repos.plugins import load_plugin
 from repos.scoring.score import Score
 
 Reward = Callable[[Score], float]
@@ -34,7 +34,8 @@ def get_reward(reward: str | Reward) -> Reward:
     """Return a reward function.
 
     Args:
-        reward: A name, `package.module:function`, or the function itself.
+        reward: A name (also of an entry point of the group `repogym.rewards`),
+            `package.module:function`, or the function itself.
 
     Raises:
         UnknownNameError: No such name.
@@ -44,11 +45,13 @@ def get_reward(reward: str | Reward) -> Reward:
         return reward
     if reward in REWARDS:
         return REWARDS[reward]
-    if ":" not in reward:
-        raise UnknownNameError(
-            "reward", reward, REWARDS, "One of your own is given as package.module:function."
-        )
-    found = load_dotted(reward, "reward")
+    found = load_plugin(
+        "rewards",
+        reward,
+        dict.fromkeys(REWARDS, ""),
+        noun="reward",
+        form="package.module:function",
+    )
     if not callable(found):
         raise RepoGymError(f"The reward {reward!r} is not a function.")
     return cast(Reward, found)

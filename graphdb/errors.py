@@ -14,6 +14,10 @@ class SourceError(GraphError):
     """The folder or file to index can't be read, or is not a folder."""
 
 
+class LanguageError(GraphError):
+    """A language of one's own can't be loaded."""
+
+
 class UnknownSymbolError(GraphError):
     """No node has the id or name that a query asked for; the message offers near names."""
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from graphdb.errors import SourceError, StoreError
 from graphdb.index import Entry, Index
+from graphdb.plugins import code_files
 from graphdb.stores.kglite_store import KgliteStore
 
 _INDEX = "index.bin"
@@ -38,7 +39,7 @@ def _versions() -> dict[str, Any]:
     """What an index depends on beside the files: the code that made it, and marshal's format."""
     code = blake2b(digest_size=16)
     root = Path(__file__).parent
-    for path in sorted([*root.glob("*.py"), *root.glob("languages/**/*.py")]):
+    for path in sorted([*root.glob("*.py"), *root.glob("languages/**/*.py"), *code_files()]):
         code.update(path.read_bytes())
     return {"code": code.hexdigest(), "python": list(sys.version_info[:2])}
 

@@ -121,9 +121,10 @@ def _made(workspace: Workspace, commit: str, dataset: str, store: str) -> CodeGr
 def _code_version() -> str:
     """Name what a kept graph depends on beside the files, so that a change builds anew."""
     import graphdb
+    from graphdb.plugins import code_files
 
     digest = hashlib.sha256(str(sys.version_info[:2]).encode())
-    for path in sorted(Path(graphdb.__file__).parent.rglob("*.py")):
+    for path in sorted([*Path(graphdb.__file__).parent.rglob("*.py"), *code_files()]):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

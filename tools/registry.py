@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, cast, overload
 
 from repos.errors import RepoGymError, UnknownNameError
-from repos.plugins import load_dotted
+from repos.plugins import installed_plugins, load_dotted, load_plugin
 from tools.context import ToolContext
 from tools.result import Submitted, ToolError, ToolResult
 from tools.schema import Signature, ToolDefinitionError, read_signature
@@ -148,7 +148,7 @@ def tool(
 
 
 def get_tool(name: str) -> Tool:
-    """Return a tool by its name or by its dotted path `package.module:function`.
+    """Return a tool by its name (also of an entry point) or by `package.module:function`.
 
     Raises:
         UnknownNameError: No tool of that name.
@@ -158,15 +158,16 @@ def get_tool(name: str) -> Tool:
         return _from_path(name)
     if name not in _registered and name in BUILTIN_TOOLS:
         importlib.import_module(BUILTIN_TOOLS[name])
-    if name not in _registered:
-        hint = "Tools of one's own are named package.module:function."
-        raise UnknownNameError("tool", name, tool_names(), hint)
-    return _registered[name]
+    if name in _registered:
+        return _registered[name]
+    form = "package.module:function"
+    found = load_plugin("tools", name, dict.fromkeys(tool_names(), ""), noun="tool", form=form)
+    return _as_tool(found, name)
 
 
 def tool_names() -> list[str]:
     """Return the names of all tools that are known, sorted."""
-    return sorted({*BUILTIN_TOOLS, *_registered})
+    return sorted({*BUILTIN_TOOLS, *_registered, *installed_plugins("tools")})
 
 
 class ToolSet:
@@ -176,23 +177,18 @@ class ToolSet:
         tools: By name, in the chosen order.
     """
 
-    def __init__(self, names: Iterable[str] = DEFAULT_TOOLS) -> None:
+    def __init__(self, names: str | Iterable[str] = DEFAULT_TOOLS) -> None:
         """Choose tools.
 
         Args:
-            names: Names or dotted paths.
+            names: Names or dotted paths; as text, separated by commas. Those with a "+" in
+                front are added to the default ones: "+my.module:count".
 
         Raises:
             RepoGymError: No list of names, or a name that is unknown or given twice.
         """
         self.tools: dict[str, Tool] = {}
-        listed = isinstance(names, Iterable) and not isinstance(names, str | Mapping)
-        chosen_names = tuple(names) if listed else ()
-        if not chosen_names or not all(isinstance(name, str) for name in chosen_names):
-            raise RepoGymError(
-                f'tools is {names!r}: give a list of names, for example ["view", "submit"].'
-            )
-        for name in chosen_names:
+        for name in _chosen(names):
             chosen = get_tool(name)
             if chosen.name in self.tools:
                 raise RepoGymError(f"The tool {chosen.name} was chosen twice.")
@@ -244,6 +240,26 @@ class ToolSet:
         return ToolResult(clip(text, bound), result.ok)
 
 
+def _chosen(names: str | Iterable[str]) -> tuple[str, ...]:
+    """Return the names of the chosen tools, the default ones first where some are added."""
+    if isinstance(names, str):
+        names = [name.strip() for name in names.split(",")]
+    listed = isinstance(names, Iterable) and not isinstance(names, Mapping)
+    chosen = tuple(names) if listed else ()
+    if not all(isinstance(name, str) and name.strip("+ ") for name in chosen) or not chosen:
+        raise RepoGymError(
+            f'tools is {names!r}: give a list of names, for example ["view", "submit"], or names '
+            'that are added to the default ones, for example "+my.module:count".'
+        )
+    added = [name.removeprefix("+") for name in chosen if name.startswith("+")]
+    if added and len(added) < len(chosen):
+        raise RepoGymError(
+            f"tools is {names!r}: put a + in front of all names (added to the default ones) or "
+            "of none (these and no others)."
+        )
+    return (*DEFAULT_TOOLS, *added) if added else chosen
+
+
 def _parse(arguments: str) -> dict[str, Any]:
     if not arguments.strip():
         return {}
@@ -288,7 +304,10 @@ def _origin(function: ToolFunction) -> tuple[str, str]:
 
 
 def _from_path(path: str) -> Tool:
-    found = load_dotted(path, "tool")
+    return _as_tool(load_dotted(path, "tool"), path)
+
+
+def _as_tool(found: Any, path: str) -> Tool:
     if isinstance(found, Tool):
         return found
     if not callable(found) or not hasattr(found, "__name__"):

@@ -1,7 +1,9 @@
-"""Models by name."""
+"""Models by name: the built-in ones, anyone's by entry point or dotted path, and LiteLLM's."""
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -9,6 +11,7 @@ from agents.construct import build, load
 from agents.models.budget import Budget
 from agents.models.protocol import Model
 from repos.errors import RepoGymError
+from repos.plugins import installed_plugins
 
 SYMBOLIC = "symbolic"
 SCRIPTED = "scripted:"
@@ -17,6 +20,9 @@ ToolFormat = Literal["native", "text"]
 
 # What needs no key and no provider, by name.
 _FREE = {SYMBOLIC: "agents.models.symbolic:SymbolicModel"}
+
+# LiteLLM's names have a provider before a slash where they hold a colon.
+_DOTTED = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
 def make_model(
@@ -31,7 +37,8 @@ def make_model(
     """Make a model.
 
     Args:
-        name: `symbolic`, `scripted:FILE.json`, or a LiteLLM model name such as
+        name: `symbolic`, `scripted:FILE.json`, the name of an entry point of the group
+            `repogym.models`, `package.module:Class`, or a LiteLLM model name such as
             `anthropic/claude-sonnet-4-5`.
         api_base: Address of an OpenAI-compatible endpoint of one's own.
         args: Arguments of the model (`--model-arg`): `timeout`, `retries`, `max_tokens`,
@@ -50,13 +57,17 @@ def make_model(
     if name in _FREE:
         if api_base is not None:
             raise RepoGymError(f"The model {name} runs here: it takes no --api-base.")
-        model = build(load(_FREE[name], "model"), f"model {name}", "--model-arg", args, {})
+        made = load("models", name, _FREE, "model")
+        model = build(made, f"model {name}", "--model-arg", args, {})
     elif name.startswith(SCRIPTED):
         if api_base is not None:
             raise RepoGymError(f"The model {name} brings its own endpoint: leave out --api-base.")
         from agents.models.scripted import scripted_model
 
         model = scripted_model(name.removeprefix(SCRIPTED), args, budget=budget, price=price)
+    elif _DOTTED.fullmatch(name) or name in installed_plugins("models"):
+        offered = {"api_base": api_base, "budget": budget, "price": price}
+        model = _make_own(name, args, offered)
     else:
         from agents.models.litellm_model import LiteLLMModel
 
@@ -65,4 +76,22 @@ def make_model(
         from agents.models.text_tools import TextToolModel
 
         return TextToolModel(model)
+    return model
+
+
+def _make_own(name: str, args: Mapping[str, Any], offered: Mapping[str, Any]) -> Model:
+    """Make a model that is no part of RepoGym; it is given what its constructor takes by name."""
+    made = load("models", name, _FREE, "model")
+    taken = inspect.signature(made).parameters
+    for option, value in offered.items():
+        if value is not None and option not in taken:
+            raise RepoGymError(
+                f"The model {name} takes no {option}: leave out --{option.replace('_', '-')}."
+            )
+    model = build(made, f"model {name}", "--model-arg", args, offered)
+    if not callable(getattr(model, "complete", None)):
+        raise RepoGymError(
+            f"{name} made a {type(model).__name__}, which has no complete(): see "
+            "docs/extending.md for what a model is."
+        )
     return model

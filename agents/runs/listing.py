@@ -9,6 +9,7 @@ def listing() -> dict[str, list[dict[str, Any]]]:
     """Return what `--list` shows, by kind; each row is a flat record."""
     from agents.registry import BUILT_IN
     from repos.environments import minor_version
+    from repos.plugins import installed_plugins
     from repos.tasks.suite import load_suite, suite_names
     from tools.registry import get_tool, tool_names
 
@@ -34,6 +35,10 @@ def listing() -> dict[str, list[dict[str, Any]]]:
         }
         for name, info in BUILT_IN.items()
     ]
+    agents += [
+        {"name": name, "model": "", "privileged": "", "description": f"from {point.value}"}
+        for name, point in installed_plugins("agents").items()
+    ]
     agents.append(
         {
             "name": "package.module:Class",
@@ -45,7 +50,12 @@ def listing() -> dict[str, list[dict[str, Any]]]:
     models = [
         {"name": "symbolic", "description": "no LLM, no key: built-in program repair"},
         {"name": "scripted:FILE.json", "description": "replies from a file, over local HTTP"},
+        {"name": "package.module:Class", "description": "a model of one's own"},
         {"name": "provider/model", "description": "any model that LiteLLM reaches"},
+    ]
+    models += [
+        {"name": name, "description": f"from {point.value}"}
+        for name, point in installed_plugins("models").items()
     ]
     tools = [
         {

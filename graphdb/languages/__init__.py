@@ -2,16 +2,20 @@
 
 To add a language, put one file here that defines ``LANGUAGE``, an object as :class:`Language`
 describes: its suffixes, how to extract facts from one file, and how to resolve names over all
-files. Nothing else has to change.
+files. Nothing else has to change. A language of one's own stands elsewhere, see
+:mod:`graphdb.plugins`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import NamedTuple, Protocol
 
 from graphdb.facts import FileFacts, Reference
+from graphdb.plugins import load_languages
 from graphdb.schema import Edge, Node
 
 
@@ -72,21 +76,30 @@ class Language(Protocol):
 
 @lru_cache(maxsize=1)
 def languages() -> dict[str, Language]:
-    """All languages by name, in order of name."""
-    from importlib import import_module
-    from pkgutil import iter_modules
+    """All languages by name: the built-in ones in order of name, then others.
 
+    A built-in language is never replaced by another of its name.
+
+    Raises:
+        LanguageError: One that is not built in can't be loaded.
+    """
     found: dict[str, Language] = {}
     for module in sorted(info.name for info in iter_modules(__path__)):
         language = getattr(import_module(f"{__name__}.{module}"), "LANGUAGE", None)
         if language is not None:
             found[language.name] = language
+    for language in load_languages():
+        found.setdefault(language.name, language)
     return found
 
 
 @lru_cache(maxsize=1)
 def _by_suffix() -> dict[str, Language]:
-    return {suffix: item for item in languages().values() for suffix in item.suffixes}
+    found: dict[str, Language] = {}
+    for language in languages().values():
+        for suffix in language.suffixes:
+            found.setdefault(suffix, language)
+    return found
 
 
 def language_of(path: str) -> Language | None:

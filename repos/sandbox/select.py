@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
-from repos.errors import SandboxUnavailableError, UnknownNameError
+from repos.errors import RepoGymError, SandboxUnavailableError
+from repos.plugins import load_plugin
 from repos.sandbox.protocol import Backend, Isolation, Probe
 
 
@@ -52,7 +54,7 @@ BACKENDS: dict[str, Entry] = {
     "podman": Entry(_podman, "isolated"),
     "process": Entry(_process, "none"),
 }
-"""All back ends; a further one is one entry here."""
+"""The built-in back ends, in the order in which `auto` tries those that isolate."""
 
 REMOVED = {
     "landlock": "The sandbox 'landlock' is gone: use bubblewrap, docker or podman, or in a machine "
@@ -78,8 +80,9 @@ def choose(name: str = "auto", *, allow_unsafe: bool = False) -> Choice:
     """Return a back end that works on this machine, and why it is this one.
 
     Args:
-        name: One of `BACKENDS`, or "auto": the first isolated one that runs a command here.
-            One without isolation is never picked in its place.
+        name: One of `BACKENDS`; "auto", the first isolated one of them that runs a command
+            here (one without isolation is never picked in its place); the name of an entry
+            point of the group `repogym.sandboxes`; or `package.module:Backend`.
         allow_unsafe: Whether a back end without isolation may be used.
 
     Raises:
@@ -88,11 +91,9 @@ def choose(name: str = "auto", *, allow_unsafe: bool = False) -> Choice:
     """
     if name in REMOVED:
         raise SandboxUnavailableError(REMOVED[name])
-    if name != "auto" and name not in BACKENDS:
-        raise UnknownNameError("sandbox", name, ["auto", *BACKENDS])
     if name == "auto":
         return _automatic()
-    entry = BACKENDS[name]
+    entry = _entry(name)
     if entry.isolation == "none" and not allow_unsafe:
         raise SandboxUnavailableError(
             f"The sandbox {name!r} isolates nothing: code of the task and of the agent would run "
@@ -105,6 +106,22 @@ def choose(name: str = "auto", *, allow_unsafe: bool = False) -> Choice:
         raise SandboxUnavailableError(probe.remedy or probe.detail)
     warning = "isolated" if probe.isolation == "isolated" else "WARNING: not isolated at all"
     return Choice(backend, f"sandbox: {name}, as asked ({probe.detail}; {warning})")
+
+
+def _entry(name: str) -> Entry:
+    if name in BACKENDS:
+        return BACKENDS[name]
+    made = load_plugin(
+        "sandboxes",
+        name,
+        dict.fromkeys(("auto", *BACKENDS), ""),
+        noun="sandbox",
+        form="package.module:Backend",
+    )
+    if not callable(made):
+        raise RepoGymError(f"The sandbox {name!r} is no class or function that makes a back end.")
+    # A back end that does not say what it isolates is taken for one that isolates nothing.
+    return Entry(cast("Callable[[], Backend]", made), getattr(made, "isolation", "none"))
 
 
 def _automatic() -> Choice:
