@@ -27,6 +27,7 @@ class EpisodeSpec(Record):
     Attributes:
         suite: Name of a suite, or a manifest's path.
         task: Id of the task.
+        environment: Id of the task's environment to play; "" for the best one here.
         agent: Name of a built-in agent, or `package.module:Class`.
         agent_args: Its keyword arguments.
         model: Name of the model; None where the agent needs none.
@@ -51,6 +52,7 @@ class EpisodeSpec(Record):
 
     suite: str
     task: str
+    environment: str = ""
     agent: str
     agent_args: dict[str, Any] = Field(default_factory=dict)
     model: str | None = None
@@ -145,9 +147,10 @@ class RunSettings(Record):
         suite: The suite's own name.
         version: The suite's version.
         suite_digest: The suite's digest.
-        python: Minor version of the interpreter.
+        python: Minor version of the interpreter that runs RepoGym.
+        environment: Id of the environment to play of each task; "" for the best one here.
         tasks: Ids of the tasks to play, in the suite's order.
-        not_available: Ids of the tasks that were asked for but not gated on this interpreter.
+        not_available: Ids of the tasks that were asked for but without an environment here.
     """
 
     env: str
@@ -155,6 +158,7 @@ class RunSettings(Record):
     version: str
     suite_digest: str
     python: str
+    environment: str = ""
     agent: str
     agent_args: dict[str, Any] = Field(default_factory=dict)
     model: str | None = None
@@ -180,6 +184,7 @@ class RunSettings(Record):
         return EpisodeSpec(
             suite=self.env,
             task=task,
+            environment=self.environment,
             agent=self.agent,
             agent_args=self.agent_args,
             model=self.model,
