@@ -1,6 +1,6 @@
 """RepoGym: Gymnasium environments in which coding agents work on real repositories.
 
-Importing this module registers the environments (`gymnasium.make("repogym/swe-mini-v0")`);
+Importing this module registers the environments (`gymnasium.make("repogym/swe-mini-v1")`);
 the public names below are imported when they are first used.
 """
 

@@ -19,7 +19,8 @@ def run(
     env: Annotated[
         str | None,
         typer.Option(
-            metavar="SUITE", help="Suite to play (swe-lite, swe-mini, ...) or a manifest.jsonl."
+            metavar="SUITE",
+            help="Suite (swe-lite, swe-mini, ...), manifest.jsonl, or package.module:NAME.",
         ),
     ] = None,
     agent: Annotated[
@@ -40,6 +41,10 @@ def run(
     task: Annotated[
         list[str] | None, typer.Option(help="Play this task only; may be repeated.")
     ] = None,
+    environment: Annotated[
+        str,
+        typer.Option(metavar="ID", help="Environment of the tasks to play; the best one here."),
+    ] = "",
     limit: Annotated[
         int | None, typer.Option(metavar="N", help="Play the first N tasks only.")
     ] = None,
@@ -115,6 +120,7 @@ def run(
         api_base=api_base,
         assist=assist,
         tasks=task or (),
+        environment=environment,
         limit=limit,
         samples=samples,
         workers=workers,

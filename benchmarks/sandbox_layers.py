@@ -8,21 +8,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from repos.cache import cache_root, platform_key, publish, remove_tree
-from repos.environments import compile_layer, coverage_layer, environment_layer
+from repos.environments.compiling import compile_layer
+from repos.environments.harness import coverage_layer
+from repos.environments.interpreters import minor_version, running_python
+from repos.environments.layers import environment_layers
 from repos.errors import RecordError
 from repos.runners.pytest.config import ini_text, kept_addopts, project_options
 from repos.runners.pytest.runner import COVERAGE_FOLDER, TASK_INI, runner_mount
 from repos.sandbox.backends.bubblewrap.backend import own_layer
-from repos.sandbox.protocol import ENVIRONMENT, TESTBED, Layers, Mount
+from repos.sandbox.protocol import TESTBED, Layers, Mount
 from repos.sandbox.workspace import BASE_GIT, make_base_git
-from repos.tasks.records import Environment
+from repos.tasks.environments import PythonEnvironment
 from repos.tasks.sources.pypi.archives import read_archive, write_tree
 from repos.tasks.sources.pypi.index import PackageIndex
 
 DJANGO = ("Django", "5.1.4")
 SYMPY = ("sympy", "1.13.3")
 SYMPY_TEST = "sympy/core/tests/test_expr.py::test_basic"
-SYMPY_ENVIRONMENT = Environment(
+SYMPY_ENVIRONMENT = PythonEnvironment(
+    python=minor_version(),
     requirements=(
         "hypothesis==6.170.15",
         "iniconfig==2.3.1",
@@ -32,7 +36,7 @@ SYMPY_ENVIRONMENT = Environment(
         "pygments==2.21.0",
         "pytest==9.2.0",
         "sortedcontainers==2.4.0",
-    )
+    ),
 )
 
 
@@ -94,7 +98,7 @@ def sympy_task() -> SympyTask:
         make_base_git(tree, tree / ".git", worktree=True)
         for leftover in tree.rglob("__pycache__"):
             remove_tree(leftover)
-        compile_layer(tree, TESTBED)
+        compile_layer(tree, TESTBED, running_python())
         own_layer(tree)
         options = project_options(tree)
         kept = " ".join(kept_addopts(options))
@@ -103,19 +107,19 @@ def sympy_task() -> SympyTask:
         (folder / "task" / "pytest.ini").write_text(text, encoding="utf-8")
 
     folder = source_layer(*SYMPY, finish)
-    environment = environment_layer(SYMPY_ENVIRONMENT, folder / "tree", (".",))
+    environment = environment_layers(SYMPY_ENVIRONMENT, folder / "tree", (".",))
     name = SYMPY_TEST.partition("::")[0]
     test = folder / "tree" / name
     layers = Layers(
         testbed=(folder / "tree",),
         mounts=(
-            Mount(environment, ENVIRONMENT),
+            *environment.mounts,
             runner_mount(),
             Mount(folder / "task", str(Path(TASK_INI).parent)),
-            Mount(coverage_layer(), COVERAGE_FOLDER),
+            Mount(coverage_layer(running_python(), COVERAGE_FOLDER), COVERAGE_FOLDER),
             Mount(folder / "base.git", BASE_GIT),
             Mount(test, f"{TESTBED}/{name}"),
         ),
-        path=(f"{ENVIRONMENT}/bin",),
+        path=environment.path,
     )
     return SympyTask(layers, SYMPY_TEST, {name: hashlib.sha256(test.read_bytes()).hexdigest()})

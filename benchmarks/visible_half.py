@@ -24,7 +24,7 @@ from typing import Any
 sys.path[:0] = [str(Path(__file__).resolve().parent.parent)]
 
 from benchmarks.record import write  # noqa: E402
-from repos.environments import minor_version  # noqa: E402
+from repos.environments.choosing import available  # noqa: E402
 from repos.errors import RepoGymError  # noqa: E402
 from repos.prepare import prepare  # noqa: E402
 from repos.sandbox.protocol import Backend  # noqa: E402
@@ -110,7 +110,7 @@ def main() -> None:
     except RepoGymError as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from error
-    specs = [spec for spec in specs if minor_version() in spec.expected]
+    specs = available(specs)
     rows = []
     try:
         for spec in specs[: QUICK if options.quick else None]:

@@ -16,6 +16,7 @@ from envs.initial_prompt import opening
 from envs.lease import BackendLease
 from envs.rewards import Reward, get_reward, rewarded
 from envs.spaces import ToolCalls, Unicode
+from repos.environments.choosing import available
 from repos.errors import InfrastructureError, RepoGymError
 from repos.prepare import prepare
 from repos.runners.registry import get_runner
@@ -71,6 +72,7 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         suite: str = "swe-mini",
         *,
         task: str | None = None,
+        environment: str = "",
         assist: AssistLevel = "none",
         sandbox: str = "auto",
         allow_unsafe: bool = False,
@@ -85,8 +87,9 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         """Make the environment; nothing is prepared or started before the first reset.
 
         Args:
-            suite: Name of a suite, or a manifest's path.
+            suite: As for `repos.tasks.suite.load_suite`.
             task: Id of the task; None draws one at each reset.
+            environment: Id of the task's environment to play; "" takes the best one here.
             assist: "none" (the statement alone), "files" or "tests".
             sandbox: Name of the back end; "auto" picks an isolated one.
             allow_unsafe: Whether a back end without isolation may be used.
@@ -112,6 +115,7 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
             raise RepoGymError(f"Unknown render mode {render_mode!r}: use 'ansi' or None.")
         self.suite: Suite = load_suite(suite)
         self.wanted = self.suite.spec(task).id if task is not None else None
+        self.environment = environment
         self.assist: AssistLevel = assist
         self.assist_seed = assist_seed
         self.reward = get_reward(reward)
@@ -206,7 +210,11 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         else:
             self._close_workspace()
             self._task = prepare(
-                spec, suite=self.suite.name, assist=self.assist, seed=self.assist_seed
+                spec,
+                suite=self.suite.name,
+                assist=self.assist,
+                seed=self.assist_seed,
+                environment=self.environment,
             )
             sandbox = self._start().create(self._task.layers, self._task.sandbox)
             self._workspace = Workspace(sandbox)
@@ -351,11 +359,12 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         return retried(self._loaded(), diff, backend=self._start())
 
     def _draw(self):
-        from repos.environments import minor_version
-
-        here = self.suite.available(minor_version())
+        here = available(self.suite.specs, self.environment)
         if not here:
-            raise RepoGymError(f"No task of {self.suite.name} is available on this Python.")
+            raise RepoGymError(
+                f"No task of {self.suite.name} has an environment that is installed here: "
+                "`repogym tasks prepare` says what is missing."
+            )
         return here[int(self.np_random.integers(len(here)))]
 
     def _loaded(self) -> Task:

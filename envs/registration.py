@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import gymnasium
 
-
-def environment_id(suite: str, version: str = "0") -> str:
-    """Return the Gymnasium id of a suite."""
-    return f"repogym/{suite}-v{version}"
+from repos.tasks.catalogue import built_in_versions, environment_id
 
 
 def register_all() -> None:
-    """Register an environment for each suite that comes with RepoGym; safe to call twice."""
-    manifests = Path(__file__).parent.parent / "repos" / "data" / "manifests"
-    for suite in sorted({"swe-mini", *(p.stem for p in manifests.glob("*.jsonl"))}):
-        name = environment_id(suite)
+    """Register an environment for each suite that comes with RepoGym; safe to call twice.
+
+    An id carries the suite's version. Gymnasium itself answers an older version with
+    `gymnasium.error.DeprecatedEnv`, which names the new id, and a later one with
+    `gymnasium.error.VersionNotFound`.
+    """
+    for suite, version in built_in_versions().items():
+        name = environment_id(suite, version)
         if name not in gymnasium.registry:
             gymnasium.register(
                 name,
@@ -28,7 +28,7 @@ def register_all() -> None:
 
 
 def make(suite: str, **kwargs: Any) -> gymnasium.Env:
-    """Return an environment over a suite's name or a manifest's path.
+    """Return an environment over any suite.
 
     Args:
         suite: As on the command line after `--env`.

@@ -12,7 +12,7 @@ import shutil
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from repos.errors import InfrastructureError, RepoGymError
@@ -32,20 +32,23 @@ def offline() -> bool:
     return os.environ.get("REPOGYM_OFFLINE", "") not in ("", "0")
 
 
-def platform_key() -> str:
-    """Return a short key of what binaries here depend on: OS, architecture, libc, Python build."""
-    facts = "|".join(
-        (
-            sys.platform,
-            platform.machine(),
-            "-".join(platform.libc_ver()),
-            sys.version,
-            str(sysconfig.get_config_var("EXT_SUFFIX")),
-            str(Path(sys.base_prefix).resolve()),
-            "root" if os.geteuid() == 0 else "user",
-        )
+def platform_key(facts: Sequence[str] = ()) -> str:
+    """Return a short key of what binaries here depend on, the rights they are made with included.
+
+    Args:
+        facts: Operating system, architecture, libc and build of an interpreter; none for the
+            running one.
+    """
+    own = (
+        sys.platform,
+        platform.machine(),
+        "-".join(platform.libc_ver()),
+        sys.version,
+        str(sysconfig.get_config_var("EXT_SUFFIX")),
+        str(Path(sys.base_prefix).resolve()),
     )
-    return hashlib.sha256(facts.encode()).hexdigest()[:12]
+    rights = "root" if os.geteuid() == 0 else "user"
+    return hashlib.sha256("|".join((*(facts or own), rights)).encode()).hexdigest()[:12]
 
 
 @contextlib.contextmanager

@@ -4,44 +4,37 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
-from repos.cache import cache_root, platform_key, publish, remove_tree
-from repos.environments import (
-    compile_layer,
-    coverage_layer,
-    environment_layer,
-    minor_version,
-)
-from repos.errors import NotPreparedError, RepoGymError
+from repos.cache import platform_key, publish, remove_tree
+from repos.environments.choosing import choose_environment
+from repos.environments.compiling import compile_layer
+from repos.environments.harness import coverage_layer
+from repos.environments.interpreters import NotAvailableError as NotAvailableError
+from repos.environments.interpreters import PythonInstallation
+from repos.environments.layers import environment_layers
+from repos.errors import NotPreparedError
 from repos.runners.pytest.config import ini_text, kept_addopts, project_options
 from repos.runners.pytest.runner import COVERAGE_FOLDER, TASK_INI, runner_mount
 from repos.runners.pytest.shown import shown_tests
-from repos.sandbox.protocol import ENVIRONMENT, Layers, Mount, SandboxSpec
-from repos.sandbox.workspace import make_base_git
-from repos.tasks.records import (
-    AssistLevel,
-    BundledSource,
-    GitSource,
-    HiddenTask,
-    PublicTask,
-    PyPIPairSource,
-    Task,
-    TaskSpec,
-)
+from repos.sandbox.protocol import TESTBED, Layers, Mount, SandboxSpec
+from repos.sandbox.workspace import BASE_GIT, make_base_git
+from repos.tasks.records import AssistLevel, HiddenTask, PublicTask, Task, TaskSpec
 from repos.tasks.sources.base import BuiltFiles
+from repos.tasks.sources.registry import get_source
 from repos.tasks.suite import suite_names
 
-BASE_GIT = "/opt/repogym/base.git"
-
-
-class NotAvailableError(RepoGymError):
-    """A task that was not gated on the running interpreter."""
+PLAIN = ("no interpreter",)
+"""Stands in cache keys for what depends on none."""
 
 
 def prepare(
-    spec: TaskSpec, *, suite: str = "", assist: AssistLevel = "none", seed: int = 0
+    spec: TaskSpec,
+    *,
+    suite: str = "",
+    assist: AssistLevel = "none",
+    seed: int = 0,
+    environment: str = "",
 ) -> Task:
     """Return a task that is ready to be worked on and scored.
 
@@ -50,23 +43,22 @@ def prepare(
         suite: Name of the suite, for the record.
         assist: What the agent gets beyond the statement.
         seed: Chooses which failing tests level "tests" shows.
+        environment: Id of the task's environment to play; "" takes the best one here
+            (`repos.environments.choosing`).
 
     Raises:
-        NotAvailableError: The task was not gated on this Python minor version.
+        NotAvailableError: This machine does not have what the environment needs.
+        UnknownNameError: The task has no such environment.
         NotPreparedError: It must be fetched and REPOGYM_OFFLINE is set.
         InfrastructureError: The package index failed.
     """
-    minor = minor_version()
-    if minor not in spec.expected:
-        known = ", ".join(sorted(spec.expected)) or "none"
-        raise NotAvailableError(
-            f"Task {spec.id} is not available on Python {minor} (gated on: {known})."
-        )
-    expected = spec.expected[minor]
+    chosen = choose_environment(spec, environment)
+    expected = spec.expected[chosen]
     try:
         files = build_files(spec)
-        source = _source_layer(spec, files)
-        environment = environment_layer(spec.environments[minor], files.base, spec.source_dirs)
+        around = environment_layers(spec.environments[chosen], files.base, spec.source_dirs)
+        source = _source_layer(spec, files, around.python)
+        mounts = _mounts(around.python)
     except NotPreparedError as error:
         named = suite if suite in suite_names() else "FILE.jsonl"
         raise NotPreparedError(
@@ -83,13 +75,12 @@ def prepare(
     layers = Layers(
         testbed=testbed,
         mounts=(
-            Mount(environment, ENVIRONMENT),
-            runner_mount(),
+            *around.mounts,
+            *mounts,
             Mount(source / "task", str(Path(TASK_INI).parent)),
-            Mount(coverage_layer(), COVERAGE_FOLDER),
             Mount(base_git, BASE_GIT),
         ),
-        path=(f"{ENVIRONMENT}/bin",),
+        path=around.path,
     )
     public = PublicTask(
         id=spec.id,
@@ -98,7 +89,8 @@ def prepare(
         statement=statement(spec, files),
         repository=files.repository,
         base=files.base_revision,
-        python=minor,
+        environment=chosen,
+        python=around.python.minor if around.python else "",
         runner=spec.runner,
         source_dirs=spec.source_dirs,
         assist=assist,
@@ -117,7 +109,7 @@ def prepare(
         ),
         layers=layers,
         sandbox=SandboxSpec(**spec.sandbox),  # type: ignore[arg-type]
-        seconds=spec.seconds.get(minor, 60.0),
+        seconds=spec.seconds.get(chosen, 60.0),
         spec=spec,
     )
 
@@ -141,50 +133,38 @@ def build_files(spec: TaskSpec) -> BuiltFiles:
     """Return the task's files in the cache, building them first where they are missing."""
 
     def build(folder: Path) -> None:
-        _builder(spec)(folder).save(folder)
+        get_source(spec.source.kind).build(spec.source, spec.test_paths, folder).save(folder)
 
     return BuiltFiles.load(publish(f"tasks/{files_key(spec)}/files", build))
-
-
-def _builder(spec: TaskSpec) -> Callable[[Path], BuiltFiles]:
-    source = spec.source
-    if isinstance(source, BundledSource):
-        from repos.tasks.sources.bundled import build_bundled
-
-        return lambda folder: build_bundled(source, folder)
-    if isinstance(source, PyPIPairSource):
-        from repos.tasks.sources.pypi.pairs import build
-
-        return lambda folder: build(source, folder, cache_root() / "archives")
-    from repos.tasks.sources.git import build_git
-
-    return lambda folder: build_git(source, spec.test_paths, folder)
 
 
 def files_key(spec: TaskSpec) -> str:
     """Return the name of a task's folder in the cache: a hash of all that its files depend on."""
     digest = hashlib.sha256(spec.source.to_json().encode())
     digest.update("\0".join(spec.test_paths).encode())
-    if isinstance(spec.source, BundledSource):
-        from repos.tasks.sources.bundled import BUNDLED
-
-        folder = BUNDLED / spec.source.folder
-        for path in sorted(folder.rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
-                digest.update(path.read_bytes())
-    if isinstance(spec.source, GitSource):
-        digest.update(b"git")
+    digest.update(get_source(spec.source.kind).cache_key(spec.source).encode())
     return digest.hexdigest()[:24]
 
 
-def _source_layer(spec: TaskSpec, files: BuiltFiles) -> Path:
-    """Return the layer with the base tree, its one-commit repository and the harness's own."""
+def _mounts(python: PythonInstallation | None) -> tuple[Mount, ...]:
+    if python is None:
+        return ()
+    return runner_mount(), Mount(coverage_layer(python, COVERAGE_FOLDER), COVERAGE_FOLDER)
+
+
+def _source_layer(spec: TaskSpec, files: BuiltFiles, python: PythonInstallation | None) -> Path:
+    """Return the layer with the base tree, its one-commit repository and the harness's own.
+
+    Args:
+        spec: The task.
+        files: Its files.
+        python: What byte-compiles the tree, if anything.
+    """
 
     def build(folder: Path) -> None:
         tree = folder / "tree"
         shutil.copytree(files.base, tree, symlinks=True)
-        _finish_tree(folder, tree)
+        _finish_tree(folder, tree, python)
         options = project_options(files.base)
         text = ini_text(options)
         kept = kept_addopts(options)
@@ -193,7 +173,8 @@ def _source_layer(spec: TaskSpec, files: BuiltFiles) -> Path:
         (folder / "task").mkdir()
         (folder / "task" / "pytest.ini").write_text(text, encoding="utf-8")
 
-    return publish(f"tasks/{files_key(spec)}/source-{platform_key()}", build)
+    key = python.key() if python else platform_key(PLAIN)
+    return publish(f"tasks/{files_key(spec)}/source-{key}", build)
 
 
 def _assist_layer(spec: TaskSpec, files: BuiltFiles, shown: dict[str, bytes], key: str) -> Path:
@@ -213,17 +194,18 @@ def _assist_layer(spec: TaskSpec, files: BuiltFiles, shown: dict[str, bytes], ke
         remove_tree(whole)
         _own(folder / "tree")
 
-    return publish(f"tasks/{files_key(spec)}/shown-{key}-{platform_key()}", build)
+    return publish(f"tasks/{files_key(spec)}/shown-{key}-{platform_key(PLAIN)}", build)
 
 
-def _finish_tree(folder: Path, tree: Path) -> None:
+def _finish_tree(folder: Path, tree: Path, python: PythonInstallation | None) -> None:
     for leftover in tree.rglob("__pycache__"):
         remove_tree(leftover)
     for nested in (tree / ".git", tree / ".hg"):
         remove_tree(nested)
     make_base_git(tree, folder / "base.git")
     make_base_git(tree, tree / ".git", worktree=True)
-    compile_layer(tree, "/testbed")
+    if python is not None:
+        compile_layer(tree, TESTBED, python)
     _own(tree)
 
 

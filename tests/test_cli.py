@@ -222,7 +222,7 @@ def test_import_repogym_brings_gymnasium_and_little_else():
         "import sys, gymnasium, repogym\n"
         "heavy = ('pydantic', 'litellm', 'rich', 'typer', 'networkx', 'tree_sitter')\n"
         "print([name for name in heavy if name in sys.modules])\n"
-        "print('repogym/swe-mini-v0' in gymnasium.registry)\n"
+        "print('repogym/swe-mini-v1' in gymnasium.registry)\n"
     )
     assert python(code).stdout.split("\n")[:2] == ["[]", "True"]
 

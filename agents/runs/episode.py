@@ -178,6 +178,7 @@ def environment_of(spec: EpisodeSpec) -> gymnasium.Env:
     return make(
         spec.suite,
         task=spec.task,
+        environment=spec.environment,
         assist=spec.assist,
         sandbox=spec.sandbox,
         allow_unsafe=spec.allow_unsafe,

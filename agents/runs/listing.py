@@ -8,12 +8,11 @@ from typing import Any
 def listing() -> dict[str, list[dict[str, Any]]]:
     """Return what `--list` shows, by kind; each row is a flat record."""
     from agents.registry import BUILT_IN
-    from repos.environments import minor_version
+    from repos.environments.choosing import available
     from repos.plugins import installed_plugins
     from repos.tasks.suite import load_suite, suite_names
     from tools.registry import get_tool, tool_names
 
-    python = minor_version()
     suites = []
     for name in suite_names():
         suite = load_suite(name)
@@ -22,7 +21,7 @@ def listing() -> dict[str, list[dict[str, Any]]]:
                 "name": suite.name,
                 "version": suite.version,
                 "tasks": len(suite.specs),
-                "available": len(suite.available(python)),
+                "available": len(available(suite.specs)),
                 "description": suite.description,
             }
         )

@@ -284,7 +284,7 @@ def honest_lines(settings: RunSettings, summary: dict[str, Any]) -> list[str]:
     if summary["not_available"]:
         names = ", ".join(short_name(settings.suite, t) for t in summary["not_available"])
         lines.append(
-            f"not available here (not gated on Python {settings.python}): "
+            f"not available here (no environment of theirs is installed): "
             f"{len(summary['not_available'])}: {names}"
         )
     if summary["infrastructure_errors"]:

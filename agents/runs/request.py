@@ -22,6 +22,7 @@ DEFAULT_MODEL = "symbolic"
 # Arguments of the environment that have options of their own.
 _OWN_OPTIONS = {
     "task": "--task",
+    "environment": "--environment",
     "assist": "--assist",
     "sandbox": "--sandbox",
     "allow_unsafe": "--allow-unsafe",
@@ -39,6 +40,7 @@ class Request:
 
     env: str
     agent: str
+    environment: str = ""
     model: str | None = None
     api_base: str | None = None
     assist: str | None = None
@@ -91,7 +93,8 @@ def settings_of(request: Request) -> RunSettings:
         RepoGymError: The first thing that does not fit, in one sentence.
     """
     from agents.registry import needs_model, privileged
-    from repos.environments import minor_version
+    from repos.environments.interpreters import minor_version
+    from repos.tasks.catalogue import suite_of
     from repos.tasks.suite import load_suite
 
     for option, value, least in (
@@ -115,9 +118,9 @@ def settings_of(request: Request) -> RunSettings:
     env_args = key_values("--env-arg", request.env_args)
     model_args = key_values("--model-arg", request.model_args)
     price = _price(request.price)
-    env = _suite_name(request.env)
+    env = suite_of(request.env)
     suite = load_suite(env)
-    wanted, missing = _tasks(suite, request, minor_version())
+    wanted, missing = _tasks(suite, request)
     with_model = needs_model(request.agent)
     model = (request.model or DEFAULT_MODEL) if with_model else None
     if not with_model and request.model:
@@ -133,6 +136,7 @@ def settings_of(request: Request) -> RunSettings:
         version=suite.version,
         suite_digest=suite.digest,
         python=minor_version(),
+        environment=request.environment,
         agent=request.agent,
         agent_args=agent_args,
         model=model,
@@ -157,30 +161,20 @@ def settings_of(request: Request) -> RunSettings:
     return settings
 
 
-def _suite_name(name: str) -> str:
-    """Return the suite of `--env`: a name, a manifest, or an environment id of Gymnasium."""
-    plain = name.removeprefix("repogym:")
-    if plain.startswith("repogym/"):
-        head, mark, version = plain.removeprefix("repogym/").rpartition("-v")
-        if mark and version.isdecimal():
-            return head
-    return name
+def _tasks(suite: Suite, request: Request) -> tuple[list[str], list[str]]:
+    from repos.environments.choosing import choose_environment, is_available
 
-
-def _tasks(suite: Suite, request: Request, python: str) -> tuple[list[str], list[str]]:
     named = [part.strip() for item in request.tasks for part in item.split(",")]
     if "" in named:
         raise RepoGymError("--task is empty: give a task's id, or leave --task out for all tasks.")
     chosen = {suite.spec(name).id for name in named}
     specs = [spec for spec in suite.specs if not named or spec.id in chosen]
-    here = [spec.id for spec in specs if python in spec.expected]
-    missing = [spec.id for spec in specs if python not in spec.expected]
+    here = [spec.id for spec in specs if is_available(spec, request.environment)]
+    missing = [spec.id for spec in specs if spec.id not in here]
+    if not specs:
+        raise RepoGymError(f"The suite {suite.name} holds no task.")
     if not here:
-        gated = sorted({minor for spec in specs for minor in spec.expected})
-        raise RepoGymError(
-            f"None of these tasks of {suite.name} is available on Python {python}: use Python "
-            f"{' or '.join(gated) or 'of another version'}."
-        )
+        choose_environment(specs[0], request.environment)  # says why not, and what to do
     return here[: request.limit], missing
 
 

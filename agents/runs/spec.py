@@ -25,6 +25,7 @@ class PlaySettings(Record):
     """How episodes are played: the same for all episodes of a run.
 
     Attributes:
+        environment: Id of the task's environment to play; "" for the best one here.
         agent: Name of a built-in agent, or `package.module:Class`.
         agent_args: Its keyword arguments.
         model: Name of the model; None where the agent needs none.
@@ -43,6 +44,7 @@ class PlaySettings(Record):
         env_args: Further keyword arguments of the environment.
     """
 
+    environment: str = ""
     agent: str
     agent_args: dict[str, Any] = Field(default_factory=dict)
     model: str | None = None
@@ -153,10 +155,10 @@ class RunSettings(PlaySettings):
         suite: The suite's own name.
         version: The suite's version.
         suite_digest: The suite's digest.
-        python: Minor version of the interpreter.
+        python: Minor version of the interpreter that runs RepoGym.
         samples: How often each task is played.
         tasks: Ids of the tasks to play, in the suite's order.
-        not_available: Ids of the tasks that were asked for but not gated on this interpreter.
+        not_available: Ids of the tasks that were asked for but without an environment here.
     """
 
     env: str

@@ -1,4 +1,4 @@
-"""Tasks of one's own repository: two revisions, the tests that changed, through the gate."""
+"""Tasks of a git repository: two revisions and the tests that changed, validated."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from pathlib import PurePosixPath
 from git import Repo
 from packaging.requirements import InvalidRequirement, Requirement
 
-from repos.environments import minor_version
+from repos.environments.harness import HARNESS_PACKAGES, misfit
+from repos.environments.interpreters import find_python, minor_version
 from repos.errors import InfrastructureError, RepoGymError
 from repos.prepare import prepare
 from repos.runners.pytest.runner import GradedRun
 from repos.sandbox.select import get_backend
 from repos.scoring.score import run_expected
 from repos.scoring.validation import REPETITIONS, validate
-from repos.tasks.records import Environment, Expected, GitSource, TaskSpec
-from repos.tasks.sources.git import changed_files, open_repository, resolve
+from repos.tasks.environments import PythonEnvironment, python_id
+from repos.tasks.records import Expected, TaskSpec
+from repos.tasks.sources.git import GitSource, changed_files, open_repository, resolve
 
 TEST_FOLDER = re.compile(r"(^|/)(tests?|testing)(/|$)")
 TEST_FILE = re.compile(r"(^|/)(test_[^/]*|[^/]*_test|conftest)\.py$")
@@ -32,9 +34,10 @@ def task_from_repository(
     tests: tuple[str, ...] = (),
     source_dirs: tuple[str, ...] = (),
     requirements: tuple[str, ...] = (),
+    python: str = "",
     sandbox: str = "auto",
 ) -> TaskSpec:
-    """Make a task of two revisions of a git repository and put it through the gate.
+    """Make a task of two revisions of a git repository and validate it.
 
     FAIL_TO_PASS and PASS_TO_PASS are found by running the test files that changed, three
     times a side.
@@ -46,11 +49,15 @@ def task_from_repository(
         tests: Test files or folders; found by their names where none are given.
         source_dirs: Folders of the import path; `src` or the root where none are given.
         requirements: Requirements of the tests, resolved to exact pins.
+        python: Minor version to run the tests on; the running one by default.
         sandbox: Name of the back end.
 
     Raises:
-        RepoGymError: No repository, no such revision, no changed tests, or refused by the gate.
+        RepoGymError: No repository, no such revision, no such Python, no changed tests, or
+            validation refuses the task.
     """
+    python = python or minor_version()
+    find_python(python)
     repository = open_repository(path)
     root = str(repository.working_dir or path)
     first, second = resolve(repository, base), resolve(repository, fix)
@@ -77,16 +84,17 @@ def task_from_repository(
         )
     for folder in source_dirs:
         _check_folder(repository, first, folder, base)
-    minor = minor_version()
+    environment = python_id(python)
+    pins = pinned(requirements, python)
     draft = TaskSpec(
-        id=f"own/{PurePosixPath(root).name}-{second[:10]}",
+        id=f"git/{PurePosixPath(root).name}-{second[:10]}",
         source=GitSource(path=root, base=first, fix=second),
         title=str(repository.commit(second).summary)[:100],
         source_dirs=source_dirs,
         test_paths=tuple(test_paths),
-        environments={minor: Environment(requirements=pinned(requirements))},
-        expected={minor: Expected(fail_to_pass=tuple(f"{f}::*" for f in files))},
-        seconds={minor: 60.0},
+        environments={environment: PythonEnvironment(python=python, requirements=pins)},
+        expected={environment: Expected(fail_to_pass=tuple(f"{f}::*" for f in files))},
+        seconds={environment: 60.0},
         date=repository.commit(second).committed_datetime.date().isoformat(),
     )
     backend = get_backend(sandbox)
@@ -100,17 +108,20 @@ def task_from_repository(
         expected = expected_from(before, after)
         seconds = max(sum(o.seconds for o in run.outcomes.values()) for run in after)
         spec = draft.model_copy(
-            update={"expected": {minor: expected}, "seconds": {minor: round(seconds, 2)}}
+            update={
+                "expected": {environment: expected},
+                "seconds": {environment: round(seconds, 2)},
+            }
         )
         if not expected.fail_to_pass:
             raise RepoGymError(
-                "Refused by the gate: no test fails before the fix and passes after."
+                "Validation refuses the task: no test fails before the fix and passes after."
             )
         verdict = validate(prepare(spec), backend=backend)
     finally:
         backend.close()
     if not verdict.valid:
-        raise RepoGymError(f"Refused by the gate: {'; '.join(verdict.problems)}.")
+        raise RepoGymError(f"Validation refuses the task: {'; '.join(verdict.problems)}.")
     return spec
 
 
@@ -167,17 +178,17 @@ def _test_paths(paths: list[str]) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def pinned(requirements: tuple[str, ...]) -> tuple[str, ...]:
-    """Resolve requirements (and pytest) to exact pins for the running interpreter.
+def pinned(requirements: tuple[str, ...], python: str) -> tuple[str, ...]:
+    """Resolve requirements (and pytest) to exact pins for a Python minor version.
 
     Returns:
-        Pins sorted by name; empty for no requirements (the harness's own pytest serves).
+        Pins sorted by name; empty for no requirements where RepoGym's own pytest serves.
 
     Raises:
         RepoGymError: No requirement by the packaging standards.
         InfrastructureError: The resolver or the index failed.
     """
-    if not requirements:
+    if not requirements and not any(misfit(n, find_python(python)) for n in HARNESS_PACKAGES):
         return ()
     for requirement in requirements:
         try:
@@ -189,7 +200,7 @@ def pinned(requirements: tuple[str, ...]) -> tuple[str, ...]:
 
     done = subprocess.run(
         [find_uv_bin(), "pip", "compile", "-q", "--no-header", "--no-annotate",
-         "--python-version", minor_version(), "-"],
+         "--python-version", python, "-"],
         input="\n".join((*requirements, "pytest")), capture_output=True, text=True,
     )  # fmt: skip
     if done.returncode:

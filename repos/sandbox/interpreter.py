@@ -44,7 +44,7 @@ def running() -> Interpreter:
     return Interpreter(executable, prefix, tuple(package_folders(prefix)))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=32)
 def package_folders(top: str) -> tuple[str, ...]:
     """Return the folders of installed Python packages below a folder.
 

@@ -72,7 +72,7 @@ def reference_times(task: Task, *, backend: Backend) -> dict[str, float]:
     """Return how long each expected test takes with the reference patch, in seconds.
 
     Measured once a task on a machine, by a run without the patch that is scored, and scaled
-    to the gate's time where the machine was slower than then.
+    to validation's time where the machine was slower than then.
     """
 
     def build(folder: Path) -> None:
@@ -82,7 +82,8 @@ def reference_times(task: Task, *, backend: Backend) -> dict[str, float]:
         times = {t: o.seconds for t, o in run.outcomes.items()} if run is not None else {}
         (folder / TIMES).write_text(json.dumps(times), encoding="utf-8")
 
-    folder = publish(f"tasks/{files_key(task.spec)}/times-{platform_key()}", build)
+    place = f"times-{task.public.environment}-{platform_key()}"
+    folder = publish(f"tasks/{files_key(task.spec)}/{place}", build)
     times: dict[str, float] = json.loads((folder / TIMES).read_text(encoding="utf-8"))
     whole = sum(times.values())
     scale = min(1.0, task.seconds / whole) if whole > 0 else 1.0

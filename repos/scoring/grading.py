@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from repos.cache import cache_root
-from repos.environments import environment_plugins
+from repos.environments.harness import environment_plugins
 from repos.runners.pytest.runner import GradedRun, PytestRunner
 from repos.runners.registry import get_runner
 from repos.sandbox.protocol import ENVIRONMENT, TESTBED, Backend, Mount

@@ -129,7 +129,7 @@ def unusable(task: Task, flags: tuple[str, ...] = ()) -> Score:
 def run_expected(
     task: Task, diff: bytes, *, backend: Backend, hash_seed: int = 0
 ) -> GradedRun | None:
-    """Run the task's expected test files once, without canaries (the gate uses this).
+    """Run the task's expected test files once, without canaries (validation uses this).
 
     Returns:
         The run, or None where the diff does not apply.

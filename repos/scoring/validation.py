@@ -1,4 +1,4 @@
-"""The gate: a task is admitted only if its verdicts hold, three times over."""
+"""Validation: a task is admitted only if its verdicts hold, three times over."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ REPETITIONS = 3
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate found.
+    """What validation found.
 
     Attributes:
         task: The task's id.

@@ -7,79 +7,30 @@ not (`HiddenTask`) are separate types.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, model_validator
 
-from repos.errors import RecordError
+from repos.errors import RecordError, RepoGymError
 from repos.sandbox.protocol import Layers, SandboxSpec
-
-SCHEMA_VERSION = 1
+from repos.tasks.base import Record, check_version
+from repos.tasks.environments import Environment, EnvironmentId, python_id
+from repos.tasks.sources.base import SourceRecord
+from repos.tasks.sources.registry import read_source
 
 AssistLevel = Literal["none", "files", "tests"]
 
-
-class Record(BaseModel):
-    """Base of all records: frozen, unknown fields refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    def to_json(self) -> str:
-        """Return canonical JSON: sorted keys, no spaces, defaults included."""
-        data = self.model_dump(mode="json")
-        return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-    def digest(self) -> str:
-        """Return the SHA-256 of the canonical JSON, in hex."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()
-
-
-class Archive(Record):
-    """A source distribution on a package index."""
-
-    version: str
-    filename: str
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-
+Source = Annotated[SerializeAsAny[SourceRecord], BeforeValidator(read_source)]
 
 R = TypeVar("R", bound=Record)
 
 
-class BundledSource(Record):
-    """A task whose files come with RepoGym: `repos/data/bundled/<folder>`."""
-
-    kind: Literal["bundled"] = "bundled"
-    folder: str
-
-
-class PyPIPairSource(Record):
-    """Two consecutive releases: base = `old`, hidden tests and reference from `new`."""
-
-    kind: Literal["pypi"] = "pypi"
-    package: str
-    old: Archive
-    new: Archive
-
-
-class GitSource(Record):
-    """Two revisions of a git repository of one's own; `path` is its place on this machine."""
-
-    kind: Literal["git"] = "git"
-    path: str
-    base: str
-    fix: str
-
-
-Source = Annotated[BundledSource | PyPIPairSource | GitSource, Field(discriminator="kind")]
-
-
 class Expected(Record):
-    """Test ids that decide, as they hold on one Python minor version.
+    """Test ids that decide, as they hold in one environment.
 
     Attributes:
         fail_to_pass: Fail before the reference patch, pass after it.
@@ -92,32 +43,20 @@ class Expected(Record):
     held_out: tuple[str, ...] = ()
 
 
-class Environment(Record):
-    """What the tests of a task need on one Python minor version.
-
-    Attributes:
-        requirements: Exact pins (`name==version`), the whole closure, without the package.
-        install: Whether the package itself is installed in editable form (metadata,
-            entry points); otherwise its source folders stand on the path.
-    """
-
-    requirements: tuple[str, ...] = ()
-    install: bool = False
-
-
 class TaskSpec(Record):
     """One line of a manifest: the facts from which a task is built.
 
     Attributes:
         id: `<suite>/<name>` or `<name>`, unique in the suite.
-        source: Where the files come from.
+        source: Where the files come from; a record of the source that its `kind` names.
         title: One line for listings.
         runner: How the tests are run ("pytest").
         source_dirs: Folders (relative) that go on the import path.
         test_paths: Files that belong to the hidden side: restored or laid over at scoring.
-        environments: By Python minor version, for example {"3.11": ...}.
-        expected: By Python minor version; a missing one means "not available here".
-        seconds: What the gate's run of the expected tests took, in seconds, by minor version.
+        environments: By environment id, for example {"python3.11": ...}.
+        expected: By environment id; only these environments can be played.
+        seconds: What validation's run of the expected tests took, in seconds, by environment
+            id.
         sandbox: Deviations from the default SandboxSpec.
         date: When the fix was published (ISO).
         licence: SPDX expression or the package's own words.
@@ -127,22 +66,49 @@ class TaskSpec(Record):
         canaries: "plain" where the reference patch itself trips the equality canaries.
     """
 
-    schema_version: Literal[1] = 1
+    latest: ClassVar[int] = 2
+    readable: ClassVar[tuple[int, ...]] = (1, 2)
+
+    schema_version: Literal[2] = 2
     id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/+-]*$")
     source: Source
     title: str = ""
     runner: str = "pytest"
     source_dirs: tuple[str, ...] = (".",)
     test_paths: tuple[str, ...] = ()
-    environments: dict[str, Environment] = Field(default_factory=dict)
-    expected: dict[str, Expected] = Field(default_factory=dict)
-    seconds: dict[str, float] = Field(default_factory=dict)
+    environments: dict[EnvironmentId, Environment] = Field(default_factory=dict)
+    expected: dict[EnvironmentId, Expected] = Field(default_factory=dict)
+    seconds: dict[EnvironmentId, float] = Field(default_factory=dict)
     sandbox: dict[str, int | bool | str] = Field(default_factory=dict)
     date: str = ""
     licence: str = ""
     labels: dict[str, str] = Field(default_factory=dict)
     symptom: str = ""
     canaries: Literal["full", "plain"] = "full"
+
+    @model_validator(mode="after")
+    def _environments_are_told(self) -> TaskSpec:
+        unknown = sorted({*self.expected, *self.seconds} - set(self.environments))
+        if unknown:
+            raise ValueError(f"environments does not have {', '.join(unknown)}")
+        return self
+
+    @classmethod
+    def upgraded(cls, data: dict[str, Any], version: int) -> dict[str, Any]:
+        """Return a task of version 1, keyed by Python minor versions, as one of version 2."""
+        if version >= 2:
+            return data
+        environments = {
+            python_id(minor): {"kind": "python", "python": minor, **fields}
+            for minor, fields in data.get("environments", {}).items()
+        }
+        for minor in data.get("expected", {}):
+            environments.setdefault(python_id(minor), {"kind": "python", "python": minor})
+        keyed = {
+            name: {python_id(minor): value for minor, value in data.get(name, {}).items()}
+            for name in ("expected", "seconds")
+        }
+        return {**data, **keyed, "schema_version": 2, "environments": environments}
 
 
 class PublicTask(Record):
@@ -152,7 +118,8 @@ class PublicTask(Record):
         statement: The problem in prose (Markdown).
         repository: Name of the package or repository.
         base: The base revision or release.
-        python: Minor version of the interpreter inside, for example "3.11".
+        environment: Id of the task's environment that is played, for example "python3.11".
+        python: Minor version of the interpreter inside, for example "3.11"; "" without one.
         assist: The assist level in force.
         hint_files: The reference patch's files (level "files" only).
         visible_tests: Ids of failing tests that are shown (level "tests" only).
@@ -165,6 +132,7 @@ class PublicTask(Record):
     statement: str
     repository: str
     base: str
+    environment: str
     python: str
     runner: str
     source_dirs: tuple[str, ...]
@@ -179,7 +147,7 @@ class HiddenTask:
     """What an agent may never see before scoring.
 
     Attributes:
-        expected: The ids that decide on this interpreter.
+        expected: The ids that decide in the environment that is played.
         reference: The reference patch (`git apply` form).
         files: Folder on the host with the test files as scoring lays them over the base.
         removed: Test files of the base that the fix deletes.
@@ -202,7 +170,7 @@ class Task:
         hidden: What it may not.
         layers: What its sandboxes are made of.
         sandbox: What its sandboxes need.
-        seconds: The gate's time for the expected tests, in seconds.
+        seconds: Validation's time for the expected tests, in seconds.
         spec: The facts it was built from.
     """
 
@@ -236,14 +204,18 @@ def parse_record(kind: type[R], data: str | bytes | Mapping[str, Any], where: st
         raise RecordError(f"{where} is not valid JSON: {error}.") from error
     if not isinstance(value, dict):
         raise RecordError(f"{where} holds {type(value).__name__}, an object was expected.")
-    version = value.get("schema_version", SCHEMA_VERSION)
-    if version != SCHEMA_VERSION:
-        raise RecordError(
-            f"{where} has schema_version {version!r}; this RepoGym reads {SCHEMA_VERSION}."
-        )
     try:
-        return kind.model_validate_json(json.dumps(value))
+        version = check_version(value.get("schema_version", kind.latest), kind.readable, where)
+    except ValueError as error:
+        raise RecordError(str(error)) from error
+    try:
+        return kind.model_validate_json(json.dumps(kind.upgraded(value, version)))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the record"
-        raise RecordError(f"{where}: {place}: {first['msg']}.") from error
+        problem = first["msg"].removeprefix("Value error, ")
+        raise RecordError(f"{where}: {place}: {problem}.") from error
+    except RepoGymError as error:
+        raise RecordError(f"{where}: {error}") from error
+    except (AttributeError, TypeError) as error:
+        raise RecordError(f"{where}: a field of version {version} is no object.") from error

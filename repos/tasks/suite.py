@@ -1,4 +1,4 @@
-"""Suites: named, versioned lists of tasks, bundled or from a manifest file."""
+"""Suites: named, versioned lists of tasks: bundled, of a manifest file, or anyone's own."""
 
 from __future__ import annotations
 
@@ -11,16 +11,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from repos.errors import RecordError, RepoGymError, UnknownNameError
+from repos.plugins import installed_plugins, load_plugin, plugin_names
+from repos.tasks.base import check_version
+from repos.tasks.bundled import bundled_specs
+from repos.tasks.catalogue import BUNDLED_SUITES, MANIFESTS, built_in_versions, suite_of
 from repos.tasks.records import TaskSpec, parse_record
-
-MANIFESTS = Path(__file__).parent.parent / "data" / "manifests"
-BUNDLED_SUITES = {
-    "swe-mini": (
-        "swe_mini",
-        "1",
-        "Small packages with one bug each, bundled: no network, seconds a task.",
-    )
-}
 
 
 @dataclass(frozen=True)
@@ -57,47 +52,54 @@ class Suite:
             f"`repogym tasks list {self.name}` lists them.",
         )
 
-    def available(self, minor: str) -> tuple[TaskSpec, ...]:
-        """Return the tasks that were gated on a Python minor version."""
-        return tuple(s for s in self.specs if minor in s.expected)
-
 
 def suite_names() -> list[str]:
-    """Return the names of all suites that come with RepoGym."""
-    return sorted({*BUNDLED_SUITES, *(p.stem for p in MANIFESTS.glob("*.jsonl"))})
+    """Return the names of all suites: those of RepoGym and those of installed distributions."""
+    return plugin_names("suites", built_in_versions())
 
 
 def load_suite(name: str) -> Suite:
-    """Return a suite by name, or the one in a manifest file.
+    """Return a suite.
 
     Args:
-        name: "swe-mini", "swe-lite", ... or the path of a `.jsonl` manifest.
+        name: A name ("swe-mini", or an entry point in the group `repogym.suites`), an
+            environment id ("repogym/swe-mini-v1"), the path of a `.jsonl` manifest, or
+            `package.module:NAME` (a `Suite`, or a function that returns one).
 
     Raises:
-        UnknownNameError: Neither a suite nor a file.
-        RecordError: The manifest does not follow its schema.
+        UnknownNameError: No such suite.
+        RepoGymError: An environment id of another version.
+        RecordError: The manifest does not follow its schema, or what was named is no suite.
     """
+    name = suite_of(name)
     if name in BUNDLED_SUITES:
         return _bundled(name)
-    if name.endswith(".jsonl") or "/" in name:
+    if name in built_in_versions():
+        return read_manifest(MANIFESTS / f"{name}.jsonl")
+    if name.endswith(".jsonl") or ("/" in name and ":" not in name):
         path = Path(name)
         if not path.is_file():
             raise RecordError(f"There is no manifest {name}: write one with `repogym tasks mine`.")
         return read_manifest(path)
-    path = MANIFESTS / f"{name}.jsonl"
-    if name not in suite_names():
+    if ":" not in name and name not in installed_plugins("suites"):
         raise UnknownNameError(
-            "suite", name, suite_names(), "A manifest of your own is given by its path."
+            "suite", name, suite_names(),
+            "One of your own is given by its manifest's path, or as package.module:NAME.",
+        )  # fmt: skip
+    found = load_plugin("suites", name, {}, noun="suite", form="package.module:NAME")
+    suite = found() if callable(found) else found
+    if not isinstance(suite, Suite):
+        raise RecordError(
+            f"{name} is no suite but {type(suite).__name__}: make one with "
+            "repos.tasks.suite.make_suite."
         )
-    return read_manifest(path)
+    return suite
 
 
 @lru_cache(maxsize=8)
 def _bundled(name: str) -> Suite:
-    from repos.tasks.sources.bundled import bundled_specs
-
-    folder, version, description = BUNDLED_SUITES[name]
-    return make_suite(name, version, description, bundled_specs(folder))
+    facts = BUNDLED_SUITES[name]
+    return make_suite(name, facts.version, facts.description, bundled_specs(facts.folder))
 
 
 def make_suite(name: str, version: str, description: str, specs: Iterable[TaskSpec]) -> Suite:
@@ -144,9 +146,10 @@ def _header(line: str, path: Path) -> dict:
         header = json.loads(line)
     except ValueError as error:
         raise RecordError(f"{path}, line 1 is not valid JSON: {error}.") from error
-    version = header.get("schema_version", 1)
-    if version != 1:
-        raise RecordError(f"{path}, line 1 has schema_version {version!r}; this RepoGym reads 1.")
+    try:
+        check_version(header.get("schema_version", 2), TaskSpec.readable, f"{path}, line 1")
+    except ValueError as error:
+        raise RecordError(str(error)) from error
     return header
 
 
@@ -168,7 +171,7 @@ def check_manifest_path(path: Path) -> None:
 
 def write_manifest(path: Path, header: dict, specs: Sequence[TaskSpec]) -> None:
     """Write a manifest whole or not at all."""
-    lines = [json.dumps({"schema_version": 1, **header}, ensure_ascii=False)]
+    lines = [json.dumps({"schema_version": TaskSpec.latest, **header}, ensure_ascii=False)]
     lines += [spec.to_json() for spec in sorted(specs, key=lambda s: s.id)]
     partial = path.with_name(path.name + ".part")
     partial.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -89,7 +89,7 @@ def test_what_must_be_said_is_said():
     text = "\n".join(honest_lines(SETTINGS, summary))
     assert "resolved 0 of 1 (0.0%, 95% interval 0.0 to 79.3%), assist level none" in text
     assert "plausible 1" in text
-    assert "not available here (not gated on Python 3.11): 1: z" in text
+    assert "not available here (no environment of theirs is installed): 1: z" in text
     assert "not played yet 2" in text
 
 

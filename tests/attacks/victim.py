@@ -8,8 +8,10 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from repos.environments import minor_version
-from repos.tasks.records import Environment, Expected, GitSource, TaskSpec
+from repos.environments.interpreters import minor_version
+from repos.tasks.environments import PythonEnvironment, python_id
+from repos.tasks.records import Expected, TaskSpec
+from repos.tasks.sources.git import GitSource
 
 CORE = '''"""Small sums."""
 
@@ -140,13 +142,13 @@ def make_spec(
 ) -> TaskSpec:
     """Return the task of a repository made by `make_repository`."""
     base, fix = make_repository(folder, hidden)
-    minor = minor_version()
+    name = python_id(minor_version())
     return TaskSpec(
         id="attacks/measure",
         source=GitSource(path=str(folder), base=base, fix=fix),
         source_dirs=("src",),
         test_paths=("tests",),
-        environments={minor: Environment()},
-        expected={minor: Expected(fail_to_pass=fail_to_pass, pass_to_pass=pass_to_pass)},
-        seconds={minor: 0.5},
+        environments={name: PythonEnvironment(python=minor_version())},
+        expected={name: Expected(fail_to_pass=fail_to_pass, pass_to_pass=pass_to_pass)},
+        seconds={name: 0.5},
     )

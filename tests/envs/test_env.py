@@ -33,7 +33,7 @@ def env():
 
 
 def test_gymnasiums_checker_passes_with_twenty_action_seeds():
-    made = gymnasium.make("repogym/swe-mini-v0", task=TASK, max_steps=500, render_mode="ansi")
+    made = gymnasium.make("repogym/swe-mini-v1", task=TASK, max_steps=500, render_mode="ansi")
     raw = made.unwrapped
     for seed in range(20):
         raw.action_space.seed(seed)
@@ -336,6 +336,6 @@ def test_ansi_rendering_shows_the_last_call():
 
 
 def test_gymnasium_make_imports_the_package():
-    made = gymnasium.make("repogym:repogym/swe-mini-v0", task=TASK)
+    made = gymnasium.make("repogym:repogym/swe-mini-v1", task=TASK)
     made.reset(seed=0)
     made.close()

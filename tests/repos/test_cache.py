@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from repos.cache import cache_root, locked, offline, publish
-from repos.environments import minor_version
+from repos.environments.choosing import available
 from repos.errors import InfrastructureError, NotPreparedError, RepoGymError
 from repos.prepare import prepare
 from repos.tasks.suite import load_suite
@@ -108,6 +108,6 @@ def test_a_full_disk_is_an_infrastructure_failure_that_leaves_nothing(tmp_path, 
 def test_offline_names_the_command_with_the_suite(tmp_path, monkeypatch):
     monkeypatch.setenv("REPOGYM_CACHE", str(tmp_path))
     monkeypatch.setenv("REPOGYM_OFFLINE", "1")
-    spec = load_suite("swe-lite").available(minor_version())[0]
+    spec = available(load_suite("swe-lite").specs)[0]
     with pytest.raises(NotPreparedError, match="run `repogym tasks prepare swe-lite` once"):
         prepare(spec, suite="swe-lite")

@@ -89,9 +89,11 @@ def _git(root: Path, *args: str) -> str:
 
 @pytest.fixture(scope="session")
 def task(tmp_path_factory: pytest.TempPathFactory):
-    from repos.environments import minor_version
+    from repos.environments.interpreters import minor_version
     from repos.prepare import prepare
-    from repos.tasks.records import Environment, Expected, GitSource, TaskSpec
+    from repos.tasks.environments import PythonEnvironment, python_id
+    from repos.tasks.records import Expected, TaskSpec
+    from repos.tasks.sources.git import GitSource
 
     folder = tmp_path_factory.mktemp("tools")
     root = folder / "calc"
@@ -102,13 +104,13 @@ def task(tmp_path_factory: pytest.TempPathFactory):
     _git(root, "commit", "-qm", "Base")
     (root / "calc/core.py").write_text(CALC.replace("a - b", "a + b"))
     _git(root, "commit", "-qam", "Add instead of subtracting")
-    minor = minor_version()
+    name = python_id(minor_version())
     spec = TaskSpec(
         id="calc",
         source=GitSource(path=str(root), base="HEAD~1", fix="HEAD"),
         test_paths=("tests",),
-        environments={minor: Environment()},
-        expected={minor: Expected(fail_to_pass=("tests/test_calc.py::test_add",))},
+        environments={name: PythonEnvironment(python=minor_version())},
+        expected={name: Expected(fail_to_pass=("tests/test_calc.py::test_add",))},
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REPOGYM_CACHE", str(folder / "cache"))

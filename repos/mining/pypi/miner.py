@@ -21,10 +21,12 @@ from repos.mining.pypi.selection import (
     test_paths,
 )
 from repos.mining.pypi.verdicts import seconds, verdicts, why_nothing
-from repos.tasks.records import Environment, Expected, PyPIPairSource, TaskSpec
+from repos.tasks.environments import PythonEnvironment, python_id
+from repos.tasks.records import Expected, TaskSpec
 from repos.tasks.sources.pypi.archives import Member
 from repos.tasks.sources.pypi.index import PackageIndex, normalise
 from repos.tasks.sources.pypi.pairs import Pair, read_pair
+from repos.tasks.sources.pypi.source import PyPIPairSource
 from repos.tasks.sources.pypi.statement import describe_symptoms, tells
 
 if TYPE_CHECKING:
@@ -44,16 +46,16 @@ MOST_ENVIRONMENTS = 4
 
 @dataclass
 class Miner:
-    """Makes tasks on one Python minor version.
+    """Makes tasks that are played in one environment.
 
     Attributes:
         trial: Runs test files in a sandbox.
-        python: Minor version on which `trial` runs.
+        python: Minor version of the environment in which `trial` runs.
         archives: Content-addressed store of archives.
         index: Where releases are listed.
         rule: Which pairs are taken.
         report: Told what became of each candidate, one line.
-        admit: The gate: returns the record to keep, or raises `NoTaskError`.
+        admit: Validation: returns the record to keep, or raises `NoTaskError`.
         slow: Packages whose whole test suite took too long; the rest of their pairs is
             decided by the changed test files.
     """
@@ -66,6 +68,11 @@ class Miner:
     report: Report = lambda line: None
     admit: Callable[[TaskSpec], TaskSpec] = lambda spec: spec
     slow: set[str] = field(default_factory=set)
+
+    @property
+    def environment(self) -> str:
+        """Id of the environment that tasks get."""
+        return python_id(self.python)
 
     def mine(self, names: Sequence[str]) -> list[TaskSpec]:
         """Return tasks, sorted by id.
@@ -93,11 +100,11 @@ class Miner:
         return sorted(found, key=lambda spec: spec.id)
 
     def extend(self, specs: Iterable[TaskSpec]) -> list[TaskSpec]:
-        """Return the same tasks, measured on this minor version too where they hold on it."""
+        """Return the same tasks, measured in this environment too where they hold in it."""
         result: list[TaskSpec] = []
         for spec in specs:
             fuller = None
-            if self.python not in spec.expected and isinstance(spec.source, PyPIPairSource):
+            if self.environment not in spec.expected and isinstance(spec.source, PyPIPairSource):
                 fuller = self._try(spec.id, lambda s=spec: self._again(s))
             result.append(fuller or spec)
         return result
@@ -123,7 +130,7 @@ class Miner:
         except RepoGymError as error:
             self.report(f"{name}: no task: {error}")
             return None
-        expected = spec.expected[self.python]
+        expected = spec.expected[self.environment]
         self.report(
             f"{name}: task ({len(expected.fail_to_pass)} fail to pass, "
             f"{len(expected.pass_to_pass)} pass to pass)"
@@ -131,7 +138,7 @@ class Miner:
         return spec
 
     def pair(self, candidate: Candidate) -> TaskSpec:
-        """Make a task of one pair, before the gate.
+        """Make a task of one pair, before validation.
 
         Raises:
             NoTaskError: It does not follow the rule; the message says in what.
@@ -156,9 +163,9 @@ class Miner:
         return self.measure(spec, pair, candidate.new.uploaded)
 
     def measure(self, spec: TaskSpec, pair: Pair, uploaded: str) -> TaskSpec:
-        """Find environment and expected tests on this minor version; return the fuller record.
+        """Find environment and expected tests on this Python; return the fuller record.
 
-        Facts of other minor versions that `spec` already has are kept.
+        Facts of other environments that `spec` already has are kept.
 
         Args:
             spec: The facts so far.
@@ -166,7 +173,7 @@ class Miner:
             uploaded: ISO time of the new release, by which requirements are frozen.
 
         Raises:
-            NoTaskError: The tests do not show the fix on this minor version.
+            NoTaskError: The tests do not show the fix on this Python.
         """
         changed, every = test_files(pair)
         settled = _files_of(spec)
@@ -204,8 +211,8 @@ class Miner:
         self._check_telling(pair, expected, symptom)
         return spec.model_copy(
             update={
-                "expected": {**spec.expected, self.python: expected},
-                "seconds": {**spec.seconds, self.python: round(took, 1)},
+                "expected": {**spec.expected, self.environment: expected},
+                "seconds": {**spec.seconds, self.environment: round(took, 1)},
                 "symptom": symptom,
             }
         )
@@ -222,7 +229,7 @@ class Miner:
     def _on(self, spec: TaskSpec, files: Iterable[str]) -> TaskSpec:
         """Return a provisional task whose expected ids name whole files."""
         named = Expected(fail_to_pass=tuple(f"{name}::*" for name in files))
-        wanted = {"expected": {self.python: named}, "seconds": {self.python: 6.0}}
+        wanted = {"expected": {self.environment: named}, "seconds": {self.environment: 6.0}}
         return spec.model_copy(update=wanted)
 
     def _environment(
@@ -241,8 +248,8 @@ class Miner:
                     raise
                 declared = needed
                 pins = self._resolve([*declared, *sorted(asked)], pair.package, uploaded)
-            environment = Environment(requirements=pins, install=True)
-            known = {**spec.environments, self.python: environment}
+            environment = PythonEnvironment(python=self.python, requirements=pins, install=True)
+            known = {**spec.environments, self.environment: environment}
             spec = spec.model_copy(update={"environments": known})
             run = self.trial(self._on(spec, changed), True, SEEDS[0])
             texts = [*run.collection_errors.values(), *(o.message for o in run.outcomes.values())]
@@ -265,7 +272,7 @@ class Miner:
 
 
 def _files_of(spec: TaskSpec) -> list[str]:
-    """Return the test files that decide on the minor versions measured so far."""
+    """Return the test files that decide in the environments measured so far."""
     known = spec.expected.values()
     ids = (ident for e in known for ident in (*e.fail_to_pass, *e.pass_to_pass))
     return sorted({ident.partition("::")[0] for ident in ids})

@@ -1,4 +1,4 @@
-"""Mining with the house's own sandbox, runner and gate."""
+"""Mining with RepoGym's own sandbox, runner and validation."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from repos.cache import cache_root
-from repos.environments import minor_version
+from repos.environments.interpreters import find_python, minor_version
 from repos.mining.pypi.miner import Miner, Report
 from repos.mining.pypi.selection import NoTaskError, Rule
 from repos.prepare import prepare
@@ -15,6 +15,7 @@ from repos.sandbox.protocol import Backend
 from repos.sandbox.select import get_backend
 from repos.scoring.score import run_expected
 from repos.scoring.validation import validate
+from repos.tasks.environments import python_id
 from repos.tasks.records import TaskSpec
 from repos.tasks.sources.pypi.index import PackageIndex
 
@@ -29,10 +30,9 @@ def mine(
     report: Report = lambda line: None,
     sandbox: str = "auto",
     allow_unsafe: bool = False,
+    python: str = "",
 ) -> list[TaskSpec]:
-    """Make tasks of consecutive releases, put them through the gate; sorted by id.
-
-    Tests run on the running interpreter's minor version.
+    """Make tasks of consecutive releases, validate them; sorted by id.
 
     Args:
         names: Package names (their newest pairs), or pairs as `name:old:new`.
@@ -40,12 +40,14 @@ def mine(
         report: Told what became of each pair, one line.
         sandbox: Name of the back end.
         allow_unsafe: Whether a back end without isolation may be used.
+        python: Minor version to run tests on; the running one by default.
 
     Raises:
+        NotAvailableError: That Python is not installed here.
         RecordError: A package or a release is not on the index, or a name is malformed.
         InfrastructureError: The index or the sandbox failed.
     """
-    with _miner(rule, report, sandbox, allow_unsafe) as miner:
+    with _miner(rule, report, sandbox, allow_unsafe, python) as miner:
         return miner.mine(names)
 
 
@@ -56,31 +58,37 @@ def extend(
     report: Report = lambda line: None,
     sandbox: str = "auto",
     allow_unsafe: bool = False,
+    python: str = "",
 ) -> list[TaskSpec]:
-    """Measure and gate known tasks on the running minor version too; see `mine`."""
-    with _miner(rule, report, sandbox, allow_unsafe) as miner:
+    """Measure and validate known tasks on one more Python; see `mine`."""
+    with _miner(rule, report, sandbox, allow_unsafe, python) as miner:
         return miner.extend(specs)
 
 
 @contextmanager
-def _miner(rule: Rule | None, report: Report, sandbox: str, allow_unsafe: bool) -> Iterator[Miner]:
+def _miner(
+    rule: Rule | None, report: Report, sandbox: str, allow_unsafe: bool, python: str
+) -> Iterator[Miner]:
+    python = python or minor_version()
+    environment = python_id(python)
+    find_python(python)
     backend = get_backend(sandbox, allow_unsafe=allow_unsafe)
     try:
         yield Miner(
-            trial=lambda spec, fixed, seed: _trial(spec, fixed, seed, backend),
-            python=minor_version(),
+            trial=lambda spec, fixed, seed: _trial(spec, fixed, seed, backend, environment),
+            python=python,
             archives=cache_root() / "archives",
             index=PackageIndex(),
             rule=rule or Rule(),
             report=report,
-            admit=lambda spec: admit(spec, backend),
+            admit=lambda spec: admit(spec, backend, environment),
         )
     finally:
         backend.close()
 
 
-def _trial(spec: TaskSpec, fixed: bool, seed: int, backend: Backend) -> GradedRun:
-    task = prepare(spec)
+def _trial(spec: TaskSpec, fixed: bool, seed: int, backend: Backend, environment: str) -> GradedRun:
+    task = prepare(spec, environment=environment)
     diff = task.hidden.reference if fixed else b""
     run = run_expected(task, diff, backend=backend, hash_seed=seed)
     if run is None:
@@ -88,20 +96,20 @@ def _trial(spec: TaskSpec, fixed: bool, seed: int, backend: Backend) -> GradedRu
     return run
 
 
-def admit(spec: TaskSpec, backend: Backend) -> TaskSpec:
-    """Put a mined task through the gate on the running minor version; return the record to keep.
+def admit(spec: TaskSpec, backend: Backend, environment: str) -> TaskSpec:
+    """Validate a mined task in one environment; return the record to keep.
 
-    Mining has made the gate's runs of both sides already, in the same sandbox and by the same
+    Mining has made validation's runs of both sides already, in the same sandbox and by the same
     code, so only its scoring of an empty diff and of the reference patch is left. Where the
     reference patch itself trips the equality canaries, the task is kept with plain ones.
 
     Raises:
-        NoTaskError: The gate refuses it.
+        NoTaskError: Validation refuses it.
     """
-    verdict = validate(prepare(spec), backend=backend, repetitions=0)
+    verdict = validate(prepare(spec, environment=environment), backend=backend, repetitions=0)
     if verdict.equality_trips and spec.canaries == "full":
         spec = spec.model_copy(update={"canaries": "plain"})
-        verdict = validate(prepare(spec), backend=backend, repetitions=0)
+        verdict = validate(prepare(spec, environment=environment), backend=backend, repetitions=0)
     if not verdict.valid:
-        raise NoTaskError("the gate refuses it: " + "; ".join(verdict.problems))
+        raise NoTaskError("validation refuses it: " + "; ".join(verdict.problems))
     return spec

@@ -1,10 +1,26 @@
-"""What every task source hands to preparing."""
+"""What a task source is, and what it hands to preparing."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, TypeVar
+
+from repos.tasks.base import Record
+
+
+class SourceRecord(Record):
+    """Where a task's files come from; each kind of source has a record type of its own.
+
+    Attributes:
+        kind: The source's name: built in, of an entry point, or `package.module:Name`.
+    """
+
+    kind: str
+
+
+S = TypeVar("S", bound=SourceRecord, contravariant=True)
 
 
 @dataclass(frozen=True)
@@ -57,3 +73,32 @@ class BuiltFiles:
             repository=facts["repository"],
             base_revision=facts["base_revision"],
         )
+
+
+class TaskSource(Protocol[S]):
+    """One kind of source: reads its records and builds the files of their tasks."""
+
+    @property
+    def record(self) -> type[SourceRecord]:
+        """The type of its records."""
+        ...
+
+    def build(self, source: S, test_paths: tuple[str, ...], dest: Path) -> BuiltFiles:
+        """Build a task's files; the same record gives the same bytes.
+
+        Args:
+            source: The task's record of this source.
+            test_paths: What belongs to the hidden side, as the task says.
+            dest: An empty folder; base and hidden files become `base`, `hidden` and, where
+                there are any, `heldout` in it.
+
+        Raises:
+            RecordError: The record names something that does not exist or makes no task.
+            InfrastructureError: Something could not be fetched.
+            NotPreparedError: REPOGYM_OFFLINE is set and something must be fetched.
+        """
+        ...
+
+    def cache_key(self, source: S) -> str:
+        """Return what the files depend on beyond the record, as text; "" where nothing."""
+        ...

@@ -1,14 +1,42 @@
-"""Tasks of one's own repository: two revisions of a git repository on this machine."""
+"""The source "git": two revisions of a repository on this machine."""
 
 from __future__ import annotations
 
 import io
+import re
 import tarfile
 from pathlib import Path
 
 from repos.errors import RecordError
-from repos.tasks.records import GitSource
-from repos.tasks.sources.base import BuiltFiles
+from repos.tasks.sources.base import BuiltFiles, SourceRecord
+
+COMMIT = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
+
+
+class GitSource(SourceRecord):
+    """Two revisions of a git repository of one's own; `path` is its place on this machine."""
+
+    kind: str = "git"
+    path: str
+    base: str
+    fix: str
+
+
+class GitRevisions:
+    """Builds tasks of two revisions of a git repository."""
+
+    record = GitSource
+
+    def build(self, source: GitSource, test_paths: tuple[str, ...], dest: Path) -> BuiltFiles:
+        """Build the files; see `TaskSource.build`."""
+        return build_git(source, test_paths, dest)
+
+    def cache_key(self, source: GitSource) -> str:
+        """Return the commits that the record's revisions name today."""
+        if COMMIT.fullmatch(source.base) and COMMIT.fullmatch(source.fix):
+            return ""
+        repository = open_repository(source.path)
+        return f"{resolve(repository, source.base)} {resolve(repository, source.fix)}"
 
 
 def open_repository(path: str):

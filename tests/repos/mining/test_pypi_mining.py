@@ -1,14 +1,17 @@
 import pytest
 
 from repos.cache import cache_root
-from repos.environments import minor_version
+from repos.environments.interpreters import minor_version
 from repos.errors import RecordError
 from repos.mining.pypi import validated
 from repos.mining.pypi.miner import Miner
 from repos.mining.pypi.selection import NoTaskError
 from repos.sandbox.select import get_backend
+from repos.tasks.environments import python_id
 from repos.tasks.sources.pypi.configuration import IndexConfiguration, index_configuration
 from repos.tasks.sources.pypi.index import PackageIndex
+
+HERE = python_id(minor_version())
 
 
 @pytest.fixture
@@ -17,41 +20,38 @@ def miner(demo_index, tmp_path, monkeypatch):
     indexes = (demo_index.url, *index_configuration().indexes)
     backend = get_backend("auto", allow_unsafe=False)
     yield Miner(
-        trial=lambda spec, fixed, seed: validated._trial(spec, fixed, seed, backend),
+        trial=lambda spec, fixed, seed: validated._trial(spec, fixed, seed, backend, HERE),
         python=minor_version(),
         archives=cache_root() / "archives",
         index=PackageIndex(IndexConfiguration(indexes)),
-        admit=lambda spec: validated.admit(spec, backend),
+        admit=lambda spec: validated.admit(spec, backend, HERE),
     )
     backend.close()
 
 
 @pytest.mark.index
-def test_a_pair_becomes_a_task_that_the_gate_admits(miner):
+def test_a_pair_becomes_a_task_that_validation_admits(miner):
     lines = []
     miner.report = lines.append
     (spec,) = miner.mine(["demo:1.0:1.1"])
-    expected = spec.expected[minor_version()]
+    expected = spec.expected[HERE]
     assert expected.fail_to_pass == ("tests/test_core.py::test_three",)
     assert expected.pass_to_pass == ("tests/test_core.py::test_two",)
     assert spec.symptom == "- a wrong result: `1 == 1.5` does not hold"
     assert (spec.date, spec.licence) == ("2025-02-01", "MIT")
-    assert any(
-        pin.startswith("pytest==") for pin in spec.environments[minor_version()].requirements
-    )
+    assert any(pin.startswith("pytest==") for pin in spec.environments[HERE].requirements)
     assert lines == ["demo-1.1: task (1 fail to pass, 1 pass to pass)"]
     assert miner.mine(["demo"]) == [spec]
 
 
 @pytest.mark.index
-def test_the_gate_refuses_what_the_reference_does_not_repair(miner):
+def test_validation_refuses_what_the_reference_does_not_repair(miner):
     (spec,) = miner.mine(["demo:1.0:1.1"])
-    minor = minor_version()
-    wrong = spec.expected[minor].model_copy(
+    wrong = spec.expected[HERE].model_copy(
         update={"fail_to_pass": ("tests/test_core.py::test_two",), "pass_to_pass": ()}
     )
     with pytest.raises(NoTaskError, match="a diff that changes nothing is scored as resolved"):
-        miner.admit(spec.model_copy(update={"expected": {minor: wrong}}))
+        miner.admit(spec.model_copy(update={"expected": {HERE: wrong}}))
 
 
 def test_malformed_names_are_refused_before_any_work(demo_index, tmp_path):

@@ -3,9 +3,9 @@ import subprocess
 import pytest
 
 from repos.errors import RecordError
-from repos.tasks.records import PyPIPairSource
 from repos.tasks.sources.pypi.archives import Member
 from repos.tasks.sources.pypi.pairs import diff_trees, read_pair, sort_pair, write_pair
+from repos.tasks.sources.pypi.source import PyPIPairSource
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from repos.scoring.controls import reference_times, run_line_up
 from repos.scoring.grading import graded
 from repos.scoring.score import retried, score
 from repos.scoring.validation import validate
+from repos.tasks.environments import PythonEnvironment
 from repos.tasks.suite import load_suite
 
 SUITE = load_suite("swe-mini")
@@ -106,11 +107,14 @@ def test_the_hidden_tests_are_nowhere_in_the_workspace(task, backend):
         assert "dangling" not in workspace.exec(["git", "fsck", "--lost-found"]).text
 
 
-def test_a_minor_version_that_was_not_gated_is_not_available(task):
+def test_a_task_whose_python_is_not_installed_is_not_available(task):
     spec = task.spec.model_copy(
-        update={"expected": {"3.9": next(iter(task.spec.expected.values()))}}
+        update={
+            "environments": {"python3.99": PythonEnvironment(python="3.99")},
+            "expected": {"python3.99": next(iter(task.spec.expected.values()))},
+        }
     )
-    with pytest.raises(NotAvailableError, match=r"gated on: 3\.9"):
+    with pytest.raises(NotAvailableError, match=r"uv python install 3\.99"):
         prepare(spec)
 
 

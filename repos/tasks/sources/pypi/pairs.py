@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from repos.errors import InfrastructureError, RecordError
-from repos.tasks.records import PyPIPairSource
 from repos.tasks.sources.base import BuiltFiles
 from repos.tasks.sources.pypi.archives import Member, Tree, read_archive, write_tree
 from repos.tasks.sources.pypi.changelog import clean_entry, find_entry
@@ -22,6 +21,7 @@ from repos.tasks.sources.pypi.classify import (
     read_layout,
 )
 from repos.tasks.sources.pypi.index import PackageIndex
+from repos.tasks.sources.pypi.source import PyPIPairSource
 from repos.tasks.sources.pypi.statement import compose
 
 GIT_OPTIONS = (

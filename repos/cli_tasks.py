@@ -1,0 +1,248 @@
+"""The verbs of tasks and suites: `repogym tasks …`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Column, Table
+
+from repos.cli_options import (
+    EnvironmentOption,
+    JsonOption,
+    PythonOption,
+    SandboxOption,
+    SuiteArgument,
+    TaskOption,
+    UnsafeOption,
+    err,
+    out,
+    say,
+)
+from repos.errors import InfrastructureError
+
+tasks = typer.Typer(no_args_is_help=True, help="List, show, prepare, validate and make tasks.")
+
+
+def _chosen(suite: str, names: list[str] | None):
+    from repos.tasks.suite import load_suite
+
+    loaded = load_suite(suite)
+    specs = [loaded.spec(name) for name in names] if names else list(loaded.specs)
+    return loaded, specs
+
+
+@tasks.command("list")
+def list_tasks(
+    suite: Annotated[str | None, typer.Argument(help="A suite; all suites without it.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List suites, or the tasks of one."""
+    from repos.environments.choosing import available, choose_environment, is_available
+    from repos.tasks.suite import load_suite, suite_names
+
+    if suite is None:
+        rows = [load_suite(name) for name in suite_names()]
+        if as_json:
+            facts = [
+                {"suite": s.name, "version": s.version, "tasks": len(s.specs), "digest": s.digest,
+                 "available": len(available(s.specs)), "description": s.description}
+                for s in rows
+            ]  # fmt: skip
+            typer.echo(json.dumps(facts, indent=1))
+            return
+        table = Table("suite", "version", "tasks", "here", "what")
+        for s in rows:
+            count = len(available(s.specs))
+            table.add_row(s.name, s.version, str(len(s.specs)), str(count), s.description)
+        out.print(table)
+        return
+    loaded = load_suite(suite)
+    if as_json:
+        facts = [
+            {"id": s.id, "title": s.title, "date": s.date, "available": is_available(s),
+             "environments": sorted(s.expected), "labels": s.labels}
+            for s in loaded.specs
+        ]  # fmt: skip
+        typer.echo(json.dumps(facts, indent=1))
+        return
+    # Names are there to be copied: whatever the width, they are never cut.
+    table = Table(
+        Column("task", no_wrap=True, min_width=max(len(s.id) for s in loaded.specs)),
+        "date", "failing", "kept", "title", title=f"{loaded.name} {loaded.version}",
+    )  # fmt: skip
+    for s in loaded.specs:
+        expected = s.expected[choose_environment(s)] if is_available(s) else None
+        counts = (
+            (str(len(expected.fail_to_pass)), str(len(expected.pass_to_pass)))
+            if expected
+            else ("not available here", "")
+        )
+        table.add_row(s.id, s.date, *counts, s.title)
+    out.print(table)
+
+
+@tasks.command("show")
+def show_task(
+    suite: SuiteArgument,
+    task: Annotated[str, typer.Argument(help="The task's id.")],
+    hidden: Annotated[
+        bool, typer.Option("--hidden", help="Also show the reference patch and the test ids.")
+    ] = False,
+    environment: EnvironmentOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Show one task as an agent sees it."""
+    from repos.environments.choosing import choose_environment
+    from repos.prepare import build_files, patched_files, statement
+    from repos.tasks.suite import load_suite
+
+    spec = load_suite(suite).spec(task)
+    files = build_files(spec)
+    facts = {
+        "id": spec.id,
+        "title": spec.title,
+        "repository": files.repository,
+        "base": files.base_revision,
+        "date": spec.date,
+        "licence": spec.licence,
+        "environments": sorted(spec.expected),
+        "statement": statement(spec, files),
+    }
+    if hidden:
+        facts["environment"] = choose_environment(spec, environment)
+        facts["fail_to_pass"] = list(spec.expected[facts["environment"]].fail_to_pass)
+        facts["files"] = list(patched_files(files.reference))
+        facts["reference"] = files.reference.decode("utf-8", "replace")
+    if as_json:
+        typer.echo(json.dumps(facts, indent=1, ensure_ascii=False))
+        return
+    for key, value in facts.items():
+        if key in ("statement", "reference"):
+            typer.echo(f"\n--- {key} ---\n{value}")
+        else:
+            typer.echo(f"{key}: {value if isinstance(value, str) else ', '.join(value)}")
+
+
+@tasks.command("prepare")
+def prepare_tasks(
+    suite: SuiteArgument, task: TaskOption = None, environment: EnvironmentOption = ""
+) -> None:
+    """Fetch and build what tasks need, so that they work offline afterwards."""
+    from repos.environments.choosing import available
+    from repos.prepare import prepare
+
+    loaded, specs = _chosen(suite, task)
+    here = available(specs, environment)
+    failed = []
+    for number, spec in enumerate(here, start=1):
+        try:
+            prepare(spec, suite=loaded.name, environment=environment)
+        except InfrastructureError as error:
+            failed.append(spec.id)
+            err.print(f"{spec.id}: {error}", markup=False)
+        typer.echo(f"[{number}/{len(here)}] {spec.id}")
+    if len(specs) > len(here):
+        typer.echo(f"{len(specs) - len(here)} tasks are not available here.")
+    if failed:
+        raise InfrastructureError(f"{len(failed)} tasks could not be prepared.")
+
+
+@tasks.command("validate")
+def validate_tasks(
+    suite: SuiteArgument,
+    task: TaskOption = None,
+    environment: EnvironmentOption = "",
+    sandbox: SandboxOption = "auto",
+    allow_unsafe: UnsafeOption = False,
+    repetitions: Annotated[int, typer.Option(min=1, help="Runs a side.")] = 3,
+    as_json: JsonOption = False,
+) -> None:
+    """Validate tasks: the base fails, the reference patch resolves, three times over."""
+    from repos.environments.interpreters import NotAvailableError
+    from repos.prepare import prepare
+    from repos.sandbox.select import get_backend
+    from repos.scoring.validation import validate
+
+    loaded, specs = _chosen(suite, task)
+    backend = get_backend(sandbox, allow_unsafe=allow_unsafe, report=say)
+    verdicts = []
+    try:
+        for spec in specs:
+            try:
+                prepared = prepare(spec, suite=loaded.name, environment=environment)
+            except NotAvailableError as error:
+                err.print(str(error), markup=False)
+                continue
+            verdict = validate(prepared, backend=backend, repetitions=repetitions)
+            verdicts.append(verdict)
+            if not as_json:
+                state = "valid" if verdict.valid else "REFUSED"
+                typer.echo(f"{state:8} {verdict.task} (its tests take {verdict.seconds} s)")
+                for problem in verdict.problems:
+                    typer.echo(f"         {problem}")
+    finally:
+        backend.close()
+    if as_json:
+        facts = [vars(v) | {"problems": list(v.problems)} for v in verdicts]
+        typer.echo(json.dumps(facts, indent=1))
+    refused = sum(not v.valid for v in verdicts)
+    if refused:
+        raise typer.Exit(1)
+
+
+@tasks.command("mine")
+def mine_tasks(
+    names: Annotated[list[str], typer.Argument(help="Package names, or pairs as name:old:new.")],
+    output: Annotated[Path, typer.Option("--out", "-o", help="The manifest to write.")],
+    pairs: Annotated[int, typer.Option(min=1, help="Release pairs tried a package.")] = 3,
+    python: PythonOption = "",
+) -> None:
+    """Make tasks of consecutive releases of packages, validate them, write a manifest."""
+    from repos.mining.pypi.selection import Rule
+    from repos.mining.pypi.validated import mine
+    from repos.tasks.suite import check_manifest_path, write_manifest
+
+    check_manifest_path(output)
+    rule = Rule(newest_releases=pairs + 1, per_package=pairs)
+    specs = mine(names, rule=rule, report=typer.echo, python=python)
+    if not specs:
+        typer.echo("No release pair passed validation: nothing was written.")
+        raise typer.Exit(1)
+    write_manifest(output, {"suite": output.stem, "version": "1"}, specs)
+    typer.echo(f"{len(specs)} tasks in {output}")
+
+
+@tasks.command("new")
+def new_task(
+    path: Annotated[str, typer.Argument(help="A git repository on this machine.")],
+    fix: Annotated[str, typer.Option(help="The revision with the fix and its tests.")],
+    output: Annotated[Path, typer.Option("--out", "-o", help="The manifest to write.")],
+    base: Annotated[str, typer.Option(help="The revision before; the fix's parent.")] = "",
+    tests: Annotated[
+        list[str] | None, typer.Option("--tests", help="Test file or folder; found by name.")
+    ] = None,
+    source: Annotated[
+        list[str] | None, typer.Option("--source", help="Folder of the import path.")
+    ] = None,
+    requires: Annotated[
+        list[str] | None, typer.Option("--requires", help="Requirement of the tests.")
+    ] = None,
+    python: PythonOption = "",
+    sandbox: SandboxOption = "auto",
+) -> None:
+    """Make a task of two revisions of your own repository and validate it."""
+    from repos.mining.from_git import task_from_repository
+    from repos.tasks.suite import check_manifest_path, write_manifest
+
+    check_manifest_path(output)
+    spec = task_from_repository(
+        path, base=base or f"{fix}^", fix=fix, tests=tuple(tests or ()),
+        source_dirs=tuple(source or ()), requirements=tuple(requires or ()), python=python,
+        sandbox=sandbox,
+    )  # fmt: skip
+    write_manifest(output, {"suite": output.stem, "version": "1"}, [spec])
+    typer.echo(f"{spec.id}: valid; written to {output}")
+    typer.echo(f"Try it: repogym --env {output} --agent oracle")

@@ -1,0 +1,89 @@
+"""Which environment of a task is played here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from repos.environments.interpreters import (
+    NotAvailableError,
+    find_python,
+    is_installed,
+    minor_version,
+)
+from repos.environments.tools import check_programs, missing_programs
+from repos.errors import UnknownNameError
+from repos.tasks.environments import PythonEnvironment
+from repos.tasks.records import TaskSpec
+
+
+def choose_environment(spec: TaskSpec, wanted: str = "") -> str:
+    """Return the id of the environment to play.
+
+    That is the one that was named; else that of the Python that runs RepoGym; else that of the
+    newest Python which is installed here; else one whose programs are here.
+
+    Args:
+        spec: The task.
+        wanted: An environment id, or "" for the best one here.
+
+    Raises:
+        UnknownNameError: The task has no environment of that id with expected tests.
+        NotAvailableError: This machine does not have what the environment needs; the message
+            says what, and how to get it.
+    """
+    if wanted:
+        if wanted not in spec.expected:
+            raise UnknownNameError(f"environment of {spec.id}", wanted, spec.expected)
+        _check(spec, wanted)
+        return wanted
+    ranked = _ranked(spec)
+    for name in ranked:
+        if _is_here(spec, name):
+            return name
+    if not ranked:
+        raise NotAvailableError(f"Task {spec.id} has no environment that can be played.")
+    _check(spec, ranked[0])
+    return ranked[0]
+
+
+def is_available(spec: TaskSpec, wanted: str = "") -> bool:
+    """Whether `choose_environment` finds one."""
+    names = [wanted] if wanted in spec.expected else [] if wanted else _ranked(spec)
+    return any(_is_here(spec, name) for name in names)
+
+
+def available(specs: Iterable[TaskSpec], wanted: str = "") -> tuple[TaskSpec, ...]:
+    """Return the tasks that can be played here, in their order."""
+    return tuple(spec for spec in specs if is_available(spec, wanted))
+
+
+def _ranked(spec: TaskSpec) -> list[str]:
+    """Return the environments that can be played, best first wherever they are installed."""
+    own = minor_version()
+
+    def rank(name: str) -> tuple[bool, bool, tuple[int, ...], str]:
+        environment = spec.environments[name]
+        if not isinstance(environment, PythonEnvironment):
+            return (True, True, (), name)
+        newest = tuple(-int(part) for part in environment.python.split("."))
+        return (environment.python != own, False, newest, name)
+
+    return sorted((name for name in spec.expected if name in spec.environments), key=rank)
+
+
+def _is_here(spec: TaskSpec, name: str) -> bool:
+    environment = spec.environments[name]
+    if isinstance(environment, PythonEnvironment):
+        return is_installed(environment.python)
+    return not missing_programs(environment)
+
+
+def _check(spec: TaskSpec, name: str) -> None:
+    environment = spec.environments[name]
+    try:
+        if isinstance(environment, PythonEnvironment):
+            find_python(environment.python)
+        else:
+            check_programs(environment)
+    except NotAvailableError as error:
+        raise NotAvailableError(f"Task {spec.id} is not available here: {error}") from error

@@ -1,0 +1,54 @@
+"""An environment as sandboxes get it: mounts, folders of PATH, and what compiles for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from repos.environments.interpreters import PythonInstallation, find_python
+from repos.environments.python import interpreter_mounts, python_layer
+from repos.environments.tools import check_programs
+from repos.sandbox.protocol import ENVIRONMENT, Mount
+from repos.tasks.environments import PythonEnvironment, ToolsEnvironment
+
+
+@dataclass(frozen=True)
+class EnvironmentLayers:
+    """A prepared environment.
+
+    Attributes:
+        mounts: What shows it in a sandbox.
+        path: Folders put in front of PATH, as seen inside.
+        python: The task's interpreter, or None where the environment has none.
+    """
+
+    mounts: tuple[Mount, ...] = ()
+    path: tuple[str, ...] = ()
+    python: PythonInstallation | None = None
+
+
+def environment_layers(
+    environment: PythonEnvironment | ToolsEnvironment, base: Path, source_dirs: tuple[str, ...]
+) -> EnvironmentLayers:
+    """Return an environment's layers, building them where they are missing.
+
+    Args:
+        environment: What the task says that it needs.
+        base: The task's base tree, read for metadata.
+        source_dirs: Folders of the repository that belong on the import path.
+
+    Raises:
+        NotAvailableError: This machine does not have the interpreter or a program.
+        NotPreparedError: Something must be fetched and REPOGYM_OFFLINE is set.
+        InfrastructureError: The package index did not give what the pins name.
+    """
+    if isinstance(environment, ToolsEnvironment):
+        check_programs(environment)
+        return EnvironmentLayers()
+    python = find_python(environment.python)
+    layer = python_layer(environment, base, source_dirs, python)
+    return EnvironmentLayers(
+        mounts=(*interpreter_mounts(python), Mount(layer, ENVIRONMENT)),
+        path=(f"{ENVIRONMENT}/bin",),
+        python=python,
+    )

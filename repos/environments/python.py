@@ -1,0 +1,84 @@
+"""The layer of a Python environment: built once, mounted read-only at `/env`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib import metadata
+from pathlib import Path
+
+from repos.cache import publish
+from repos.environments.compiling import compile_layer
+from repos.environments.harness import HARNESS_PACKAGES, copy_harness, pytest_plugins
+from repos.environments.install import install, make_venv
+from repos.environments.interpreters import PythonInstallation, running_python
+from repos.environments.metadata import release_metadata
+from repos.sandbox.interpreter import package_folders
+from repos.sandbox.protocol import ENVIRONMENT, TESTBED, Mount
+from repos.tasks.environments import PythonEnvironment
+
+FORM = 4
+"""Changes whenever layers of the same facts come out differently."""
+
+
+def python_layer(
+    environment: PythonEnvironment,
+    base: Path,
+    source_dirs: tuple[str, ...],
+    python: PythonInstallation,
+) -> Path:
+    """Return the layer for `environment`, building it where it is missing.
+
+    Packages come as wheels, fetched and unpacked without running their code. The package
+    under test is never installed: its source folders stand at the end of the import path, and
+    its metadata (version, entry points) is taken from the base release.
+
+    Args:
+        environment: The pins.
+        base: The task's base tree, read for metadata.
+        source_dirs: Folders of the repository that belong on the import path.
+        python: An installed Python of the environment's minor version.
+
+    Raises:
+        NotPreparedError: Something must be fetched and REPOGYM_OFFLINE is set.
+        InfrastructureError: The package index did not give what the pins name.
+        RecordError: There are no pins, and RepoGym's own pytest does not run on that Python.
+    """
+    info = release_metadata(base) if environment.install else None
+    pins = sorted(environment.requirements)
+    facts = json.dumps([pins, info, list(source_dirs), python.key(), FORM])
+    if not pins:
+        facts += json.dumps([metadata.version(name) for name in HARNESS_PACKAGES])
+    key = hashlib.sha256(facts.encode()).hexdigest()[:24]
+
+    def build(folder: Path) -> None:
+        site = make_venv(folder, python)
+        if pins:
+            install((), pins, str(folder / "bin" / "python"))
+        else:
+            copy_harness(site, python)
+        lines = [f"{TESTBED}/{part}".rstrip("/.") for part in source_dirs]
+        (site / "repogym_testbed.pth").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        if info is not None:
+            for name, text in info["files"].items():
+                target = site / info["folder"] / name
+                target.parent.mkdir(exist_ok=True)
+                target.write_text(text, encoding="utf-8")
+        compile_layer(site, f"{ENVIRONMENT}/lib/python{python.minor}/site-packages", python)
+        plugins = pytest_plugins(site)
+        (folder / "repogym.json").write_text(json.dumps({"plugins": plugins}), encoding="utf-8")
+
+    return publish(f"envs/{key}", build)
+
+
+def interpreter_mounts(python: PythonInstallation) -> tuple[Mount, ...]:
+    """Return what shows an interpreter in a sandbox, at its own path, without its packages.
+
+    Every sandbox shows `/usr` and the interpreter of its exec server already.
+    """
+    prefix = python.prefix
+    if prefix in ("/usr", running_python().prefix) or prefix.startswith("/usr/"):
+        return ()
+    empty = publish("tools/empty", lambda folder: None)
+    masks = (Mount(empty, folder) for folder in package_folders(prefix))
+    return (Mount(Path(prefix), prefix), *masks)

@@ -1,0 +1,50 @@
+"""What the tests of a task need of a machine: one record a kind of environment."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from repos.tasks.base import Record
+
+EnvironmentId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9._-]*$")]
+"""A short word, unique in its task: "python3.11"."""
+
+MinorVersion = Annotated[str, Field(pattern=r"^3\.[0-9]+$")]
+
+
+class PythonEnvironment(Record):
+    """Packages for one Python, which is shown in the sandbox at its own path.
+
+    Attributes:
+        python: Minor version of the interpreter, for example "3.9"; any release of it will do.
+        requirements: Exact pins (`name==version`), the whole closure, without the package
+            under test; none stand for the test framework that RepoGym itself uses.
+        install: Whether the package's metadata (version, entry points) is installed beside
+            its source folders, which always stand on the import path.
+    """
+
+    kind: Literal["python"] = "python"
+    python: MinorVersion
+    requirements: tuple[str, ...] = ()
+    install: bool = False
+
+
+class ToolsEnvironment(Record):
+    """Programs of the machine itself, for what is not written in Python.
+
+    Attributes:
+        programs: What must be found in `/usr/local/bin`, `/usr/bin` or `/bin`.
+    """
+
+    kind: Literal["tools"] = "tools"
+    programs: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")], ...] = ()
+
+
+Environment = Annotated[PythonEnvironment | ToolsEnvironment, Field(discriminator="kind")]
+
+
+def python_id(minor: str) -> str:
+    """Return the usual id of an environment for a Python minor version."""
+    return f"python{minor}"
