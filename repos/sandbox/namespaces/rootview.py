@@ -57,7 +57,7 @@ class Arguments:
 
 
 def memory_file_systems(spec: SandboxSpec) -> list[list[Any]]:
-    """Return what a box mounts of its own: [target, bytes, mode, whether programs may run]."""
+    """Return what a sandbox mounts of its own: [target, bytes, mode, whether programs may run]."""
     return [
         ["/tmp", spec.tmp_mb << 20, "1777", spec.tmp_exec],
         [HOME, HOME_BYTES, "0777", True],
@@ -74,14 +74,14 @@ def build(
     tools: dict[str, str],
     interpreter: Interpreter,
 ) -> list[str]:
-    """Return the command line up to the program; what is writable is each box's own.
+    """Return the command line up to the program; what is writable is each sandbox's own.
 
     `@INFO@` stands for the number of the descriptor for bwrap's information.
 
     Args:
         bwrap: The program.
         layers: What to show.
-        base: The keeper's folder.
+        base: The daemon's folder.
         etc: The folder shown as `/etc`.
         tools: Path below `/opt/repogym` to its source.
         interpreter: Runs the exec server.
@@ -96,7 +96,7 @@ def build(
         elif os.path.isdir(f"/{name}"):
             out.bind(f"/{name}", f"/{name}")
     out.bind(etc, "/etc")
-    out.bind("/proc", "/proc", writable=True)  # a box puts its own in the place of it
+    out.bind("/proc", "/proc", writable=True)  # a sandbox puts its own in the place of it
     out.items += ["--dev", "/dev", "--remount-ro", "/dev"]
     out.folders("/tmp")
     out.folders(HOME)

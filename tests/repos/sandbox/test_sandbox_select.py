@@ -21,8 +21,8 @@ OTHER_UID = 65534
 def test_auto_picks_what_isolates(layer):
     backend = select.get_backend()
     assert (backend.name, backend.isolation) == ("bubblewrap", "isolated")
-    box = backend.create(Layers((layer,)), SandboxSpec())
-    assert isinstance(box, Sandbox)
+    sandbox = backend.create(Layers((layer,)), SandboxSpec())
+    assert isinstance(sandbox, Sandbox)
     backend.close()
 
 

@@ -52,10 +52,10 @@ def test_a_frame_that_claims_too_much_is_refused():
 
 @given(st.binary(max_size=400), st.integers(0, 60))
 def test_head_and_tail_are_kept(data, limit):
-    keeper = server.HeadTail(limit)
+    ends = server.HeadTail(limit)
     for at in range(0, len(data), 7):
-        keeper.add(data[at : at + 7])
-    kept, dropped = keeper.result()
+        ends.add(data[at : at + 7])
+    kept, dropped = ends.result()
     assert len(kept) + dropped == len(data)
     if len(data) <= limit:
         assert kept == data

@@ -22,7 +22,7 @@ from repos.sandbox.backends.bubblewrap.sandbox import (
 from repos.sandbox.channel import Channel, socket_pair
 from repos.sandbox.interpreter import Interpreter, running
 from repos.sandbox.namespaces import cgroups, rootview, seccomp
-from repos.sandbox.namespaces.client import KeeperClient, KeeperError
+from repos.sandbox.namespaces.client import DaemonClient, DaemonError
 from repos.sandbox.namespaces.rootview import AGENT_UID
 from repos.sandbox.namespaces.zygote import LEASH_FD
 from repos.sandbox.protocol import (
@@ -79,7 +79,7 @@ def find_ripgrep() -> str | None:
 
 
 class BubblewrapBackend:
-    """Makes bubblewrap sandboxes; one keeper process serves them all."""
+    """Makes bubblewrap sandboxes; one namespace daemon serves them all."""
 
     name = "bubblewrap"
     isolation: Isolation = "isolated"
@@ -100,22 +100,22 @@ class BubblewrapBackend:
         self.spares = spares
         self.interpreter = interpreter or running()
         self.bwrap = bwrap or find_bwrap()
-        self._keeper: KeeperClient | None = None
+        self._daemon: DaemonClient | None = None
         self._lock = threading.Lock()
         self._etc: dict[bool, str] = {}
         self._spares: dict[str, Launched] = {}
 
     @property
-    def keeper(self) -> KeeperClient:
-        """The running keeper, started when first needed (again in a forked child).
+    def daemon(self) -> DaemonClient:
+        """The running namespace daemon, started when first needed (again in a forked child).
 
         Raises:
             SandboxUnavailableError: It can't run here.
         """
         with self._lock:
-            if self._keeper is not None and self._keeper.owner != os.getpid():
-                self._keeper = None
-            if self._keeper is None or self._keeper.closed:
+            if self._daemon is not None and self._daemon.owner != os.getpid():
+                self._daemon = None
+            if self._daemon is None or self._daemon.closed:
                 if self.bwrap is None:
                     raise SandboxUnavailableError(bubblewrap_remedy("", "no bwrap program"))
                 here = Path(__file__).parents[2] / "guest"
@@ -127,38 +127,38 @@ class BubblewrapBackend:
                 if ripgrep is not None:
                     files["rg"] = ripgrep
                 try:
-                    self._keeper = KeeperClient(self.interpreter.executable, files, AGENT_UID)
-                except (KeeperError, InfrastructureError) as error:
+                    self._daemon = DaemonClient(self.interpreter.executable, files, AGENT_UID)
+                except (DaemonError, InfrastructureError) as error:
                     raise SandboxUnavailableError(
                         bubblewrap_remedy(self.bwrap, str(error))
                     ) from error
-                base = self._keeper.facts["base"]
+                base = self._daemon.facts["base"]
                 self._etc = {False: f"{base}/etc"}
                 self._tools = {
                     ("bin/rg" if name == "rg" else name): f"{base}/tools/{name}" for name in files
                 }
-            return self._keeper
+            return self._daemon
 
     def etc(self, network: bool) -> str:
-        """Return the keeper's folder for `/etc`."""
+        """Return the namespace daemon's folder for `/etc`."""
         if network not in self._etc:
-            self._etc[network] = self.keeper.call("network_etc", {})
+            self._etc[network] = self.daemon.call("network_etc", {})
         return self._etc[network]
 
     def order(self, layers: Layers, spec: SandboxSpec) -> dict[str, Any]:
-        """Return what the keeper needs to launch a sandbox, all but its files."""
-        keeper = self.keeper
+        """Return what the namespace daemon needs to launch a sandbox, all but its files."""
+        daemon = self.daemon
         assert self.bwrap is not None
         as_root = os.geteuid() == 0
         argv = rootview.build(
             self.bwrap,
             layers,
-            base=keeper.facts["base"],
+            base=daemon.facts["base"],
             etc=self.etc(spec.network),
             tools=self._tools,
             interpreter=self.interpreter,
         )
-        controllers = keeper.facts["controllers"]
+        controllers = daemon.facts["controllers"]
         options = {
             "env": rootview.environment(layers),
             "cwd": TESTBED,
@@ -191,18 +191,18 @@ class BubblewrapBackend:
         Raises:
             SandboxUnavailableError: It can't run here.
         """
-        keeper = self.keeper
+        daemon = self.daemon
         key = repr(order)
         with self._lock:
             ready = self._spares.pop(key, None)
-        if ready is not None and ready.keeper is not keeper:
+        if ready is not None and ready.daemon is not daemon:
             ready = None  # of before a fork of this process
         if ready is None:
-            ready = self._order(keeper, order)
+            ready = self._order(daemon, order)
         try:
             ready.channel.take(0, START_TIMEOUT_S)
         except (InfrastructureError, TimeoutError) as error:
-            why = keeper.call("why", {"box": ready.box})
+            why = daemon.call("why", {"sandbox": ready.sandbox})
             ready.stop()
             raise SandboxUnavailableError(
                 bubblewrap_remedy(self.bwrap or "", why or str(error))
@@ -215,7 +215,7 @@ class BubblewrapBackend:
         with self._lock:
             if self.spares < 1 or key in self._spares:
                 return
-        spare = self._order(self.keeper, order)
+        spare = self._order(self.daemon, order)
         surplus: list[Launched] = []
         with self._lock:
             surplus += [self._spares.pop(key)] if key in self._spares else []
@@ -225,11 +225,11 @@ class BubblewrapBackend:
         for unused in surplus:
             unused.stop(wait=False)
 
-    def _order(self, keeper: KeeperClient, order: dict[str, Any]) -> Launched:
+    def _order(self, daemon: DaemonClient, order: dict[str, Any]) -> Launched:
         ours, theirs = socket_pair()
         try:
-            answer = keeper.call("launch", order, (theirs.fileno(),))
-        except KeeperError as error:
+            answer = daemon.call("launch", order, (theirs.fileno(),))
+        except DaemonError as error:
             ours.close()
             raise SandboxUnavailableError(
                 bubblewrap_remedy(self.bwrap or "", str(error))
@@ -237,7 +237,7 @@ class BubblewrapBackend:
         finally:
             theirs.close()
         version, folders = answer["group"]
-        return Launched(keeper, answer["box"], Channel(ours), cgroups.Group(version, folders))
+        return Launched(daemon, answer["sandbox"], Channel(ours), cgroups.Group(version, folders))
 
     def probe(self) -> Probe:
         """Run one command in a sandbox and say how it went; never raises."""
@@ -293,11 +293,11 @@ class BubblewrapBackend:
         return BubblewrapSandbox(self, layers, spec, Family(), ())
 
     def close(self) -> None:
-        """End the keeper and every sandbox of it."""
+        """End the namespace daemon and every sandbox of it."""
         with self._lock:
             spares, self._spares = self._spares, {}
-            if self._keeper is not None:
-                self._keeper.close()
-                self._keeper = None
+            if self._daemon is not None:
+                self._daemon.close()
+                self._daemon = None
         for spare in spares.values():
             spare.channel.close()

@@ -15,7 +15,7 @@ from repos.errors import InfrastructureError, SandboxUnavailableError
 from repos.sandbox.channel import Channel
 from repos.sandbox.client import ServerClient
 from repos.sandbox.namespaces import cgroups
-from repos.sandbox.namespaces.client import KeeperClient, KeeperError
+from repos.sandbox.namespaces.client import DaemonClient, DaemonError
 from repos.sandbox.protocol import TESTBED, Isolation, Layers, Limit, SandboxSpec, Snapshot
 from repos.sandbox.remedies import bubblewrap_remedy
 
@@ -28,20 +28,27 @@ START_TIMEOUT_S = 60.0
 
 @dataclass(eq=False)
 class Launched:
-    """A running bwrap with its server."""
+    """A running exec server, and what the namespace daemon knows it by.
 
-    keeper: KeeperClient
-    box: int
+    Attributes:
+        daemon: Launched it.
+        sandbox: Its number there.
+        channel: Leads to the server.
+        group: Control group of all that runs inside.
+    """
+
+    daemon: DaemonClient
+    sandbox: int
     channel: Channel
     group: cgroups.Group
 
     def stop(self, *, wait: bool = True, keep: bool = False) -> None:
         """End it, with what it wrote unless `keep`."""
         self.channel.close()
-        # Where the keeper has ended, so has the sandbox.
-        if not self.keeper.closed and self.keeper.owner == os.getpid():
-            with contextlib.suppress(KeeperError, InfrastructureError):
-                self.keeper.call("stop", {"box": self.box, "wait": wait, "keep": keep})
+        # Where the namespace daemon has ended, so has the sandbox.
+        if not self.daemon.closed and self.daemon.owner == os.getpid():
+            with contextlib.suppress(DaemonError, InfrastructureError):
+                self.daemon.call("stop", {"sandbox": self.sandbox, "wait": wait, "keep": keep})
 
 
 @dataclass
@@ -86,10 +93,10 @@ class BubblewrapSandbox(ServerClient):
         """Launch and give it the files of the present chain; what ran before ends."""
         fresh = self._backend.launch(self._order)
         try:
-            answer = fresh.keeper.call(
-                "attach", {"box": fresh.box, "family": self._family.ident, **self._files()}
+            answer = fresh.daemon.call(
+                "attach", {"sandbox": fresh.sandbox, "family": self._family.ident, **self._files()}
             )
-        except KeeperError as error:
+        except DaemonError as error:
             fresh.stop()
             raise SandboxUnavailableError(
                 bubblewrap_remedy(self._backend.bwrap or "", f"the overlay failed: {error}")
@@ -99,8 +106,8 @@ class BubblewrapSandbox(ServerClient):
         old = list(self._running)
         self._running[:] = [fresh]
         self._channel = fresh.channel
-        for box in old:
-            box.stop(wait=False)
+        for before in old:
+            before.stop(wait=False)
         self._backend.prepare_spare(self._order)
 
     def _files(self) -> dict[str, Any]:
@@ -136,13 +143,13 @@ class BubblewrapSandbox(ServerClient):
     # ---- snapshots
     def _freeze(self) -> None:
         """Turn what was written since the last time into a layer, if anything was."""
-        box = self._running[0]
-        body = {"box": box.box, **self._files()}
-        frozen = box.keeper.call("freeze", body)
+        running = self._running[0]
+        body = {"sandbox": running.sandbox, **self._files()}
+        frozen = running.daemon.call("freeze", body)
         if frozen.get("busy"):
             # Something may be writing just now: end all that runs, then it can't be.
             self._channel.call("quit", {}, START_TIMEOUT_S)
-            frozen = box.keeper.call("freeze", body)
+            frozen = running.daemon.call("freeze", body)
             if frozen.get("busy"):
                 raise InfrastructureError("A file of the sandbox stays open for writing.")
         if frozen["layer"] is None:
@@ -153,7 +160,7 @@ class BubblewrapSandbox(ServerClient):
         if len(self._chain) > MAX_DEPTH:
             # The sandbox itself stands on the short chain from the next freeze on.
             used = sum(self._family.used[layer] for layer in self._chain)
-            merged = box.keeper.call(
+            merged = running.daemon.call(
                 "merge",
                 {
                     "family": self._family.ident,
@@ -205,7 +212,7 @@ class BubblewrapSandbox(ServerClient):
         """Return what `changed_paths` does, each with a word that changes when the file does."""
         with self._lock:
             self._check()
-            return self._running[0].keeper.call(
+            return self._running[0].daemon.call(
                 "changed",
                 {
                     "family": self._family.ident,
