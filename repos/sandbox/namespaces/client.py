@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from repos.errors import InfrastructureError
-from repos.sandbox.guest import server
+from repos.sandbox.guest.server import codec
 
 
 class DaemonError(OSError):
@@ -21,12 +21,15 @@ class DaemonError(OSError):
 class DaemonClient:
     """One namespace daemon; any thread may call."""
 
-    def __init__(self, interpreter: str, files: dict[str, str], agent_uid: int) -> None:
+    def __init__(
+        self, interpreter: str, files: dict[str, str], packages: dict[str, str], agent_uid: int
+    ) -> None:
         """Start the daemon.
 
         Args:
             interpreter: Python that runs it, and the exec server inside.
-            files: Name in the folder of tools to its source on the host.
+            files: Name in the folder of tools to a file of the host.
+            packages: Name in it to a package of `guest/`.
             agent_uid: The user that sandboxes run as where we are root.
 
         Raises:
@@ -54,7 +57,9 @@ class DaemonClient:
         )
         theirs.close()
         try:
-            self.facts = self.call("set_up", {"files": files, "agent": agent_uid})
+            self.facts = self.call(
+                "set_up", {"files": files, "packages": packages, "agent": agent_uid}
+            )
         except BaseException:
             self.close()
             raise
@@ -78,13 +83,13 @@ class DaemonClient:
                 raise InfrastructureError(
                     "The sandbox's namespace daemon is closed in this process."
                 )
-            data = server.frame([next(self._ids), kind, body])
+            data = codec.frame([next(self._ids), kind, body])
             try:
                 sent = socket.send_fds(self._socket, [data], fds) if fds else 0
                 if sent < len(data):
                     self._socket.sendall(data[sent:])
                 while True:
-                    for _, answer, value in server.take_frames(self._inbox):
+                    for _, answer, value in codec.take_frames(self._inbox):
                         if answer == "error":
                             raise DaemonError(value["errno"], value["text"])
                         return value

@@ -1,5 +1,5 @@
 # Paths are strings here: they may be undecodable, and pathlib costs start-up time.
-# ruff: noqa: PTH100, PTH101, PTH102, PTH112, PTH119, PTH120, PTH123, PTH208
+# ruff: noqa: PTH100, PTH101, PTH102, PTH112, PTH120, PTH123, PTH208
 """The namespace daemon: one helper process a parent, which owns the mounts of its sandboxes.
 
 It lives in a mount namespace of its own (as an ordinary user also in a user namespace), so
@@ -24,8 +24,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import gc
-import importlib.util
-import marshal
 import os
 import select
 import shutil
@@ -39,7 +37,8 @@ if __name__ == "__main__":  # run by path, isolated: find our own package
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(here))))
 
-from repos.sandbox.guest import server
+from repos.sandbox import zipapps
+from repos.sandbox.guest.server import codec
 from repos.sandbox.namespaces import cgroups, layers, linux
 from repos.sandbox.namespaces.families import Family
 from repos.sandbox.namespaces.launch import Launcher, SandboxProcess
@@ -73,11 +72,14 @@ class NamespaceDaemon:
         return self.counter
 
     # ---- set-up
-    def set_up(self, files: dict[str, str], agent_uid: int) -> dict[str, Any]:
+    def set_up(
+        self, files: dict[str, str], packages: dict[str, str], agent_uid: int
+    ) -> dict[str, Any]:
         """Enter our namespaces and lay out the folder of tools.
 
         Args:
-            files: Name in the tools folder to a source on the host.
+            files: Name in the tools folder to a file of the host.
+            packages: Name in it to a package of `guest/`.
             agent_uid: Owner of what sandboxes write, where we are root.
         """
         self.agent = agent_uid
@@ -102,12 +104,11 @@ class NamespaceDaemon:
         _write(f"{self.base}/point.file", "")
         for name, source in files.items():
             target = f"{self.base}/tools/{name}"
-            if name.endswith(".pyc"):
-                _compile(source, target)
-                os.chmod(target, 0o644)
-            else:
-                shutil.copyfile(source, target)
-                os.chmod(target, 0o755 if os.access(source, os.X_OK) else 0o644)
+            shutil.copyfile(source, target)
+            os.chmod(target, 0o755 if os.access(source, os.X_OK) else 0o644)
+        for name, package in packages.items():
+            with open(f"{self.base}/tools/{name}", "wb") as f:
+                f.write(zipapps.pack(package))
         self.groups = cgroups.find_parent()
         if self.groups is not None:
             cgroups.remove_stale(self.groups)
@@ -273,12 +274,12 @@ class NamespaceDaemon:
         """Answer the present request, once."""
         if self.unanswered is not None:
             ident, self.unanswered = self.unanswered, None
-            self.control.sendall(server.frame([ident, kind, value]))
+            self.control.sendall(codec.frame([ident, kind, value]))
 
     def run(self) -> None:
         """Answer until the parent is gone, then leave nothing behind."""
         operations: dict[str, Callable[[dict[str, Any], list[int]], Any]] = {
-            "set_up": lambda body, fds: self.set_up(body["files"], body["agent"]),
+            "set_up": lambda body, fds: self.set_up(body["files"], body["packages"], body["agent"]),
             "network_etc": lambda body, fds: self.network_etc(),
             "launch": self.launch,
             "attach": self.attach,
@@ -305,7 +306,7 @@ class NamespaceDaemon:
                     return
                 inbox += data
                 waiting += fds
-                for ident, kind, body in server.take_frames(inbox):
+                for ident, kind, body in codec.take_frames(inbox):
                     self.unanswered = ident
                     taken = [waiting.pop(0) for _ in range(body.get("fds", 0))]
                     try:
@@ -329,15 +330,6 @@ class NamespaceDaemon:
 def _write(path: str, text: str) -> None:
     with open(path, "w") as f:
         f.write(text)
-
-
-def _compile(source: str, target: str) -> None:
-    """Byte-compile a file; compiling it at each start of a sandbox would cost 20 ms."""
-    with open(source, "rb") as f:
-        code = compile(f.read(), os.path.basename(source), "exec", dont_inherit=True)
-    header = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + bytes(8)
-    with open(target, "wb") as f:
-        f.write(header + marshal.dumps(code))
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from typing import Any, cast
 
-from repos.sandbox.guest import server
+from repos.sandbox.guest.server import codec
 from repos.sandbox.namespaces import linux
 
 
@@ -176,7 +176,7 @@ class Family:
                 answer = [0, repr(error)]
             finally:
                 with os.fdopen(write, "wb") as f:
-                    f.write(server.encode(answer))
+                    f.write(codec.encode(answer))
                 os._exit(0)
         os.close(write)
         with os.fdopen(read, "rb") as f:
@@ -184,7 +184,7 @@ class Family:
         os.waitpid(pid, 0)
         if not data:
             raise OSError(0, "a child of the namespace daemon died")
-        number, value = cast("list[Any]", server.decode(data))
+        number, value = cast("list[Any]", codec.decode(data))
         if number is not None:
             raise OSError(number, value)
         return value

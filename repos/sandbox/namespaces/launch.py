@@ -14,7 +14,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from repos.sandbox.guest import server
+from repos.sandbox.guest.server import codec
 from repos.sandbox.namespaces import cgroups
 from repos.sandbox.namespaces.zygote import MESSAGE
 
@@ -141,7 +141,7 @@ class Launcher:
         """
         err_read, err_write = os.pipe()
         ours, theirs = socket.socketpair()
-        order = server.encode({**body, "joins": group.joins()})
+        order = codec.encode({**body, "joins": group.joins()})
         fds = [connection, err_write, self.leash, root, theirs.fileno()]
         try:
             socket.send_fds(self.zygote, [order], fds)

@@ -28,7 +28,9 @@ if __name__ == "__main__":  # run by path, isolated: find our own package
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(here))))
 
-from repos.sandbox.guest import server
+from repos.sandbox.guest.server import codec, rights
+from repos.sandbox.guest.server.serving import Server
+from repos.sandbox.guest.server.starting import Starter
 from repos.sandbox.namespaces import linux
 
 TYPE_CHECKING = False
@@ -74,7 +76,7 @@ def main() -> None:
     except OSError:
         pass
     home = home_namespace()
-    server.Starter()  # loads what the server needs later
+    Starter()  # loads what the server needs later
     gc.collect()
     gc.disable()
     gc.freeze()  # children would copy what a collection touches
@@ -207,7 +209,7 @@ def become(order: bytes, fds: list[int]) -> NoReturn:
             {2: errors, SERVER_FD: fds[0], LEASH_FD: fds[2], ROOT_FD: fds[3], LINK_FD: link}
         )
         errors = 2
-        body: Any = server.decode(order)
+        body: Any = codec.decode(order)
         os.setsid()
         for path in body["joins"]:
             _write(path, b"0")
@@ -216,16 +218,12 @@ def become(order: bytes, fds: list[int]) -> NoReturn:
         for kind, soft, hard in body["rlimits"]:
             _limit(getattr(resource, kind), soft, hard)
         options = body["options"]
-        options["oom_fd"] = None
-        try:
-            options["oom_fd"] = os.open("/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)
-        except OSError:
-            pass  # not everywhere; the kernel then chooses by size
+        options["oom_fd"] = rights.open_oom_score()
         _give_up_rights(options["uid"], options["gid"], body["seccomp"])
         if options["uid"] is None and options["processes"]:
-            server.cap_processes(2 * options["processes"] + 64)
+            rights.cap_processes(2 * options["processes"] + 64)
         gc.enable()
-        server.Server(SERVER_FD, options).run()
+        Server(SERVER_FD, options).run()
     except BaseException as error:
         at, trail = error.__traceback__, ""
         while at is not None:
@@ -331,7 +329,7 @@ def _give_up_rights(uid: int | None, gid: int, program: bytes | None) -> None:
         ):
             _write(f"/proc/self/{name}", text.encode())
         linux.drop_bounding_set()
-    server.lock_down(uid, gid)
+    rights.lock_down(uid, gid)
     linux.drop_capabilities()
     os.umask(0o022)
     if program is not None:

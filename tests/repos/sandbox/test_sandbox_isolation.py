@@ -47,7 +47,7 @@ def test_the_server_can_not_be_looked_into(create):
     "path",
     ["/proc/sys/kernel/core_pattern", "/proc/sys/vm/drop_caches", "/proc/sysrq-trigger",
      "/proc/sys/kernel/hostname", "/sys/kernel/mm/ksm/run", "/usr/x", "/etc/x", "/x", "/dev/x",
-     "/opt/repogym/x", "/opt/repogym/git.py"],
+     "/opt/repogym/x", "/opt/repogym/git.pyz"],
 )  # fmt: skip
 def test_what_may_not_be_written(create, path):
     assert sh(create(), f"echo x > {path}").exit_code != 0

@@ -118,16 +118,13 @@ class BubblewrapBackend:
             if self._daemon is None or self._daemon.closed:
                 if self.bwrap is None:
                     raise SandboxUnavailableError(bubblewrap_remedy("", "no bwrap program"))
-                here = Path(__file__).parents[2] / "guest"
-                files = {
-                    "server.pyc": str(here / "server.py"),
-                    "git.py": str(here / "git.py"),
-                }
                 ripgrep = find_ripgrep()
-                if ripgrep is not None:
-                    files["rg"] = ripgrep
+                files = {} if ripgrep is None else {"rg": ripgrep}
+                packages = {"git.pyz": "git"}
                 try:
-                    self._daemon = DaemonClient(self.interpreter.executable, files, AGENT_UID)
+                    self._daemon = DaemonClient(
+                        self.interpreter.executable, files, packages, AGENT_UID
+                    )
                 except (DaemonError, InfrastructureError) as error:
                     raise SandboxUnavailableError(
                         bubblewrap_remedy(self.bwrap, str(error))
@@ -135,7 +132,8 @@ class BubblewrapBackend:
                 base = self._daemon.facts["base"]
                 self._etc = {False: f"{base}/etc"}
                 self._tools = {
-                    ("bin/rg" if name == "rg" else name): f"{base}/tools/{name}" for name in files
+                    ("bin/rg" if name == "rg" else name): f"{base}/tools/{name}"
+                    for name in [*files, *packages]
                 }
             return self._daemon
 

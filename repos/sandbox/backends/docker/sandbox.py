@@ -9,11 +9,12 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from repos.errors import InfrastructureError
+from repos.sandbox import zipapps
 from repos.sandbox.backends.bubblewrap.backend import FILE_LIMIT
 from repos.sandbox.backends.copies import CopyClient, Family
 from repos.sandbox.backends.docker.engine import Engine, labels
 from repos.sandbox.channel import Channel
-from repos.sandbox.guest import server
+from repos.sandbox.guest.server import codec
 from repos.sandbox.namespaces import rootview, seccomp
 from repos.sandbox.namespaces.rootview import AGENT_UID, HOME, HOME_BYTES, SHM_BYTES, TOOLS
 from repos.sandbox.protocol import TESTBED, Isolation, Layers, SandboxSpec
@@ -189,8 +190,10 @@ class DockerSandbox(CopyClient):
             made = api.create_container(
                 backend.image,
                 [
-                    backend.interpreter.executable, "-I", "-S", "-B",
-                    f"{TOOLS}/copyserver.pyc", "0", "1", server.encode(options).hex(),
+                    *zipapps.command(
+                        backend.interpreter.executable, f"{TOOLS}/server.pyz", "server"
+                    ),
+                    "0", "1", codec.encode(options).hex(),
                 ],
                 user=f"{AGENT_UID}:{AGENT_UID}",
                 hostname=None if spec.network else "sandbox",
