@@ -9,7 +9,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from repos.sandbox.backends.bubblewrap.backend import BubblewrapBackend, BubblewrapSandbox
+from repos.sandbox.backends.bubblewrap.backend import BubblewrapBackend
+from repos.sandbox.backends.bubblewrap.sandbox import BubblewrapSandbox
 from repos.sandbox.protocol import Layers, SandboxSpec
 
 GIB = 1 << 30

@@ -105,13 +105,8 @@ class Workspace:
     # ---- changes
     def _states(self) -> dict[str, str]:
         """Return each path that differs from the layers with a word for its present state."""
-        marks = getattr(self.sandbox, "changed_marks", None)
-        states = marks() if marks is not None else None
-        if states is None:
-            result = self._git("states", b"")
-            words = result.stdout.decode("utf-8", "surrogateescape").split("\0")
-            states = dict(zip(words[::2], words[1::2], strict=False))
-        return {path: word for path, word in states.items() if ".git" not in path.split("/")}
+        marks = self.sandbox.changed_marks()
+        return {path: word for path, word in marks.items() if ".git" not in path.split("/")}
 
     def mark(self) -> Mark:
         """Return a mark of this moment."""
@@ -155,11 +150,8 @@ class Workspace:
             PatchError: It is larger than `MAX_DIFF`.
             InfrastructureError: It could not be made.
         """
-        paths = self.sandbox.changed_paths()
-        data = b"*"
-        if paths is not None:
-            data = b"".join(os.fsencode(path) + b"\0" for path in paths)
-        result = self._git("diff", data)
+        changed = self.sandbox.changed_paths()
+        result = self._git("diff", b"".join(os.fsencode(path) + b"\0" for path in changed))
         if result.stdout_dropped:
             raise PatchError(f"The diff is larger than {MAX_DIFF >> 20} MiB: remove what you made.")
         if result.exit_code != 0:

@@ -163,7 +163,7 @@ class CopyClient(ServerClient):
             self._end()
             self._member()
 
-    def changed_paths(self) -> list[str] | None:
+    def changed_paths(self) -> list[str]:
         """Return paths below `/testbed` that differ from its layers; a superset."""
         return sorted(self.changed_marks())
 

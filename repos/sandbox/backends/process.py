@@ -24,7 +24,6 @@ from typing import Unpack
 
 from repos.errors import InfrastructureError
 from repos.sandbox import zipapps
-from repos.sandbox.backends.bubblewrap.backend import find_ripgrep
 from repos.sandbox.backends.copies import COPIES, CopyClient, Family, remove_leftovers
 from repos.sandbox.backends.translation import Translation, shadow_environment
 from repos.sandbox.channel import Channel, socket_pair
@@ -32,7 +31,7 @@ from repos.sandbox.guest.server import codec
 from repos.sandbox.guest.server.files import remove_tree
 from repos.sandbox.interpreter import running
 from repos.sandbox.namespaces import rootview
-from repos.sandbox.namespaces.rootview import HOME, TOOLS
+from repos.sandbox.namespaces.rootview import HOME, TOOLS, find_ripgrep
 from repos.sandbox.protocol import (
     ENVIRONMENT,
     TESTBED,

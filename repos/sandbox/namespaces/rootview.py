@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from collections.abc import Iterable
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from repos.sandbox.interpreter import Interpreter, package_folders
@@ -19,6 +21,14 @@ HOME = "/home/agent"
 TOOLS = "/opt/repogym"
 HOME_BYTES = 256 << 20
 SHM_BYTES = 256 << 20
+FILE_LIMIT = 4096
+"""How many files a process may have open."""
+
+
+def find_ripgrep() -> str | None:
+    """Return the ripgrep program that is shown inside."""
+    beside = Path(sys.prefix) / "bin" / "rg"
+    return str(beside) if os.access(beside, os.X_OK) else shutil.which("rg")
 
 
 def environment(layers: Layers) -> dict[str, str]:

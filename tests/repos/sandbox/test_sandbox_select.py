@@ -11,7 +11,8 @@ import pytest
 
 from repos.errors import SandboxUnavailableError, UnknownNameError
 from repos.sandbox import remedies, select
-from repos.sandbox.backends.bubblewrap.backend import BubblewrapBackend, find_ripgrep
+from repos.sandbox.backends.bubblewrap.backend import BubblewrapBackend
+from repos.sandbox.namespaces.rootview import find_ripgrep
 from repos.sandbox.protocol import Layers, Sandbox, SandboxSpec
 
 ROOT = Path(__file__).resolve().parents[3]

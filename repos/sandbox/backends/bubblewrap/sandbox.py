@@ -3,52 +3,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import os
 import threading
 import weakref
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from repos.errors import InfrastructureError, SandboxUnavailableError
-from repos.sandbox.channel import Channel
+from repos.sandbox.backends.bubblewrap.starter import START_TIMEOUT_S, Launched, SandboxStarter
 from repos.sandbox.client import ServerClient
 from repos.sandbox.namespaces import cgroups
-from repos.sandbox.namespaces.client import DaemonClient, DaemonError
+from repos.sandbox.namespaces.client import DaemonError
 from repos.sandbox.protocol import TESTBED, Isolation, Layers, Limit, SandboxSpec, Snapshot
 from repos.sandbox.remedies import bubblewrap_remedy
 
-if TYPE_CHECKING:
-    from repos.sandbox.backends.bubblewrap.backend import BubblewrapBackend
-
 MAX_DEPTH = 32
-START_TIMEOUT_S = 60.0
-
-
-@dataclass(eq=False)
-class Launched:
-    """A running exec server, and what the namespace daemon knows it by.
-
-    Attributes:
-        daemon: Launched it.
-        sandbox: Its number there.
-        channel: Leads to the server.
-        group: Control group of all that runs inside.
-    """
-
-    daemon: DaemonClient
-    sandbox: int
-    channel: Channel
-    group: cgroups.Group
-
-    def stop(self, *, wait: bool = True, keep: bool = False) -> None:
-        """End it, with what it wrote unless `keep`."""
-        self.channel.close()
-        # Where the namespace daemon has ended, so has the sandbox.
-        if not self.daemon.closed and self.daemon.owner == os.getpid():
-            with contextlib.suppress(DaemonError, InfrastructureError):
-                self.daemon.call("stop", {"sandbox": self.sandbox, "wait": wait, "keep": keep})
 
 
 @dataclass
@@ -68,21 +38,21 @@ class BubblewrapSandbox(ServerClient):
 
     def __init__(
         self,
-        backend: BubblewrapBackend,
+        starter: SandboxStarter,
         layers: Layers,
         spec: SandboxSpec,
         family: Family,
         chain: tuple[str, ...],
     ) -> None:
         """Start it; use `BubblewrapBackend.create` and `fork`."""
-        self._backend = backend
+        self._starter = starter
         self._layers = layers
         self._spec = spec
         self._family = family
         self._chain = chain
         self._lock = threading.RLock()
         self._closed = False
-        self._order = backend.order(layers, spec)
+        self._order = starter.order(layers, spec)
         # In a list of its own, so that the finalizer finds the present one.
         self._running: list[Launched] = []
         self._finalizer = weakref.finalize(self, _stop_all, self._running)
@@ -91,7 +61,7 @@ class BubblewrapSandbox(ServerClient):
     # ---- life
     def _start(self) -> None:
         """Launch and give it the files of the present chain; what ran before ends."""
-        fresh = self._backend.launch(self._order)
+        fresh = self._starter.launch(self._order)
         try:
             answer = fresh.daemon.call(
                 "attach", {"sandbox": fresh.sandbox, "family": self._family.ident, **self._files()}
@@ -99,7 +69,7 @@ class BubblewrapSandbox(ServerClient):
         except DaemonError as error:
             fresh.stop()
             raise SandboxUnavailableError(
-                bubblewrap_remedy(self._backend.bwrap or "", f"the overlay failed: {error}")
+                bubblewrap_remedy(self._starter.bwrap or "", f"the overlay failed: {error}")
             ) from error
         self._family.ident = answer["family"]
         self._upper: str = answer["upper"]
@@ -108,7 +78,7 @@ class BubblewrapSandbox(ServerClient):
         self._channel = fresh.channel
         for before in old:
             before.stop(wait=False)
-        self._backend.prepare_spare(self._order)
+        self._starter.prepare_spare(self._order)
 
     def _files(self) -> dict[str, Any]:
         used = sum(self._family.used.get(layer, 0) for layer in self._chain)
@@ -201,10 +171,10 @@ class BubblewrapSandbox(ServerClient):
         with self._lock:
             self.snapshot()
             return BubblewrapSandbox(
-                self._backend, self._layers, self._spec, self._family, self._chain
+                self._starter, self._layers, self._spec, self._family, self._chain
             )
 
-    def changed_paths(self) -> list[str] | None:
+    def changed_paths(self) -> list[str]:
         """Return paths below `/testbed` that differ from its layers; a superset."""
         return sorted(self.changed_marks())
 

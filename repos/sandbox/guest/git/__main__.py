@@ -3,16 +3,15 @@
 Run by the harness's interpreter with the workspace's rights. It uses the repository of the
 harness (`base.git`, read-only, one commit) and a temporary one beside it.
 
-    git.pyz diff BASE_GIT ROOT    candidates on stdin (NUL after each, or "*"), diff on stdout
+    git.pyz diff BASE_GIT ROOT    candidates on stdin (NUL after each), diff on stdout
     git.pyz apply BASE_GIT ROOT   diff on stdin
-    git.pyz states BASE_GIT ROOT  what differs from the base, with a word for its state
 """
 
 import os
 import sys
 
 from .applying import apply
-from .diffing import diff, states
+from .diffing import diff
 from .repository import REFUSED, Git, RefusedError
 
 TYPE_CHECKING = False
@@ -28,10 +27,8 @@ def main(argv: "List[str]") -> int:
     git = Git(base, root)
     try:
         if command == "diff":
-            candidates = None if data == b"*" else [p for p in data.split(b"\0") if p]
+            candidates = [path for path in data.split(b"\0") if path]
             sys.stdout.buffer.write(diff(git, candidates))
-        elif command == "states":
-            sys.stdout.buffer.write(states(git))
         else:
             apply(git, data)
     except RefusedError as error:

@@ -3,12 +3,12 @@
 import hashlib
 import os
 
-from .paths import compiled, everything, look, safe
+from .paths import compiled, look, safe
 from .repository import IGNORE_FOLDER, Git, quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Iterable, List, Optional, Set, Tuple
+    from typing import Dict, Iterable, List, Set, Tuple
 
 
 def tree_of(git: Git, commit: str) -> "Dict[bytes, Tuple[bytes, bytes]]":
@@ -37,17 +37,15 @@ def ignored(git: Git, paths: "List[bytes]") -> "Set[bytes]":
     return set(out.split(b"\0")) - {b""}
 
 
-def diff(git: Git, candidates: "Optional[Iterable[bytes]]") -> bytes:
+def diff(git: Git, candidates: "Iterable[bytes]") -> bytes:
     """Return the diff of the workspace against the base commit.
 
     Args:
         git: The temporary repository.
-        candidates: Paths that may differ; None for all.
+        candidates: Paths that may differ.
     """
     base = git.run(["rev-parse", "HEAD^{commit}"], git_dir=git.base).strip()
     tree = tree_of(git, base.decode())
-    if candidates is None:
-        candidates = set(everything(git.root)) | set(tree)
     paths = sorted(p for p in set(candidates) if safe(p) and not compiled(p))
     skipped = ignored(git, [path for path in paths if path not in tree])
     deletions, changes = [], []
@@ -96,19 +94,3 @@ def diff(git: Git, candidates: "Optional[Iterable[bytes]]") -> bytes:
             "refs/heads/work",
         ]
     )
-
-
-def states(git: Git) -> bytes:
-    """Return what differs from the base, each with a word for its state, all NUL-ended."""
-    tree = tree_of(git, git.run(["rev-parse", "HEAD"], git_dir=git.base).strip().decode())
-    out = []
-    for path in sorted(set(everything(git.root)) | set(tree)):
-        now = look(git.root, path)
-        word = b"gone"
-        if now is not None:
-            ident = hashlib.sha1(b"blob %d\0" % len(now[1]) + now[1]).hexdigest().encode()
-            if tree.get(path) == (now[0], ident):
-                continue
-            word = now[0] + b":" + ident
-        out += [path, b"\0", word, b"\0"]
-    return b"".join(out)
