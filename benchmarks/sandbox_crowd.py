@@ -9,7 +9,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from repos.sandbox.backends.bubblewrap.backend import BubblewrapBackend, BubblewrapSandbox
+from repos.sandbox.backends.bubblewrap.backend import BubblewrapBackend
+from repos.sandbox.backends.bubblewrap.sandbox import BubblewrapSandbox
 from repos.sandbox.protocol import Layers, SandboxSpec
 
 GIB = 1 << 30
@@ -21,7 +22,8 @@ class Crowd:
 
     Attributes:
         count: How many were open at once; every one ran a command.
-        processes_gb: Proportional set size of all their processes, the keeper's included, in GiB.
+        processes_gb: Proportional set size of all their processes, in GiB; the namespace
+            daemon's is included.
         kernel_gb: What the kernel took for them (control groups' count), in GiB; None where
             no control group counts it.
         available_gb: How much less memory the whole machine had available, in GiB: exact on a
@@ -50,7 +52,7 @@ class Crowd:
 def measure(layers: Layers, count: int) -> Crowd:
     """Open `count` sandboxes, run a command in each, measure, close all.
 
-    A keeper of its own serves them, so earlier sandboxes leave nothing behind in the figure.
+    A namespace daemon of its own serves them, so earlier sandboxes leave nothing in the figure.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 6 * count + 256
@@ -77,8 +79,8 @@ def measure(layers: Layers, count: int) -> Crowd:
             if done.exit_code != 0:
                 raise RuntimeError(f"true ended with {done.exit_code}: {done.text}")
         lost = available - _available()
-        processes = sum(_proportional(pid) for pid in _descendants(backend.keeper.pid))
-        counted = [_kernel(folder) for folder in _groups(backend.keeper.pid)]
+        processes = sum(_proportional(pid) for pid in _descendants(backend.daemon.pid))
+        counted = [_kernel(folder) for folder in _groups(backend.daemon.pid)]
         kernel = sum(counted) / GIB if len(counted) >= count else None
         begun = time.perf_counter()
         for sandbox in open_ones:
@@ -130,8 +132,8 @@ def _proportional(pid: int) -> int:
     return 0
 
 
-def _groups(keeper: int) -> list[Path]:
-    """Return the memory control groups of this process's sandboxes under a keeper."""
+def _groups(daemon: int) -> list[Path]:
+    """Return the memory control groups of this process's sandboxes under a namespace daemon."""
     found = []
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         left, _, right = line.partition(" - ")
@@ -139,7 +141,7 @@ def _groups(keeper: int) -> list[Path]:
         if kind == "cgroup2" or (kind == "cgroup" and "memory" in options.split(",")):
             # Other sandboxes may come and go meanwhile: what vanishes is passed over.
             for folder, names, _ in os.walk(left.split()[4]):
-                mine = [n for n in names if n.startswith(f"repogym-{os.getpid()}-{keeper}-")]
+                mine = [n for n in names if n.startswith(f"repogym-{os.getpid()}-{daemon}-")]
                 found += [Path(folder, name) for name in mine]
     return found
 

@@ -1,14 +1,64 @@
-"""The order of the rooms: a room imports only rooms before it, lazily or not."""
+"""The order of the rooms: a room imports only rooms before it, lazily or not.
+
+Inside of `repos/` its packages have an order too, and no files anywhere import in a circle.
+Imports in functions and under TYPE_CHECKING count.
+"""
 
 import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+import networkx
 import pytest
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ["graphdb", "repos", "tools", "envs", "agents"]
 TOP = ["run_agent", "repogym"]
+REPOS = [
+    {"errors"},
+    {"cache", "plugins"},
+    {"sandbox"},
+    {"tasks"},
+    {"environments"},
+    {"runners"},
+    {"prepare"},
+    {"scoring"},
+    {"mining"},
+    {"cachetool", "terminal", "cli"},
+]
+"""What `repos/` consists of; each imports only what stands before it, or beside it."""
+
+AGAINST_THE_ORDER = {("repos.tasks.sources.pypi.statement", "repos.runners.protocol")}
+"""Imports that are still to go."""
+
+CIRCLES = {
+    frozenset({"graphdb.queries", "graphdb.ranking"}),
+    frozenset({"repos.runners.pytest.runner", "repos.runners.pytest.warm"}),
+    frozenset(
+        {
+            "agents.models.symbolic.absent.seeking",
+            "agents.models.symbolic.knowledge",
+            "agents.models.symbolic.scope",
+        }
+    ),
+    frozenset(
+        {
+            "agents.models.symbolic.hearing",
+            "agents.models.symbolic.places",
+            "agents.models.symbolic.rehearsal",
+        }
+    ),
+    frozenset(
+        {
+            "agents.models.symbolic.absent.growth",
+            "agents.models.symbolic.feedback",
+            "agents.models.symbolic.focus",
+            "agents.models.symbolic.joining",
+            "agents.models.symbolic.search",
+        }
+    ),
+}
+"""Files that still import each other; whoever frees them takes them from here."""
 
 
 def _text(node: ast.expr | None) -> str | None:
@@ -82,3 +132,100 @@ def test_the_check_itself_lets_the_order_pass():
         "import repos.tasks.records\nfrom graphdb import schema\nfrom . import view\nimport json"
     )
     assert offences("tools", source, "x.py") == []
+
+
+def product() -> dict[str, Path]:
+    """Return every module of the product with its file."""
+    paths = [ROOT / f"{name}.py" for name in TOP]
+    for room in ROOMS:
+        paths += [p for p in (ROOT / room).rglob("*.py") if "bundled" not in p.parts]
+    names = (".".join(p.relative_to(ROOT).with_suffix("").parts) for p in paths)
+    return {n.removesuffix(".__init__"): p for n, p in zip(names, paths, strict=True)}
+
+
+def targets(source: str, module: str, is_package: bool) -> Iterator[str]:
+    """Yield the dotted names that a module imports, of names in a module too."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = module.split(".") if is_package else module.split(".")[:-1]
+            above = start[: len(start) - node.level + 1] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and node.args:
+            function = node.func
+            called = function.attr if isinstance(function, ast.Attribute) else None
+            called = function.id if isinstance(function, ast.Name) else called
+            target = _text(node.args[0])
+            if called in ("import_module", "__import__") and target:
+                yield target
+
+
+def imports_among(sources: dict[str, tuple[str, bool]]) -> networkx.DiGraph:
+    """Return which module imports which.
+
+    Args:
+        sources: Each module with its text, and whether it is a package.
+    """
+    graph = networkx.DiGraph()
+    graph.add_nodes_from(sources)
+    for module, (source, is_package) in sources.items():
+        for name in targets(source, module, is_package):
+            found = name if name in sources else name.rpartition(".")[0]
+            if found in sources and found != module:
+                graph.add_edge(module, found)
+    return graph
+
+
+def circles(graph: networkx.DiGraph) -> set[frozenset[str]]:
+    found = networkx.strongly_connected_components(graph)
+    return {frozenset(group) for group in found if len(group) > 1}
+
+
+def against_the_order(graph: networkx.DiGraph) -> set[tuple[str, str]]:
+    place = {name: number for number, names in enumerate(REPOS) for name in names}
+    inside = [(a, b) for a, b in graph.edges if a.startswith("repos.") and b.startswith("repos.")]
+    return {(a, b) for a, b in inside if place[b.split(".")[1]] > place[a.split(".")[1]]}
+
+
+@pytest.fixture(scope="module")
+def import_graph() -> networkx.DiGraph:
+    return imports_among(
+        {
+            name: (path.read_text(encoding="utf-8"), path.name == "__init__.py")
+            for name, path in product().items()
+        }
+    )
+
+
+def test_the_order_names_every_part_of_repos():
+    parts = {name.split(".")[1] for name in product() if name.startswith("repos.")}
+    assert parts == set().union(*REPOS)
+
+
+def test_the_parts_of_repos_keep_their_order(import_graph):
+    assert against_the_order(import_graph) == AGAINST_THE_ORDER
+
+
+def test_no_files_import_in_a_circle(import_graph):
+    assert circles(import_graph) == CIRCLES
+
+
+@pytest.mark.parametrize(
+    "back",
+    [
+        "from repos import cache",
+        "import repos.cache",
+        "from . import cache",
+        "from .cache import x",
+        "def f():\n    from repos.cache import x",
+        "if TYPE_CHECKING:\n    from repos.cache import X",
+        "importlib.import_module('repos.cache')",
+    ],
+)
+def test_the_check_itself_finds_a_circle(back):
+    sources = {"repos.cache": ("from repos.errors import E", False), "repos.errors": (back, False)}
+    graph = imports_among(sources)
+    assert circles(graph) == {frozenset(sources)}
+    assert against_the_order(graph) == {("repos.errors", "repos.cache")}

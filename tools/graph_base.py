@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from repos.cache import locked, publish
 from repos.errors import InfrastructureError, RepoGymError
-from repos.sandbox.guest.git import environment
+from repos.sandbox.guest.git.repository import environment
 from tools.graph_source import BASE, WorkspaceSource
 
 if TYPE_CHECKING:

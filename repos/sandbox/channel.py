@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from repos.errors import InfrastructureError
-from repos.sandbox.guest import server
+from repos.sandbox.guest.server import codec
 
 
 class Stream(Protocol):
@@ -106,7 +106,7 @@ class Channel:
         Raises:
             InfrastructureError: The server is gone.
         """
-        data = memoryview(server.frame([ident, kind, body]))
+        data = memoryview(codec.frame([ident, kind, body]))
         with self._send_lock:
             while data:
                 if self._dead:
@@ -218,7 +218,7 @@ class Channel:
             return
         self._inbox += data
         try:
-            values = server.take_frames(self._inbox)
+            values = codec.take_frames(self._inbox)
         except ValueError as error:
             self.fail(str(error))
             return

@@ -228,11 +228,15 @@ class Sandbox(Protocol):
         """Return entries sorted by path; links are not followed."""
         ...
 
-    def changed_paths(self) -> list[str] | None:
+    def changed_paths(self) -> list[str]:
         """Return paths below `/testbed` that differ from its layers (deleted ones too).
 
-        A superset is fine; None where the back end can't tell. Sorted, relative.
+        A superset is fine. Sorted, relative.
         """
+        ...
+
+    def changed_marks(self) -> dict[str, str]:
+        """Return the same paths, each with a word that changes whenever its file does."""
         ...
 
     def snapshot(self) -> Snapshot:

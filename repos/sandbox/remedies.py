@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 
@@ -50,8 +51,6 @@ def bubblewrap_remedy(bwrap: str, reason: str) -> str:
         if _setting("/proc/sys/user/max_user_namespaces") == "0":
             return said + "Run `sudo sysctl -w user.max_user_namespaces=15000`." + other
         if _setting("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1":
-            import sys
-
             python = os.path.realpath(getattr(sys, "_base_executable", "") or sys.executable)
             profiles = "".join(
                 f"profile {name} {program} flags=(unconfined) {{ userns, }}\\n"

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Self, Unpack
 
 from repos.errors import InfrastructureError, RepoGymError
-from repos.sandbox.guest import git
+from repos.sandbox import zipapps
+from repos.sandbox.guest.git import paths, repository
 from repos.sandbox.protocol import (
     TESTBED,
     Entry,
@@ -27,7 +28,7 @@ BASE_GIT = "/opt/repogym/base.git"
 """Where the harness's git folder is mounted, read-only."""
 
 HARNESS_PYTHON = "/opt/repogym/python"
-GUEST_GIT = "/opt/repogym/git.py"
+GUEST_GIT = "/opt/repogym/git.pyz"
 GIT_TIMEOUT_S = 300.0
 MAX_DIFF = 256 << 20
 AUTHOR = "RepoGym <repogym@localhost> 946684800 +0000"
@@ -104,13 +105,8 @@ class Workspace:
     # ---- changes
     def _states(self) -> dict[str, str]:
         """Return each path that differs from the layers with a word for its present state."""
-        marks = getattr(self.sandbox, "changed_marks", None)
-        states = marks() if marks is not None else None
-        if states is None:
-            result = self._git("states", b"")
-            words = result.stdout.decode("utf-8", "surrogateescape").split("\0")
-            states = dict(zip(words[::2], words[1::2], strict=False))
-        return {path: word for path, word in states.items() if ".git" not in path.split("/")}
+        marks = self.sandbox.changed_marks()
+        return {path: word for path, word in marks.items() if ".git" not in path.split("/")}
 
     def mark(self) -> Mark:
         """Return a mark of this moment."""
@@ -130,13 +126,13 @@ class Workspace:
     # ---- diffs
     def _git(self, command: str, data: bytes) -> ExecResult:
         result = self.sandbox.exec(
-            [HARNESS_PYTHON, "-I", "-S", "-B", GUEST_GIT, command, self.base_git, TESTBED],
+            [*zipapps.command(HARNESS_PYTHON, GUEST_GIT, "git"), command, self.base_git, TESTBED],
             cwd="/",
             stdin=data,
             timeout_s=GIT_TIMEOUT_S,
             max_output=2 * MAX_DIFF,
         )
-        if result.exit_code not in (0, git.REFUSED):
+        if result.exit_code not in (0, repository.REFUSED):
             why = result.stderr.decode("utf-8", "replace").strip()[-400:]
             raise InfrastructureError(
                 f"git did not work in the sandbox ({result.limit or result.exit_code}): {why}"
@@ -154,11 +150,8 @@ class Workspace:
             PatchError: It is larger than `MAX_DIFF`.
             InfrastructureError: It could not be made.
         """
-        paths = self.sandbox.changed_paths()
-        data = b"*"
-        if paths is not None:
-            data = b"".join(os.fsencode(path) + b"\0" for path in paths)
-        result = self._git("diff", data)
+        changed = self.sandbox.changed_paths()
+        result = self._git("diff", b"".join(os.fsencode(path) + b"\0" for path in changed))
         if result.stdout_dropped:
             raise PatchError(f"The diff is larger than {MAX_DIFF >> 20} MiB: remove what you made.")
         if result.exit_code != 0:
@@ -236,22 +229,22 @@ def make_base_git(tree: Path, dest: Path, *, worktree: bool = False) -> str:
     (dest / "config").write_text(config)
     (dest / "info" / "exclude").write_text("__pycache__/\n*.py[co]\n")
     if not worktree:
-        (dest / "info" / "attributes").write_text(git.ATTRIBUTES)
+        (dest / "info" / "attributes").write_text(repository.ATTRIBUTES)
     stream = [b"commit refs/heads/main\nauthor %s\ncommitter %s\n" % ((AUTHOR.encode(),) * 2)]
     stream.append(b"data 5\nbase\n\n")
-    for path in sorted(git.everything(root)):
-        found = git.look(root, path)
-        if found is None or git.compiled(path) or not git.safe(path):
+    for path in sorted(paths.everything(root)):
+        found = paths.look(root, path)
+        if found is None or paths.compiled(path) or not paths.safe(path):
             continue
         mode, data = found
-        stream.append(b"M %s inline %s\ndata %d\n" % (mode, git.quoted(path), len(data)))
+        stream.append(b"M %s inline %s\ndata %d\n" % (mode, repository.quoted(path), len(data)))
         stream += [data, b"\n"]
         if not worktree and posixpath.basename(path) == b".gitignore" and mode != b"120000":
-            rules = dest / git.IGNORE_FOLDER / os.fsdecode(path)
+            rules = dest / repository.IGNORE_FOLDER / os.fsdecode(path)
             rules.parent.mkdir(parents=True, exist_ok=True)
             rules.write_bytes(data)
     if not worktree:
-        (dest / git.IGNORE_FOLDER).mkdir(exist_ok=True)
+        (dest / repository.IGNORE_FOLDER).mkdir(exist_ok=True)
     # No reflog: it would tell the agent what made the commit.
     _host_git(
         dest,
@@ -270,7 +263,7 @@ def make_base_git(tree: Path, dest: Path, *, worktree: bool = False) -> str:
 
 
 def _host_git(git_dir: Path, args: builtins.list[str], data: bytes) -> bytes:
-    env = {**git.environment("/nonexistent"), "PATH": os.environ.get("PATH", os.defpath)}
+    env = {**repository.environment("/nonexistent"), "PATH": os.environ.get("PATH", os.defpath)}
     try:
         done = subprocess.run(
             ["git", "--git-dir", str(git_dir), *args],

@@ -2,8 +2,8 @@
 # ruff: noqa: PTH103, PTH108, PTH110, PTH118, PTH123
 """Sandboxes whose workspace is a copy of the layers: snapshots as files, changes by the server.
 
-What the containers and plain processes share. A snapshot is one file with the records
-of what differs from the layers (`copyserver.py` says how), whole and never a chain, so that its
+What the containers and plain processes share. A snapshot is one file with the records of what
+differs from the layers (`guest/server/delta.py` says how), whole and never a chain, so that its
 use costs the same at any depth.
 """
 
@@ -24,7 +24,8 @@ from typing import Any, cast
 
 from repos.errors import InfrastructureError
 from repos.sandbox.client import FILE_TIMEOUT_S, ServerClient
-from repos.sandbox.guest import server
+from repos.sandbox.guest.server import codec
+from repos.sandbox.guest.server.files import remove_tree
 from repos.sandbox.protocol import TESTBED, Isolation, Snapshot
 
 FILL_TIMEOUT_S = 1200.0
@@ -123,7 +124,7 @@ class CopyClient(ServerClient):
             with open(path, "wb") as f:
                 while records := self._channel.call("pack", body, FILE_TIMEOUT_S):
                     body = {"path": TESTBED}
-                    f.write(server.frame(records))
+                    f.write(codec.frame(records))
             return Snapshot(f"{self._family.ident}-{number}", (path,))
 
     def restore(self, snapshot: Snapshot) -> None:
@@ -162,7 +163,7 @@ class CopyClient(ServerClient):
             self._end()
             self._member()
 
-    def changed_paths(self) -> list[str] | None:
+    def changed_paths(self) -> list[str]:
         """Return paths below `/testbed` that differ from its layers; a superset."""
         return sorted(self.changed_marks())
 
@@ -191,7 +192,7 @@ def remove_leftovers(prefix: str) -> list[str]:
         if stat.S_ISDIR(info.st_mode) and info.st_uid == os.geteuid():
             # An exec server that is still ending may write a last file.
             with contextlib.suppress(OSError):
-                server.remove_tree(entry.path)
+                remove_tree(entry.path)
                 removed.append(entry.path)
     return removed
 
@@ -200,4 +201,4 @@ def _batches(path: str) -> Iterator[bytes]:
     """Yield the batches of records in a snapshot's file."""
     with open(path, "rb") as f:
         while head := f.read(4):
-            yield cast(bytes, server.decode(f.read(int.from_bytes(head, "big"))))
+            yield cast(bytes, codec.decode(f.read(int.from_bytes(head, "big"))))

@@ -23,14 +23,15 @@ from pathlib import Path
 from typing import Unpack
 
 from repos.errors import InfrastructureError
-from repos.sandbox.backends.bubblewrap.backend import find_ripgrep
+from repos.sandbox import zipapps
 from repos.sandbox.backends.copies import COPIES, CopyClient, Family, remove_leftovers
 from repos.sandbox.backends.translation import Translation, shadow_environment
 from repos.sandbox.channel import Channel, socket_pair
-from repos.sandbox.guest import server
+from repos.sandbox.guest.server import codec
+from repos.sandbox.guest.server.files import remove_tree
 from repos.sandbox.interpreter import running
 from repos.sandbox.namespaces import rootview
-from repos.sandbox.namespaces.rootview import HOME, TOOLS
+from repos.sandbox.namespaces.rootview import HOME, TOOLS, find_ripgrep
 from repos.sandbox.protocol import (
     ENVIRONMENT,
     TESTBED,
@@ -67,6 +68,16 @@ class ProcessBackend:
                 self._folder = Path(tempfile.mkdtemp(prefix=f"{COPIES}{os.getpid()}-"))
                 atexit.register(self.close)
             return self._folder / str(next(self._numbers))
+
+    def program(self, package: str) -> str:
+        """Return the file into which a program that runs inside is packed."""
+        self.folder()
+        with self._lock:
+            assert self._folder is not None
+            path = self._folder / f"{package}.pyz"
+            if not path.exists():
+                path.write_bytes(zipapps.pack(package))
+            return str(path)
 
     def probe(self) -> Probe:
         """Say that it works, and that it isolates nothing; free what dead processes left."""
@@ -131,13 +142,12 @@ class ProcessSandbox(CopyClient):
         ripgrep = find_ripgrep()
         if ripgrep is not None:
             (root / "bin" / "rg").symlink_to(ripgrep)
-        here = Path(__file__).parents[1] / "guest"
         pairs = [
             (TESTBED, str(work)),
             (HOME, str(root / "home")),
             ("/tmp", str(root / "tmp")),
             (f"{TOOLS}/python", running().executable),
-            (f"{TOOLS}/git.py", str(here / "git.py")),
+            (f"{TOOLS}/git.pyz", self._maker.program("git")),
             (f"{TOOLS}/bin", str(root / "bin")),
         ]
         self._paths = Translation(pairs)
@@ -173,8 +183,8 @@ class ProcessSandbox(CopyClient):
         ours, theirs = socket_pair()
         process = subprocess.Popen(
             [
-                running().executable, "-I", "-S", "-B", str(here / "copyserver.py"),
-                str(theirs.fileno()), str(theirs.fileno()), server.encode(options).hex(),
+                *zipapps.command(running().executable, self._maker.program("server"), "server"),
+                str(theirs.fileno()), str(theirs.fileno()), codec.encode(options).hex(),
             ],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
@@ -245,4 +255,4 @@ def _stop(channel: Channel, process: subprocess.Popen[bytes], root: str) -> None
         process.wait()
     if process.stderr is not None:
         process.stderr.close()
-    server.remove_tree(root)
+    remove_tree(root)

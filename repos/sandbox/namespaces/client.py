@@ -1,4 +1,4 @@
-"""The parent's side of the keeper: starts it, sends it requests, closes it."""
+"""The parent's side of the namespace daemon: starts it, sends it requests, closes it."""
 
 from __future__ import annotations
 
@@ -11,26 +11,29 @@ from pathlib import Path
 from typing import Any
 
 from repos.errors import InfrastructureError
-from repos.sandbox.guest import server
+from repos.sandbox.guest.server import codec
 
 
-class KeeperError(OSError):
-    """The keeper could not do what was asked; its message says why."""
+class DaemonError(OSError):
+    """The daemon could not do what was asked; its message says why."""
 
 
-class KeeperClient:
-    """One keeper process; any thread may call."""
+class DaemonClient:
+    """One namespace daemon; any thread may call."""
 
-    def __init__(self, interpreter: str, files: dict[str, str], agent_uid: int) -> None:
-        """Start the keeper.
+    def __init__(
+        self, interpreter: str, files: dict[str, str], packages: dict[str, str], agent_uid: int
+    ) -> None:
+        """Start the daemon.
 
         Args:
             interpreter: Python that runs it, and the exec server inside.
-            files: Name in the folder of tools to its source on the host.
+            files: Name in the folder of tools to a file of the host.
+            packages: Name in it to a package of `guest/`.
             agent_uid: The user that sandboxes run as where we are root.
 
         Raises:
-            KeeperError: It could not set up its namespaces.
+            DaemonError: It could not set up its namespaces.
         """
         ours, theirs = socket.socketpair()
         self._socket = ours
@@ -47,56 +50,60 @@ class KeeperClient:
             env={
                 "PATH": "/usr/bin:/bin",
                 "LC_ALL": "C.UTF-8",
-                "REPOGYM_KEEPER": f"{theirs.fileno()} {os.getpid()}",
+                "REPOGYM_DAEMON": f"{theirs.fileno()} {os.getpid()}",
             },
             cwd=Path(__file__).parent,
             start_new_session=True,
         )
         theirs.close()
         try:
-            self.facts = self.call("set_up", {"files": files, "agent": agent_uid})
+            self.facts = self.call(
+                "set_up", {"files": files, "packages": packages, "agent": agent_uid}
+            )
         except BaseException:
             self.close()
             raise
 
     @property
     def pid(self) -> int:
-        """Process id of the keeper."""
+        """Process id of the daemon."""
         return self._process.pid
 
     def call(self, kind: str, body: dict[str, Any], fds: tuple[int, ...] = ()) -> Any:
         """Send a request and return its answer.
 
         Raises:
-            KeeperError: It could not be done.
-            InfrastructureError: The keeper is gone.
+            DaemonError: It could not be done.
+            InfrastructureError: The daemon is gone.
         """
         if fds:
             body = {**body, "fds": len(fds)}
         with self._lock:
             if self.closed or self.owner != os.getpid():
-                raise InfrastructureError("The sandbox's keeper is closed in this process.")
-            data = server.frame([next(self._ids), kind, body])
+                raise InfrastructureError(
+                    "The sandbox's namespace daemon is closed in this process."
+                )
+            data = codec.frame([next(self._ids), kind, body])
             try:
                 sent = socket.send_fds(self._socket, [data], fds) if fds else 0
                 if sent < len(data):
                     self._socket.sendall(data[sent:])
                 while True:
-                    for _, answer, value in server.take_frames(self._inbox):
+                    for _, answer, value in codec.take_frames(self._inbox):
                         if answer == "error":
-                            raise KeeperError(value["errno"], value["text"])
+                            raise DaemonError(value["errno"], value["text"])
                         return value
                     piece = self._socket.recv(1 << 18)
                     if not piece:
-                        raise InfrastructureError("The sandbox's keeper has ended.")
+                        raise InfrastructureError("The sandbox's namespace daemon has ended.")
                     self._inbox += piece
-            except KeeperError:
+            except DaemonError:
                 raise
             except OSError as error:
-                raise InfrastructureError(f"The sandbox's keeper is gone: {error}.") from error
+                raise InfrastructureError(f"The namespace daemon is gone: {error}.") from error
 
     def close(self) -> None:
-        """End the keeper and with it every sandbox, mount and control group of its."""
+        """End the daemon and with it every sandbox, mount and control group of its."""
         if self.closed:
             return
         self.closed = True

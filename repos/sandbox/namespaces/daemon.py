@@ -1,21 +1,21 @@
 # Paths are strings here: they may be undecodable, and pathlib costs start-up time.
-# ruff: noqa: PTH100, PTH101, PTH102, PTH112, PTH119, PTH120, PTH123, PTH208
-"""The keeper: one helper process a parent, which owns the mounts behind its sandboxes.
+# ruff: noqa: PTH100, PTH101, PTH102, PTH112, PTH120, PTH123, PTH208
+"""The namespace daemon: one helper process a parent, which owns the mounts of its sandboxes.
 
 It lives in a mount namespace of its own (as an ordinary user also in a user namespace), so
-nothing of this is visible on the host, and all of it is gone when the keeper ends, which it
+nothing of this is visible on the host, and all of it is gone when the daemon ends, which it
 does when its parent ends, however that happens.
 
-A sandbox (*box*) is launched without its files, which takes longest and can be done ahead: a
-fork of this process enters a root that bwrap laid out once for all boxes of a kind, and becomes
-the exec server. The files are then attached: an overlay is mounted and moved into the box's
-namespace, in 1 ms. A *family* is a created sandbox with its forks. It has a mount namespace of
-its own, in which every sandbox has a sized tmpfs with the `u`pper and `w`ork folder of its
-overlay. Freezing an upper folder makes it a read-only layer, whatever its size, without stopping
-the sandbox.
+A sandbox is launched without its files, which takes longest and can be done ahead: a fork of the
+zygote enters a root that bwrap laid out once for all sandboxes of a kind, and becomes the exec
+server. The files are then attached: an overlay is mounted and moved into the sandbox's namespace,
+in 1 ms. A *family* is a created sandbox with its forks. It has a mount namespace of its own, in
+which every sandbox has a sized tmpfs with the `u`pper and `w`ork folder of its overlay. Freezing
+an upper folder makes it a read-only layer, whatever its size, without stopping the sandbox.
+`docs/sandbox-start.md` tells the whole chain.
 
-Run as `python -I -S daemon.py` in its own folder, `REPOGYM_KEEPER` in the environment being
-`CONTROL_FD PARENT_PID`: the command line is what boxes see of their first process. Standard
+Run as `python -I -S daemon.py` in its own folder, `REPOGYM_DAEMON` in the environment being
+`CONTROL_FD PARENT_PID`: the command line is what sandboxes see of their first process. Standard
 library only.
 """
 
@@ -24,8 +24,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import gc
-import importlib.util
-import marshal
 import os
 import select
 import shutil
@@ -39,27 +37,28 @@ if __name__ == "__main__":  # run by path, isolated: find our own package
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(here))))
 
-from repos.sandbox.guest import server
+from repos.sandbox import zipapps
+from repos.sandbox.guest.server import codec
 from repos.sandbox.namespaces import cgroups, layers, linux
 from repos.sandbox.namespaces.families import Family
-from repos.sandbox.namespaces.launch import Box, Launcher
+from repos.sandbox.namespaces.launch import Launcher, SandboxProcess
 from repos.sandbox.namespaces.templates import Templates
 
 MOUNT_POINT = "/sys/kernel"
 
 
-class Keeper:
+class NamespaceDaemon:
     """Answers the parent's requests, one after the other."""
 
     def __init__(self, control: socket.socket, parent: int) -> None:
         self.control = control
         self.parent = parent
         self.families: dict[int, Family] = {}
-        self.boxes: dict[int, Box] = {}
-        self.dying: list[Box] = []
+        self.sandboxes: dict[int, SandboxProcess] = {}
+        self.dying: list[SandboxProcess] = []
         self.counter = 0
         self.unanswered: int | None = None
-        # Servers end when the writing end, which only the keeper has, is closed: as root the
+        # Servers end when the writing end, which only the daemon has, is closed: as root the
         # kernel's parent-death signal is refused to them, whose user is another.
         self.leash, self.leash_end = os.pipe()
         self.is_root = os.geteuid() == 0
@@ -73,11 +72,14 @@ class Keeper:
         return self.counter
 
     # ---- set-up
-    def set_up(self, files: dict[str, str], agent_uid: int) -> dict[str, Any]:
+    def set_up(
+        self, files: dict[str, str], packages: dict[str, str], agent_uid: int
+    ) -> dict[str, Any]:
         """Enter our namespaces and lay out the folder of tools.
 
         Args:
-            files: Name in the tools folder to a source on the host.
+            files: Name in the tools folder to a file of the host.
+            packages: Name in it to a package of `guest/`.
             agent_uid: Owner of what sandboxes write, where we are root.
         """
         self.agent = agent_uid
@@ -102,12 +104,11 @@ class Keeper:
         _write(f"{self.base}/point.file", "")
         for name, source in files.items():
             target = f"{self.base}/tools/{name}"
-            if name.endswith(".pyc"):
-                _compile(source, target)
-                os.chmod(target, 0o644)
-            else:
-                shutil.copyfile(source, target)
-                os.chmod(target, 0o755 if os.access(source, os.X_OK) else 0o644)
+            shutil.copyfile(source, target)
+            os.chmod(target, 0o755 if os.access(source, os.X_OK) else 0o644)
+        for name, package in packages.items():
+            with open(f"{self.base}/tools/{name}", "wb") as f:
+                f.write(zipapps.pack(package))
         self.groups = cgroups.find_parent()
         if self.groups is not None:
             cgroups.remove_stale(self.groups)
@@ -126,9 +127,9 @@ class Keeper:
             layers.make_etc(path, network=True, uid=self.agent)
         return path
 
-    # ---- boxes
+    # ---- sandboxes
     def launch(self, body: dict[str, Any], fds: list[int]) -> dict[str, Any]:
-        """Start a box without files.
+        """Start a sandbox without files.
 
         The body has the `order` for the zygote, bwrap's `argv` for the root, the `sources` that
         it binds, and the `memory` and `processes` of the control group.
@@ -142,65 +143,65 @@ class Keeper:
         if self.groups is not None:
             name = f"{self.parent}-{os.getpid()}-{ident}"
             group = cgroups.create(self.groups, name, body["memory"], body["processes"])
-        self.answer({"box": ident, "group": [group.version, dict(group.folders)]})
+        self.answer({"sandbox": ident, "group": [group.version, dict(group.folders)]})
         try:
             order = body["order"]
             root = self.templates.get(body["argv"], body["sources"])
-            self.boxes[ident] = self.launcher.launch(order, group, server_fd, root)
+            self.sandboxes[ident] = self.launcher.launch(order, group, server_fd, root)
         except OSError as error:
             read, write = os.pipe()
             os.write(write, str(error).encode()[:4000])
             os.close(write)
-            self.boxes[ident] = Box(group=group, process=-1, errors=read)
+            self.sandboxes[ident] = SandboxProcess(group=group, process=-1, errors=read)
         finally:
             os.close(server_fd)
         return {}
 
     def why(self, body: dict[str, Any], fds: list[int]) -> str:
         """Return what the server wrote to standard error."""
-        return self.boxes[body["box"]].complaints()
+        return self.sandboxes[body["sandbox"]].complaints()
 
     def stop(self, body: dict[str, Any], fds: list[int]) -> None:
-        """End a box for good, with its upper folder unless that was frozen."""
-        box = self.boxes.pop(body["box"])
-        box.kill()
-        self.dying.append(box)
-        if body.get("wait", True) and box.ended(wait=True):
-            self.bury(box)
-        family = self.families.get(box.family)
+        """End a sandbox for good, with its upper folder unless that was frozen."""
+        sandbox = self.sandboxes.pop(body["sandbox"])
+        sandbox.kill()
+        self.dying.append(sandbox)
+        if body.get("wait", True) and sandbox.ended(wait=True):
+            self.bury(sandbox)
+        family = self.families.get(sandbox.family)
         if family is None:
             return
-        if not any(other.family == box.family for other in self.boxes.values()):
-            self.families.pop(box.family).close()
+        if not any(other.family == sandbox.family for other in self.sandboxes.values()):
+            self.families.pop(sandbox.family).close()
         elif not body.get("keep"):
-            family.drop(box.upper)
+            family.drop(sandbox.upper)
 
-    def bury(self, box: Box) -> None:
-        """Forget an ended box; its control group may need another moment."""
-        box.close()
-        if cgroups.remove(box.group, patience_s=0):
-            self.dying.remove(box)
+    def bury(self, sandbox: SandboxProcess) -> None:
+        """Forget an ended sandbox; its control group may need another moment."""
+        sandbox.close()
+        if cgroups.remove(sandbox.group, patience_s=0):
+            self.dying.remove(sandbox)
 
     def reap(self) -> None:
-        """Collect what was orphaned to us, and the boxes that have ended since they were killed."""
+        """Collect orphans of ours, and the sandboxes that have ended since they were killed."""
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
-        for box in [box for box in self.dying if box.ended()]:
-            self.bury(box)
+        for sandbox in [sandbox for sandbox in self.dying if sandbox.ended()]:
+            self.bury(sandbox)
 
     # ---- files
     def attach(self, body: dict[str, Any], fds: list[int]) -> dict[str, Any]:
-        """Give a box its files: an overlay of layers with a new upper folder.
+        """Give a sandbox its files: an overlay of layers with a new upper folder.
 
         Args:
-            body: `box`; `family` (None for a new one); `base` and `chain` (layers, lowest
+            body: `sandbox`; `family` (None for a new one); `base` and `chain` (layers, lowest
                 first); `disk_bytes`; `inner`, what is mounted below `/testbed` ([source,
                 target, whether it is a folder, whether writable], ...).
             fds: None.
         """
-        box = self.boxes[body["box"]]
-        root = box.mounts()
+        sandbox = self.sandboxes[body["sandbox"]]
+        root = sandbox.mounts()
         if body["family"] is None:
             owner = self.agent if self.is_root else None
             family = Family(self.base, self.mounts, owner, self.next)
@@ -215,19 +216,19 @@ class Keeper:
                 family.close()
             raise
         self.families[number] = family
-        box.family, box.upper = number, upper
+        sandbox.family, sandbox.upper = number, upper
         return {"family": number, "upper": f"{upper}/u"}
 
     def freeze(self, body: dict[str, Any], fds: list[int]) -> dict[str, Any]:
-        """Make a box's upper folder a layer; the box goes on with a new one above it.
+        """Make a sandbox's upper folder a layer; the sandbox goes on with a new one above it.
 
         Returns:
             `layer` (None where nothing was written), the `used` bytes of it, and the new
             `upper`; or `busy` where a process has a file open for writing.
         """
-        box = self.boxes[body["box"]]
-        family = self.families[box.family]
-        old = box.upper
+        sandbox = self.sandboxes[body["sandbox"]]
+        family = self.families[sandbox.family]
+        old = sandbox.upper
 
         def look() -> tuple[bool, int]:
             usage = os.statvfs(old)
@@ -240,12 +241,12 @@ class Keeper:
         left = max(1 << 20, body["disk_bytes"] - used)
         body = {**body, "chain": [*body["chain"], f"{old}/u"], "disk_bytes": left}
         try:
-            upper = family.mount_overlay(box.mounts(), body, replace=True)
+            upper = family.mount_overlay(sandbox.mounts(), body, replace=True)
         except OSError as error:
             if error.errno != errno.EBUSY:
                 raise
             return {"busy": True}
-        box.upper = upper
+        sandbox.upper = upper
         return {"layer": f"{old}/u", "used": family.inside(look)[1], "upper": f"{upper}/u"}
 
     def merge(self, body: dict[str, Any], fds: list[int]) -> dict[str, Any]:
@@ -273,12 +274,12 @@ class Keeper:
         """Answer the present request, once."""
         if self.unanswered is not None:
             ident, self.unanswered = self.unanswered, None
-            self.control.sendall(server.frame([ident, kind, value]))
+            self.control.sendall(codec.frame([ident, kind, value]))
 
     def run(self) -> None:
         """Answer until the parent is gone, then leave nothing behind."""
         operations: dict[str, Callable[[dict[str, Any], list[int]], Any]] = {
-            "set_up": lambda body, fds: self.set_up(body["files"], body["agent"]),
+            "set_up": lambda body, fds: self.set_up(body["files"], body["packages"], body["agent"]),
             "network_etc": lambda body, fds: self.network_etc(),
             "launch": self.launch,
             "attach": self.attach,
@@ -305,7 +306,7 @@ class Keeper:
                     return
                 inbox += data
                 waiting += fds
-                for ident, kind, body in server.take_frames(inbox):
+                for ident, kind, body in codec.take_frames(inbox):
                     self.unanswered = ident
                     taken = [waiting.pop(0) for _ in range(body.get("fds", 0))]
                     try:
@@ -317,13 +318,13 @@ class Keeper:
             self.reap()
 
     def leave(self) -> None:
-        """End all boxes and remove their control groups."""
+        """End all sandboxes and remove their control groups."""
         self.launcher.close()
-        for box in [*self.boxes.values(), *self.dying]:
-            box.kill()
-        for box in [*self.boxes.values(), *self.dying]:
-            box.ended(wait=True)
-            cgroups.remove(box.group)
+        for sandbox in [*self.sandboxes.values(), *self.dying]:
+            sandbox.kill()
+        for sandbox in [*self.sandboxes.values(), *self.dying]:
+            sandbox.ended(wait=True)
+            cgroups.remove(sandbox.group)
 
 
 def _write(path: str, text: str) -> None:
@@ -331,29 +332,20 @@ def _write(path: str, text: str) -> None:
         f.write(text)
 
 
-def _compile(source: str, target: str) -> None:
-    """Byte-compile a file; compiling it at each start of a sandbox would cost 20 ms."""
-    with open(source, "rb") as f:
-        code = compile(f.read(), os.path.basename(source), "exec", dont_inherit=True)
-    header = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + bytes(8)
-    with open(target, "wb") as f:
-        f.write(header + marshal.dumps(code))
-
-
 def main() -> None:
-    """Run the keeper until its parent ends."""
+    """Run until the parent ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    connection, parent = map(int, os.environ.pop("REPOGYM_KEEPER").split())
+    connection, parent = map(int, os.environ.pop("REPOGYM_DAEMON").split())
     os.chdir("/")
     control = socket.socket(fileno=connection)
     os.set_inheritable(control.fileno(), False)
     os.umask(0o022)
-    keeper = Keeper(control, parent)
+    daemon = NamespaceDaemon(control, parent)
     try:
-        keeper.run()
+        daemon.run()
     finally:
-        keeper.leave()
+        daemon.leave()
 
 
 if __name__ == "__main__":

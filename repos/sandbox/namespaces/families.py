@@ -1,6 +1,6 @@
 # Paths are strings here: they may be undecodable, and pathlib costs start-up time.
 # ruff: noqa: PTH102, PTH106, PTH120
-"""A family of sandboxes in the keeper: its mount namespace and the overlays made in it."""
+"""A family of sandboxes: its mount namespace, and the overlays that are made in it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from typing import Any, cast
 
-from repos.sandbox.guest import server
+from repos.sandbox.guest.server import codec
 from repos.sandbox.namespaces import linux
 
 
@@ -26,8 +26,8 @@ class Family:
         """Make a copy of this process's mount namespace.
 
         Args:
-            base: The keeper's folder.
-            home: The keeper's mount namespace.
+            base: The daemon's folder.
+            home: The daemon's mount namespace.
             owner: User that owns what is written, where we are root; else None.
             next_number: Gives numbers for names.
 
@@ -62,7 +62,7 @@ class Family:
         return f"{self.base}/{self.next():x}"
 
     def mount_overlay(self, target: int, body: dict[str, Any], *, replace: bool) -> str:
-        """Mount an overlay in our namespace and move it to `/testbed` of a box.
+        """Mount an overlay in our namespace and move it to `/testbed` of a sandbox.
 
         Raises:
             OSError: EBUSY where the present one, to be replaced, is being written to.
@@ -160,12 +160,12 @@ class Family:
     def aside(self, work: Callable[[], Any]) -> Any:
         """Run a function in our mount namespace in a child: for what reads whole trees.
 
-        What an agent made may take all memory or go too deep: that must not end the keeper.
+        What an agent made may take all memory or go too deep: that must not end the daemon.
         """
         read, write = os.pipe()
         pid = os.fork()
         if pid == 0:
-            answer: list[Any] = [0, "the keeper's child failed"]
+            answer: list[Any] = [0, "a child of the namespace daemon failed"]
             try:
                 os.close(read)
                 linux.setns(self.namespace, linux.CLONE_NEWNS)
@@ -176,15 +176,15 @@ class Family:
                 answer = [0, repr(error)]
             finally:
                 with os.fdopen(write, "wb") as f:
-                    f.write(server.encode(answer))
+                    f.write(codec.encode(answer))
                 os._exit(0)
         os.close(write)
         with os.fdopen(read, "rb") as f:
             data = f.read()
         os.waitpid(pid, 0)
         if not data:
-            raise OSError(0, "the keeper's child died")
-        number, value = cast("list[Any]", server.decode(data))
+            raise OSError(0, "a child of the namespace daemon died")
+        number, value = cast("list[Any]", codec.decode(data))
         if number is not None:
             raise OSError(number, value)
         return value
@@ -210,7 +210,7 @@ def within(namespace: int, home: int, work: Callable[[], Any]) -> Any:
         try:
             linux.setns(home, linux.CLONE_NEWNS)
         except OSError as error:
-            raise SystemExit(f"the keeper lost its namespace: {error}") from error
+            raise SystemExit(f"the namespace daemon lost its namespace: {error}") from error
 
 
 def _copy_of_namespace(home: int) -> int:

@@ -1,6 +1,6 @@
 # Paths are strings here: they may be undecodable, and pathlib costs start-up time.
 # ruff: noqa: PTH100, PTH120
-"""Launching a box from the keeper: an order to the zygote, and the record of what came of it."""
+"""Launching a sandbox: an order to the zygote, and the record of what came of it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from repos.sandbox.guest import server
+from repos.sandbox.guest.server import codec
 from repos.sandbox.namespaces import cgroups
 from repos.sandbox.namespaces.zygote import MESSAGE
 
 
 @dataclass(eq=False)
-class Box:
+class SandboxProcess:
     """One sandbox: an exec server with what it runs.
 
     Attributes:
@@ -92,13 +92,13 @@ class Box:
 
 
 class Launcher:
-    """Has boxes forked, by a zygote."""
+    """Has sandboxes forked, by a zygote."""
 
     def __init__(self, leash: int) -> None:
         """Start the zygote, before this process enters namespaces of its own.
 
         Args:
-            leash: Descriptor that is at its end once the keeper has ended.
+            leash: Descriptor that is at its end once the daemon has ended.
         """
         self.leash = leash
         self.zygote, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -125,8 +125,10 @@ class Launcher:
         for fd in fds:
             os.close(fd)
 
-    def launch(self, body: dict[str, Any], group: cgroups.Group, connection: int, root: int) -> Box:
-        """Fork a box's server. What goes wrong in it is written to the box's `errors`.
+    def launch(
+        self, body: dict[str, Any], group: cgroups.Group, connection: int, root: int
+    ) -> SandboxProcess:
+        """Fork a sandbox's server. What goes wrong in it is written to the sandbox's `errors`.
 
         Args:
             body: What `zygote.become` takes, but for `joins`.
@@ -139,7 +141,7 @@ class Launcher:
         """
         err_read, err_write = os.pipe()
         ours, theirs = socket.socketpair()
-        order = server.encode({**body, "joins": group.joins()})
+        order = codec.encode({**body, "joins": group.joins()})
         fds = [connection, err_write, self.leash, root, theirs.fileno()]
         try:
             socket.send_fds(self.zygote, [order], fds)
@@ -157,9 +159,9 @@ class Launcher:
         with contextlib.suppress(BrokenPipeError):
             ours.send(b"+")  # its parent is now the one that stays
         os.set_blocking(err_read, False)
-        return Box(group=group, process=process, link=ours, errors=err_read)
+        return SandboxProcess(group=group, process=process, link=ours, errors=err_read)
 
     def close(self) -> None:
-        """End the zygote; boxes live on."""
+        """End the zygote; sandboxes live on."""
         self.zygote.close()
         self.process.wait()

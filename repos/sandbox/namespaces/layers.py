@@ -2,8 +2,8 @@
 # ruff: noqa: PTH101, PTH102, PTH108, PTH112, PTH115, PTH118, PTH123, PTH211
 """Overlay layers as folders: what changed in them, merging them; and the sandbox's `/etc`.
 
-Runs in the keeper; standard library only. Overlayfs marks a deletion by a character device 0/0
-(or an attribute, on newer kernels) and a folder that hides what is below it by `opaque`.
+Runs in the namespace daemon; standard library only. Overlayfs marks a deletion by a character
+device 0/0 (or an attribute, on newer kernels) and a folder that hides what is below it by `opaque`.
 """
 
 from __future__ import annotations

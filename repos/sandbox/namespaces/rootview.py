@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 from collections.abc import Iterable
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from repos.sandbox.interpreter import Interpreter, package_folders
@@ -19,6 +21,14 @@ HOME = "/home/agent"
 TOOLS = "/opt/repogym"
 HOME_BYTES = 256 << 20
 SHM_BYTES = 256 << 20
+FILE_LIMIT = 4096
+"""How many files a process may have open."""
+
+
+def find_ripgrep() -> str | None:
+    """Return the ripgrep program that is shown inside."""
+    beside = Path(sys.prefix) / "bin" / "rg"
+    return str(beside) if os.access(beside, os.X_OK) else shutil.which("rg")
 
 
 def environment(layers: Layers) -> dict[str, str]:
@@ -57,7 +67,7 @@ class Arguments:
 
 
 def memory_file_systems(spec: SandboxSpec) -> list[list[Any]]:
-    """Return what a box mounts of its own: [target, bytes, mode, whether programs may run]."""
+    """Return what a sandbox mounts of its own: [target, bytes, mode, whether programs may run]."""
     return [
         ["/tmp", spec.tmp_mb << 20, "1777", spec.tmp_exec],
         [HOME, HOME_BYTES, "0777", True],
@@ -74,14 +84,14 @@ def build(
     tools: dict[str, str],
     interpreter: Interpreter,
 ) -> list[str]:
-    """Return the command line up to the program; what is writable is each box's own.
+    """Return the command line up to the program; what is writable is each sandbox's own.
 
     `@INFO@` stands for the number of the descriptor for bwrap's information.
 
     Args:
         bwrap: The program.
         layers: What to show.
-        base: The keeper's folder.
+        base: The daemon's folder.
         etc: The folder shown as `/etc`.
         tools: Path below `/opt/repogym` to its source.
         interpreter: Runs the exec server.
@@ -96,7 +106,7 @@ def build(
         elif os.path.isdir(f"/{name}"):
             out.bind(f"/{name}", f"/{name}")
     out.bind(etc, "/etc")
-    out.bind("/proc", "/proc", writable=True)  # a box puts its own in the place of it
+    out.bind("/proc", "/proc", writable=True)  # a sandbox puts its own in the place of it
     out.items += ["--dev", "/dev", "--remount-ro", "/dev"]
     out.folders("/tmp")
     out.folders(HOME)

@@ -1,5 +1,5 @@
 # Paths are strings here: they may be undecodable, and pathlib costs start-up time.
-"""Templates: roots that bwrap laid out, each kept as a mount namespace for boxes of its kind."""
+"""Templates: roots that bwrap laid out, each a mount namespace for sandboxes of its kind."""
 
 from __future__ import annotations
 

@@ -1,17 +1,17 @@
 # Paths are strings here: they may be undecodable, and pathlib costs start-up time.
 # ruff: noqa: PTH100, PTH110, PTH120, SIM105
-"""The zygote: a small process that does nothing but fork, and what its children do to become boxes.
+"""The zygote: a small process that only forks, and how its children become sandboxes.
 
 What a forking process writes between two forks is no longer shared with the children made before:
-forks of the keeper, which is busy and large, each held 1.2 MB more than forks of this. It has the
-exec server's code loaded. What a box sees was laid out by bwrap, once for all boxes of a kind
-(`templates.py`); the child gets namespaces, memory file systems, `/proc` and pseudo-terminals of
-its own, gives up every right, and serves. It is PID 1 of its namespace.
+forks of the namespace daemon, which is busy and large, each held 1.2 MB more than forks of this.
+It has the exec server's code loaded. What a sandbox sees was laid out by bwrap, once for all
+sandboxes of a kind (`templates.py`); the child gets namespaces, memory file systems, `/proc` and
+pseudo-terminals of its own, gives up every right, and serves. It is PID 1 of its namespace.
 
-Run by the keeper as `python -I -S zygote.py` in its own folder, `REPOGYM_ZYGOTE` in the
-environment being the descriptor of the connection: the command line is what boxes see of their
+Run by the namespace daemon as `python -I -S zygote.py` in its own folder, `REPOGYM_ZYGOTE` in the
+environment being the descriptor of the connection: the command line is what sandboxes see of their
 first process. Standard library only, and little of it: a page that a child writes to is copied,
-so less code means less memory and time for every box.
+so less code means less memory and time for every sandbox.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ if __name__ == "__main__":  # run by path, isolated: find our own package
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(here))))
 
-from repos.sandbox.guest import server
+from repos.sandbox.guest.server import codec, rights
+from repos.sandbox.guest.server.serving import Server
+from repos.sandbox.guest.server.starting import Starter
 from repos.sandbox.namespaces import linux
 
 TYPE_CHECKING = False
@@ -60,7 +62,7 @@ SIOCSIFFLAGS, IFF_UP, IFF_RUNNING = 0x8914, 0x1, 0x40
 
 
 def main() -> None:
-    """Fork a box for each order until the keeper is gone."""
+    """Fork a sandbox for each order until the daemon is gone."""
     connection = _socket.socket(fileno=int(os.environ.pop("REPOGYM_ZYGOTE")))
     os.set_inheritable(connection.fileno(), False)
     linux.prctl(linux.PR_SET_PDEATHSIG, _signal.SIGKILL)
@@ -74,7 +76,7 @@ def main() -> None:
     except OSError:
         pass
     home = home_namespace()
-    server.Starter()  # loads what the server needs later
+    Starter()  # loads what the server needs later
     gc.collect()
     gc.disable()
     gc.freeze()  # children would copy what a collection touches
@@ -104,14 +106,14 @@ def receive(connection: _socket.socket) -> tuple[bytes, list[int]]:
 
 
 def enter(connection: _socket.socket) -> None:
-    """Follow the keeper into its namespaces, which come as the first message.
+    """Follow the daemon into its namespaces, which come as the first message.
 
-    A program that was started in the keeper's user namespace would belong to that for good:
-    what `/proc` shows of boxes' servers would be the agent's user's own.
+    A program that was started in the daemon's user namespace would belong to that for good:
+    what `/proc` shows of sandboxes' servers would be the agent's user's own.
     """
     _, fds = receive(connection)
     if not fds:
-        sys.exit()  # the keeper may not have namespaces, and has gone
+        sys.exit()  # the daemon may not have namespaces, and has gone
     *user, mounts = fds
     for fd in user:
         linux.setns(fd, linux.CLONE_NEWUSER)
@@ -127,9 +129,9 @@ def spawn(order: bytes, fds: list[int], home: int | None, connection: _socket.so
     Args:
         order: What `become` takes, encoded.
         fds: The server's end of its connection, where errors go, what is at its end once the
-            keeper has ended, the template's mount namespace, the link to the keeper.
+            daemon has ended, the template's mount namespace, the link to the daemon.
         home: What `home_namespace` returned.
-        connection: Ours to the keeper, which the child must not have.
+        connection: Ours to the daemon, which the child must not have.
 
     Raises:
         OSError: It can't be done.
@@ -186,7 +188,7 @@ def _fork_twice(order: bytes, fds: list[int]) -> int:
 
 
 def become(order: bytes, fds: list[int]) -> NoReturn:
-    """Turn the forked child into a box's server. What goes wrong is written to its errors.
+    """Turn the forked child into a sandbox's server. What goes wrong is written to its errors.
 
     Args:
         order: Encoded: `options` (the server's), `network`, `tmpfs` ([target, bytes, mode,
@@ -207,7 +209,7 @@ def become(order: bytes, fds: list[int]) -> NoReturn:
             {2: errors, SERVER_FD: fds[0], LEASH_FD: fds[2], ROOT_FD: fds[3], LINK_FD: link}
         )
         errors = 2
-        body: Any = server.decode(order)
+        body: Any = codec.decode(order)
         os.setsid()
         for path in body["joins"]:
             _write(path, b"0")
@@ -216,16 +218,12 @@ def become(order: bytes, fds: list[int]) -> NoReturn:
         for kind, soft, hard in body["rlimits"]:
             _limit(getattr(resource, kind), soft, hard)
         options = body["options"]
-        options["oom_fd"] = None
-        try:
-            options["oom_fd"] = os.open("/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)
-        except OSError:
-            pass  # not everywhere; the kernel then chooses by size
+        options["oom_fd"] = rights.open_oom_score()
         _give_up_rights(options["uid"], options["gid"], body["seccomp"])
         if options["uid"] is None and options["processes"]:
-            server.cap_processes(2 * options["processes"] + 64)
+            rights.cap_processes(2 * options["processes"] + 64)
         gc.enable()
-        server.Server(SERVER_FD, options).run()
+        Server(SERVER_FD, options).run()
     except BaseException as error:
         at, trail = error.__traceback__, ""
         while at is not None:
@@ -280,7 +278,7 @@ def _own_root(body: dict[str, Any]) -> None:
             flags = linux.MS_BIND | linux.MS_REMOUNT | linux.MS_RDONLY | strict
             linux.mount("none", path, None, flags)
     options = "newinstance,ptmxmode=0666,mode=620"
-    linux.unmount("/dev/pts")  # the template's, which all boxes of a kind would have below theirs
+    linux.unmount("/dev/pts")  # the template's, which all of a kind would have below theirs
     linux.mount("devpts", "/dev/pts", "devpts", linux.MS_NOSUID | linux.MS_NOEXEC, options)
     for target, size, mode, programs in body["tmpfs"]:
         flags = linux.MS_NOSUID | linux.MS_NODEV | (0 if programs else linux.MS_NOEXEC)
@@ -289,7 +287,7 @@ def _own_root(body: dict[str, Any]) -> None:
 
 
 def _show_root() -> None:
-    """Hand our mount namespace to the keeper."""
+    """Hand our mount namespace to the daemon."""
     own = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
     link = _socket.socket(fileno=LINK_FD)
     rights = own.to_bytes(4, sys.byteorder)
@@ -331,7 +329,7 @@ def _give_up_rights(uid: int | None, gid: int, program: bytes | None) -> None:
         ):
             _write(f"/proc/self/{name}", text.encode())
         linux.drop_bounding_set()
-    server.lock_down(uid, gid)
+    rights.lock_down(uid, gid)
     linux.drop_capabilities()
     os.umask(0o022)
     if program is not None:

@@ -98,7 +98,7 @@ def create(backend: Backend, layer: Path) -> Iterator[Create]:
 
 
 @pytest.fixture
-def box(any_backend: Backend, layer: Path) -> Iterator[Sandbox]:
+def sandbox(any_backend: Backend, layer: Path) -> Iterator[Sandbox]:
     """A sandbox of each back end."""
     with creator(any_backend, layer) as make:
         yield make()

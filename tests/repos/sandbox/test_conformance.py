@@ -34,80 +34,80 @@ def isolated(backend: Backend) -> Backend:
 
 
 @pytest.fixture(scope="module")
-def shared_box(backend: Backend, layer: Path) -> Iterator[Sandbox]:
+def shared_sandbox(backend: Backend, layer: Path) -> Iterator[Sandbox]:
     """One sandbox of each back end for the tests that leave nothing behind."""
     made = backend.create(Layers((layer,)), SMALL)
     yield made
     made.close()
 
 
-def sh(box: Sandbox, script: str, **more):
-    return box.exec(["sh", "-c", script], **more)
+def sh(sandbox: Sandbox, script: str, **more):
+    return sandbox.exec(["sh", "-c", script], **more)
 
 
-def content(box: Sandbox) -> dict[str, bytes | str]:
+def content(sandbox: Sandbox) -> dict[str, bytes | str]:
     return {
-        entry.path: box.read(f"/testbed/{entry.path}") if entry.kind == "file" else entry.kind
-        for entry in box.list(recursive=True)
+        entry.path: sandbox.read(f"/testbed/{entry.path}") if entry.kind == "file" else entry.kind
+        for entry in sandbox.list(recursive=True)
     }
 
 
-def sleeping(box: Sandbox, word: str) -> int:
+def sleeping(sandbox: Sandbox, word: str) -> int:
     script = (
         "for f in /proc/[0-9]*/cmdline; do tr '\\0' ' ' < $f 2>/dev/null; echo; done"
         f" | grep -c '^sleep {word}'"
     )
-    return int(sh(box, script).stdout or b"0")
+    return int(sh(sandbox, script).stdout or b"0")
 
 
 # ---- commands
-def test_a_command_and_what_it_says(shared_box):
+def test_a_command_and_what_it_says(shared_sandbox):
     result = sh(
-        shared_box, "cat; echo $WORD; echo why >&2; exit 3", stdin=b"in\n", env={"WORD": "w"}
+        shared_sandbox, "cat; echo $WORD; echo why >&2; exit 3", stdin=b"in\n", env={"WORD": "w"}
     )
     assert (result.exit_code, result.stdout, result.stderr) == (3, b"in\nw\n", b"why\n")
     assert result.limit is None
-    assert sh(shared_box, "kill -TERM $$").exit_code == -15
-    missing = shared_box.exec(["no-such-program"])
+    assert sh(shared_sandbox, "kill -TERM $$").exit_code == -15
+    missing = shared_sandbox.exec(["no-such-program"])
     assert missing.exit_code == 127
     assert b"no-such-program" in missing.stderr
-    assert shared_box.exec(["cat", "m.py"], cwd="/testbed/pkg").stdout == b"print('m')\n"
-    assert shared_box.exec(["pwd"]).stdout == b"/testbed\n"
-    assert shared_box.exec(["/testbed/run.sh"]).stdout == b"ran\n"
+    assert shared_sandbox.exec(["cat", "m.py"], cwd="/testbed/pkg").stdout == b"print('m')\n"
+    assert shared_sandbox.exec(["pwd"]).stdout == b"/testbed\n"
+    assert shared_sandbox.exec(["/testbed/run.sh"]).stdout == b"ran\n"
 
 
-def test_the_tools_are_there(shared_box):
-    assert shared_box.exec(["rg", "-l", "print", "/testbed"]).stdout == b"/testbed/pkg/m.py\n"
-    assert shared_box.exec([*PYTHON, "print(6 * 7)"]).stdout == b"42\n"
-    assert shared_box.exec(["git", "--version"]).exit_code == 0
+def test_the_tools_are_there(shared_sandbox):
+    assert shared_sandbox.exec(["rg", "-l", "print", "/testbed"]).stdout == b"/testbed/pkg/m.py\n"
+    assert shared_sandbox.exec([*PYTHON, "print(6 * 7)"]).stdout == b"42\n"
+    assert shared_sandbox.exec(["git", "--version"]).exit_code == 0
 
 
-def test_big_and_binary_output(shared_box):
+def test_big_and_binary_output(shared_sandbox):
     code = (
         "import os,sys; d=bytes(range(256))*40960; sys.stdout.buffer.write(d); "
         "sys.stderr.write('e'*300000)"
     )
-    result = shared_box.exec([*PYTHON, code], max_output=32 << 20)
+    result = shared_sandbox.exec([*PYTHON, code], max_output=32 << 20)
     assert result.stdout == bytes(range(256)) * 40960
     assert result.stderr == b"e" * 300000
-    cut = shared_box.exec([*PYTHON, code], max_output=1000)
+    cut = shared_sandbox.exec([*PYTHON, code], max_output=1000)
     assert (len(cut.stdout), cut.limit) == (1000, "output")
     assert cut.stdout_dropped == 256 * 40960 - 1000
-    flood = sh(shared_box, "yes", timeout_s=60, max_output=1000)
+    flood = sh(shared_sandbox, "yes", timeout_s=60, max_output=1000)
     assert flood.limit == "output"
     assert flood.seconds < 60
 
 
-def test_big_input(shared_box):
+def test_big_input(shared_sandbox):
     data = os.urandom(5 << 20)
-    assert shared_box.exec(["cat"], stdin=data, max_output=16 << 20).stdout == data
+    assert shared_sandbox.exec(["cat"], stdin=data, max_output=16 << 20).stdout == data
 
 
-def test_commands_run_at_the_same_time(shared_box):
+def test_commands_run_at_the_same_time(shared_sandbox):
     results: dict[int, bytes] = {}
 
     def work(number: int) -> None:
-        results[number] = sh(shared_box, f"sleep 0.3; echo {number}").stdout
+        results[number] = sh(shared_sandbox, f"sleep 0.3; echo {number}").stdout
 
     began = time.monotonic()
     threads = [threading.Thread(target=work, args=(n,)) for n in range(12)]
@@ -119,19 +119,19 @@ def test_commands_run_at_the_same_time(shared_box):
     assert time.monotonic() - began < 12 * 0.3
 
 
-def test_a_time_out_kills_the_whole_tree(shared_box):
+def test_a_time_out_kills_the_whole_tree(shared_sandbox):
     script = (
         "setsid sh -c 'sleep 20161 & sleep 20161' & (setsid setsid sleep 20161 &) ; "
         "nohup sleep 20161 & sleep 20161"
     )
-    result = sh(shared_box, script, timeout_s=0.5)
+    result = sh(shared_sandbox, script, timeout_s=0.5)
     assert result.limit == "time"
     assert result.exit_code == -9
     assert 0.4 < result.seconds < 8
-    assert sleeping(shared_box, "20161") == 0
+    assert sleeping(shared_sandbox, "20161") == 0
 
 
-def test_a_daemon_ends_with_its_command(shared_box):
+def test_a_daemon_ends_with_its_command(shared_sandbox):
     code = (
         "import os\n"
         "if os.fork() == 0:\n"
@@ -141,122 +141,124 @@ def test_a_daemon_ends_with_its_command(shared_box):
         "        os.execvp('sleep', ['sleep', '20162'])\n"
         "    os._exit(0)\n"
     )
-    assert shared_box.exec([*PYTHON, code]).exit_code == 0
-    assert sleeping(shared_box, "20162") == 0
+    assert shared_sandbox.exec([*PYTHON, code]).exit_code == 0
+    assert sleeping(shared_sandbox, "20162") == 0
 
 
-def test_commands_are_cancelled(shared_box):
-    timer = threading.Timer(0.3, shared_box.interrupt)
+def test_commands_are_cancelled(shared_sandbox):
+    timer = threading.Timer(0.3, shared_sandbox.interrupt)
     timer.start()
     began = time.monotonic()
-    result = sh(shared_box, "(setsid sleep 20163 &) ; sleep 20163")
+    result = sh(shared_sandbox, "(setsid sleep 20163 &) ; sleep 20163")
     timer.join()
     assert result.exit_code == -9
     assert time.monotonic() - began < 10
-    assert sleeping(shared_box, "20163") == 0
+    assert sleeping(shared_sandbox, "20163") == 0
 
 
-def test_a_process_that_lives_until_closed(shared_box):
-    process = shared_box.spawn(["cat"])
+def test_a_process_that_lives_until_closed(shared_sandbox):
+    process = shared_sandbox.spawn(["cat"])
     data = os.urandom(300_000)
     process.write(data)
     got = b""
     while len(got) < len(data):
         got += process.read(timeout_s=10)
     assert got == data
-    assert sh(shared_box, "echo beside").stdout == b"beside\n"
+    assert sh(shared_sandbox, "echo beside").stdout == b"beside\n"
     assert process.poll() is None
     process.close()
     assert process.poll() is not None
 
 
-def test_files(shared_box):
+def test_files(shared_sandbox):
     big = os.urandom(3 << 20)
-    shared_box.write("/testbed/new/deep/f", big, executable=True)
-    assert shared_box.read("/testbed/new/deep/f") == big
-    entry = next(e for e in shared_box.list("/testbed/new", recursive=True) if e.path == "deep/f")
+    shared_sandbox.write("/testbed/new/deep/f", big, executable=True)
+    assert shared_sandbox.read("/testbed/new/deep/f") == big
+    entry = next(
+        e for e in shared_sandbox.list("/testbed/new", recursive=True) if e.path == "deep/f"
+    )
     assert (entry.size, entry.executable) == (len(big), True)
-    shared_box.remove("/testbed/new")
+    shared_sandbox.remove("/testbed/new")
     with pytest.raises(FileNotFoundError):
-        shared_box.read("/testbed/new/deep/f")
+        shared_sandbox.read("/testbed/new/deep/f")
     with pytest.raises(IsADirectoryError):
-        shared_box.read("/testbed/pkg")
-    assert {e.path: e.kind for e in shared_box.list()}["link"] == "symlink"
+        shared_sandbox.read("/testbed/pkg")
+    assert {e.path: e.kind for e in shared_sandbox.list()}["link"] == "symlink"
 
 
 # ---- bounds
 def test_a_memory_bomb(isolated, create):
-    box = create(SandboxSpec(memory_mb=200, processes=64, disk_mb=8, tmp_mb=8))
+    sandbox = create(SandboxSpec(memory_mb=200, processes=64, disk_mb=8, tmp_mb=8))
     code = "b = bytearray(100 << 20); c = bytearray(400 << 20); import time; time.sleep(3)"
-    result = box.exec([*PYTHON, code], timeout_s=30)
+    result = sandbox.exec([*PYTHON, code], timeout_s=30)
     assert result.limit == "memory"
     assert result.exit_code != 0
-    fine = box.exec([*PYTHON, "b = bytearray(100 << 20); print(len(b))"])
+    fine = sandbox.exec([*PYTHON, "b = bytearray(100 << 20); print(len(b))"])
     assert (fine.stdout, fine.limit) == (b"104857600\n", None)
 
 
 def test_a_fork_bomb(isolated, create):
-    box = create(SandboxSpec(processes=40, disk_mb=8, tmp_mb=8))
-    result = box.exec(["bash", "-c", ":(){ :|:& };:; sleep 2; exit 1"], timeout_s=10)
+    sandbox = create(SandboxSpec(processes=40, disk_mb=8, tmp_mb=8))
+    result = sandbox.exec(["bash", "-c", ":(){ :|:& };:; sleep 2; exit 1"], timeout_s=10)
     assert result.limit in ("processes", "time")
-    assert sh(box, "echo alive").stdout == b"alive\n"
-    assert int(sh(box, "ls -d /proc/[0-9]* | wc -l").stdout) <= 5
+    assert sh(sandbox, "echo alive").stdout == b"alive\n"
+    assert int(sh(sandbox, "ls -d /proc/[0-9]* | wc -l").stdout) <= 5
 
 
 def test_a_disk_bomb(isolated, create):
-    box = create(SandboxSpec(disk_mb=16, tmp_mb=8))
+    sandbox = create(SandboxSpec(disk_mb=16, tmp_mb=8))
     for folder, size in (("/testbed", 24), ("/tmp", 8)):
-        result = box.exec(["dd", "if=/dev/zero", f"of={folder}/big", "bs=1M", "count=64"])
+        result = sandbox.exec(["dd", "if=/dev/zero", f"of={folder}/big", "bs=1M", "count=64"])
         assert result.exit_code != 0
         assert result.limit == "disk"
-        assert int(box.exec(["stat", "-c", "%s", f"{folder}/big"]).stdout) <= size << 20
-        box.remove(f"{folder}/big")
-    box.write("/testbed/more", b"x" * (1 << 20))
+        assert int(sandbox.exec(["stat", "-c", "%s", f"{folder}/big"]).stdout) <= size << 20
+        sandbox.remove(f"{folder}/big")
+    sandbox.write("/testbed/more", b"x" * (1 << 20))
 
 
 # ---- isolation
-def test_no_network(isolated, shared_box):
-    assert shared_box.exec(["ls", "/proc/self/net"]).exit_code == 0
-    names = sh(shared_box, "tail -n +3 /proc/net/dev | cut -d: -f1").text.split()
+def test_no_network(isolated, shared_sandbox):
+    assert shared_sandbox.exec(["ls", "/proc/self/net"]).exit_code == 0
+    names = sh(shared_sandbox, "tail -n +3 /proc/net/dev | cut -d: -f1").text.split()
     assert set(names) <= {"lo"}
     code = "import socket; socket.create_connection(('192.0.2.1', 80), 2)"
-    result = shared_box.exec(["/opt/repogym/python", "-I", "-c", code])
+    result = shared_sandbox.exec(["/opt/repogym/python", "-I", "-c", code])
     assert b"unreachable" in result.stderr
 
 
-def test_no_rights(isolated, shared_box):
-    status = shared_box.exec(["cat", "/proc/self/status"]).text
+def test_no_rights(isolated, shared_sandbox):
+    status = shared_sandbox.exec(["cat", "/proc/self/status"]).text
     facts = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
     assert int(facts["CapEff"], 16) == int(facts["CapPrm"], 16) == 0
     assert (facts["NoNewPrivs"], facts["Seccomp"]) == ("1", "2")
     assert facts["Uid"].split()[0] == "60923"
     for path in ("/x", "/usr/x", "/etc/x", "/opt/repogym/x", "/proc/sys/kernel/core_pattern"):
-        assert sh(shared_box, f"echo x > {path}").exit_code != 0, path
+        assert sh(shared_sandbox, f"echo x > {path}").exit_code != 0, path
     for path in ("/proc/1/mem", "/proc/1/environ", "/proc/1/fd/0"):
-        assert sh(shared_box, f"head -c 1 {path}").exit_code != 0, path
-    assert sh(shared_box, "unshare -Ur true").exit_code != 0
-    assert sh(shared_box, "mount -t tmpfs none /tmp").exit_code != 0
+        assert sh(shared_sandbox, f"head -c 1 {path}").exit_code != 0, path
+    assert sh(shared_sandbox, "unshare -Ur true").exit_code != 0
+    assert sh(shared_sandbox, "mount -t tmpfs none /tmp").exit_code != 0
 
 
-def test_nothing_of_the_host_is_seen(isolated, shared_box):
-    assert sorted(sh(shared_box, "ls -A /home").text.split()) == ["agent"]
-    accounts = sh(shared_box, "cut -d: -f1 /etc/passwd").text.split()
+def test_nothing_of_the_host_is_seen(isolated, shared_sandbox):
+    assert sorted(sh(shared_sandbox, "ls -A /home").text.split()) == ["agent"]
+    accounts = sh(shared_sandbox, "cut -d: -f1 /etc/passwd").text.split()
     assert set(accounts) <= {"root", "agent", "nobody"}
-    hosts = sh(shared_box, "cat /etc/hosts").text.split()
+    hosts = sh(shared_sandbox, "cat /etc/hosts").text.split()
     assert set(hosts) <= {"127.0.0.1", "::1", "localhost", "sandbox"}
-    pids = [int(name) for name in sh(shared_box, "ls /proc").text.split() if name.isdigit()]
+    pids = [int(name) for name in sh(shared_sandbox, "ls /proc").text.split() if name.isdigit()]
     assert len(pids) < 8
 
 
-def test_killing_everything_does_not_kill_the_sandbox(isolated, shared_box):
-    sh(shared_box, "kill -9 -1; kill -9 1; echo here")
-    assert sh(shared_box, "echo here").stdout == b"here\n"
+def test_killing_everything_does_not_kill_the_sandbox(isolated, shared_sandbox):
+    sh(shared_sandbox, "kill -9 -1; kill -9 1; echo here")
+    assert sh(shared_sandbox, "echo here").stdout == b"here\n"
 
 
-def test_no_signal_reaches_the_server(isolated, shared_box):
+def test_no_signal_reaches_the_server(isolated, shared_sandbox):
     # SIGINT among them: a Python program has a handler for it from its start.
-    sh(shared_box, "for n in $(seq 1 31) 34 64; do kill -$n 1; done; sleep 0.2")
-    assert sh(shared_box, "echo here").stdout == b"here\n"
+    sh(shared_sandbox, "for n in $(seq 1 31) 34 64; do kill -$n 1; done; sleep 0.2")
+    assert sh(shared_sandbox, "echo here").stdout == b"here\n"
 
 
 # ---- states
@@ -268,58 +270,58 @@ CHANGE = (
 
 
 def test_reset_leaves_nothing(create):
-    box = create()
-    start = content(box)
-    assert sh(box, f"{CHANGE}; echo t > $TMPDIR/t; echo h > $HOME/h").exit_code == 0
-    process = box.spawn(["sleep", "20164"])
-    box.reset()
-    assert content(box) == start
-    assert sh(box, "ls -A $TMPDIR $HOME | grep -v :; true").text.split() == []
+    sandbox = create()
+    start = content(sandbox)
+    assert sh(sandbox, f"{CHANGE}; echo t > $TMPDIR/t; echo h > $HOME/h").exit_code == 0
+    process = sandbox.spawn(["sleep", "20164"])
+    sandbox.reset()
+    assert content(sandbox) == start
+    assert sh(sandbox, "ls -A $TMPDIR $HOME | grep -v :; true").text.split() == []
     assert process.poll() == -9
-    assert sleeping(box, "20164") == 0
-    assert not box.changed_paths()
+    assert sleeping(sandbox, "20164") == 0
+    assert not sandbox.changed_paths()
 
 
-def facts(box: Sandbox) -> str:
+def facts(sandbox: Sandbox) -> str:
     """Every path with its mode, link target and content."""
     return sh(
-        box,
+        sandbox,
         "find . -mindepth 1 -printf '%P %y %m %l\\n' | sort; "
         "find . -type f | sort | xargs cat | sha256sum",
     ).text
 
 
 def test_snapshot_and_restore(create):
-    box = create()
-    start, first_facts = box.snapshot(), facts(box)
-    assert sh(box, CHANGE).exit_code == 0
-    box.write("/testbed/large", os.urandom(9 << 20))
-    changed = box.snapshot()
-    after = facts(box)
-    changes = {"a.txt", "large", "link", "pkg/m.py", "pkg/new/f", "run.sh"}
-    assert changes <= set(box.changed_paths() or [])
+    sandbox = create()
+    start, first_facts = sandbox.snapshot(), facts(sandbox)
+    assert sh(sandbox, CHANGE).exit_code == 0
+    sandbox.write("/testbed/large", os.urandom(9 << 20))
+    changed = sandbox.snapshot()
+    after = facts(sandbox)
+    expected = {"a.txt", "large", "link", "pkg/m.py", "pkg/new/f", "run.sh"}
+    assert expected <= set(sandbox.changed_paths())
     for snapshot, want in ((start, first_facts), (changed, after), (start, first_facts)):
-        box.restore(snapshot)
-        assert facts(box) == want
-        box.write("/testbed/junk", b"after")
+        sandbox.restore(snapshot)
+        assert facts(sandbox) == want
+        sandbox.write("/testbed/junk", b"after")
     other = create()
     with pytest.raises(ValueError, match="another sandbox"):
         other.restore(start)
 
 
 def test_forks_are_independent_both_ways(create):
-    box = create()
-    sh(box, CHANGE)
-    want = facts(box)
-    child = box.fork()
+    sandbox = create()
+    sh(sandbox, CHANGE)
+    want = facts(sandbox)
+    child = sandbox.fork()
     try:
         assert facts(child) == want
         child.write("/testbed/child", b"c")
         child.remove("/testbed/tool")
-        box.write("/testbed/parent", b"p")
-        assert "tool" in content_names(box)
-        assert "child" not in content_names(box)
-        box.close()
+        sandbox.write("/testbed/parent", b"p")
+        assert "tool" in content_names(sandbox)
+        assert "child" not in content_names(sandbox)
+        sandbox.close()
         assert not {"parent", "tool"} & content_names(child)
         assert child.exec(["cat", "child"]).stdout == b"c"
         grandchild = child.fork()
@@ -331,19 +333,19 @@ def test_forks_are_independent_both_ways(create):
         child.close()
 
 
-def content_names(box: Sandbox) -> set[str]:
-    return {entry.path for entry in box.list()}
+def content_names(sandbox: Sandbox) -> set[str]:
+    return {entry.path for entry in sandbox.list()}
 
 
 def test_many_forks_deep_and_wide(backend, create):
     many = {"bubblewrap": 200}.get(backend.name, 4)
-    box, line = create(), []
+    sandbox, line = create(), []
     try:
         for depth in range(many):
-            box.write(f"/testbed/d{depth}", b"%d" % depth)
-            line.append(box)
-            box = box.fork()
-        names = content_names(box)
+            sandbox.write(f"/testbed/d{depth}", b"%d" % depth)
+            line.append(sandbox)
+            sandbox = sandbox.fork()
+        names = content_names(sandbox)
         assert {f"d{depth}" for depth in range(many)} <= names
         wide = []
         for number in range(many):
@@ -353,7 +355,7 @@ def test_many_forks_deep_and_wide(backend, create):
         assert all("d2" not in content_names(child) for child in wide[:: max(1, many // 10)])
         line += wide
     finally:
-        for each in [*line, box]:
+        for each in [*line, sandbox]:
             each.close()
 
 
@@ -409,14 +411,14 @@ def test_mounts_below_the_workspace_are_read_only(isolated, create, repository, 
             Mount(single, "/testbed/pkg/conf.py"),
         ),
     )
-    box = create(SMALL, layers)
-    assert box.read("/testbed/pkg/deep/tests/t.py") == b"hidden\n"
-    assert box.read("/testbed/pkg/conf.py") == b"conf\n"
+    sandbox = create(SMALL, layers)
+    assert sandbox.read("/testbed/pkg/deep/tests/t.py") == b"hidden\n"
+    assert sandbox.read("/testbed/pkg/conf.py") == b"conf\n"
     for script in (
         "echo x > pkg/deep/tests/t.py", "rm pkg/deep/tests/t.py", "rm -r pkg/deep/tests",
         "mv pkg/deep/tests pkg/deep/other", "echo x > pkg/conf.py",
         "rm -f pkg/conf.py && ! test -e pkg/conf.py",
     ):  # fmt: skip
-        assert sh(box, script).exit_code != 0, script
+        assert sh(sandbox, script).exit_code != 0, script
     # What is beside them stays writable.
-    assert sh(box, "echo x > pkg/new && rm pkg/data.bin").exit_code == 0
+    assert sh(sandbox, "echo x > pkg/new && rm pkg/data.bin").exit_code == 0

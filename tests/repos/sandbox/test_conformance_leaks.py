@@ -28,13 +28,14 @@ from repos.sandbox.backends.copies import COPIES, SNAPSHOTS
 from repos.sandbox.protocol import Layers, SandboxSpec
 from repos.sandbox.select import BACKENDS
 backend = BACKENDS[sys.argv[1]].make()
-box = backend.create(Layers((Path(sys.argv[2]),)), SandboxSpec(disk_mb=8))
-box.write("/testbed/x", b"x")
-snapshot = box.snapshot()
-child = box.fork()
-for each in (box, child):
+sandbox = backend.create(Layers((Path(sys.argv[2]),)), SandboxSpec(disk_mb=8))
+sandbox.write("/testbed/x", b"x")
+snapshot = sandbox.snapshot()
+child = sandbox.fork()
+for each in (sandbox, child):
     each.spawn(["sh", "-c", "(setsid sleep 20171 &) ; exec sleep 20171"])
-threading.Thread(target=lambda: box.exec(["sh", "-c", "setsid sleep 20171 & sleep 20171"])).start()
+busy = ["sh", "-c", "setsid sleep 20171 & sleep 20171"]
+threading.Thread(target=sandbox.exec, args=(busy,)).start()
 time.sleep(0.7)
 print("ready", flush=True)
 time.sleep(120)
@@ -105,16 +106,16 @@ def engines(monkeypatch):
 def test_closing_leaves_nothing(name, real_backend, layer):
     backend = real_backend(name)
     already = (mounts(), set(containers(name)))
-    boxes = [backend.create(Layers((layer,)), SandboxSpec(disk_mb=8)) for _ in range(2)]
-    boxes.append(boxes[0].fork())
-    boxes[0].snapshot()
-    for box in boxes:
-        box.spawn(["sh", "-c", f"(setsid sleep {WORD} &) ; exec sleep {WORD}"])
-    boxes[1].reset()
+    sandboxes = [backend.create(Layers((layer,)), SandboxSpec(disk_mb=8)) for _ in range(2)]
+    sandboxes.append(sandboxes[0].fork())
+    sandboxes[0].snapshot()
+    for sandbox in sandboxes:
+        sandbox.spawn(["sh", "-c", f"(setsid sleep {WORD} &) ; exec sleep {WORD}"])
+    sandboxes[1].reset()
     assert wait_until(sleepers)
     descriptors = len(os.listdir("/proc/self/fd"))
-    for box in boxes:
-        box.close()
+    for sandbox in sandboxes:
+        sandbox.close()
     assert wait_until(lambda: not sleepers())
     # The engines' client keeps a few idle connections in the place of the streams.
     spare = 1 if name in ("docker", "podman") else 0

@@ -65,17 +65,17 @@ def test_an_engine_that_sees_other_files(real_backend, layer, tmp_path):
         Mount(tmp_path / "conf.py", "/testbed/conf.py"),
     )
     try:
-        box = backend.create(Layers((layer,), mounts), SMALL)
+        sandbox = backend.create(Layers((layer,), mounts), SMALL)
         script = "cat a.txt pkg/t/test.py conf.py && git --version && rg -l print && python3 -V"
-        result = box.exec(["sh", "-c", script])
+        result = sandbox.exec(["sh", "-c", script])
         assert result.exit_code == 0, result.text
         assert result.stdout.startswith(b"one\nhidden\nconf\ngit version")
-        assert box.exec(["sh", "-c", "echo x > conf.py"]).exit_code != 0
-        box.write("/testbed/new", b"n")
-        child = box.fork()
+        assert sandbox.exec(["sh", "-c", "echo x > conf.py"]).exit_code != 0
+        sandbox.write("/testbed/new", b"n")
+        child = sandbox.fork()
         assert child.read("/testbed/new") == b"n"
         child.close()
-        box.close()
+        sandbox.close()
     finally:
         backend.close()
 

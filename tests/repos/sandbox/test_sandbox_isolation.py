@@ -13,13 +13,13 @@ from repos.sandbox.protocol import Layers, Mount, SandboxSpec
 PYTHON = ["/opt/repogym/python", "-I", "-S", "-c"]
 
 
-def sh(box, script, **more):
-    return box.exec(["sh", "-c", script], **more)
+def sh(sandbox, script, **more):
+    return sandbox.exec(["sh", "-c", script], **more)
 
 
 def test_it_runs_as_nobody_in_particular(create):
-    box = create()
-    status = box.exec(["cat", "/proc/self/status"]).text
+    sandbox = create()
+    status = sandbox.exec(["cat", "/proc/self/status"]).text
     facts = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
     assert "60923\t60923\t60923\t60923" in facts["Uid"]
     assert int(facts["CapEff"], 16) == int(facts["CapPrm"], 16) == 0
@@ -27,27 +27,27 @@ def test_it_runs_as_nobody_in_particular(create):
     assert facts["Seccomp"] == "2"
     if os.geteuid() == 0:
         assert int(facts["CapBnd"], 16) == 0
-    assert box.exec(["id", "-un"]).stdout == b"agent\n"
+    assert sandbox.exec(["id", "-un"]).stdout == b"agent\n"
 
 
 def test_the_server_can_not_be_looked_into(create):
-    box = create()
+    sandbox = create()
     for path in ("/proc/1/mem", "/proc/1/environ", "/proc/1/maps", "/proc/1/fd/10"):
-        assert sh(box, f"head -c 1 {path}").exit_code != 0, path
+        assert sh(sandbox, f"head -c 1 {path}").exit_code != 0, path
         with pytest.raises(OSError):
-            box.read(path)
-    assert sh(box, "ls /proc/1/fd").exit_code != 0
-    assert sh(box, "echo x > /proc/1/fd/10").exit_code != 0
+            sandbox.read(path)
+    assert sh(sandbox, "ls /proc/1/fd").exit_code != 0
+    assert sh(sandbox, "echo x > /proc/1/fd/10").exit_code != 0
     with pytest.raises(OSError):
-        box.write("/proc/self/mem", b"x")
-    assert sh(box, "echo ok").stdout == b"ok\n"
+        sandbox.write("/proc/self/mem", b"x")
+    assert sh(sandbox, "echo ok").stdout == b"ok\n"
 
 
 @pytest.mark.parametrize(
     "path",
     ["/proc/sys/kernel/core_pattern", "/proc/sys/vm/drop_caches", "/proc/sysrq-trigger",
      "/proc/sys/kernel/hostname", "/sys/kernel/mm/ksm/run", "/usr/x", "/etc/x", "/x", "/dev/x",
-     "/opt/repogym/x", "/opt/repogym/git.py"],
+     "/opt/repogym/x", "/opt/repogym/git.pyz"],
 )  # fmt: skip
 def test_what_may_not_be_written(create, path):
     assert sh(create(), f"echo x > {path}").exit_code != 0
@@ -62,49 +62,49 @@ def test_proc_sys_is_mounted_read_only(create):
 def test_the_host_is_invisible(create, tmp_path):
     secret = tmp_path / "secret"
     secret.write_text("s")
-    box = create()
+    sandbox = create()
     for path in (secret, Path.home(), Path(__file__), "/sys/class", "/boot", "/var/lib", "/mnt"):
-        hidden = sh(box, f"ls -A {path}").stdout
+        hidden = sh(sandbox, f"ls -A {path}").stdout
         assert hidden in (b"", b".pyenv\n"), path
-    assert sh(box, "ls /home").stdout == b"agent\n"
-    accounts = sh(box, "cut -d: -f1 /etc/passwd").stdout.split()
+    assert sh(sandbox, "ls /home").stdout == b"agent\n"
+    accounts = sh(sandbox, "cut -d: -f1 /etc/passwd").stdout.split()
     assert accounts == [b"root", b"agent", b"nobody"]
-    assert int(sh(box, "ls -d /proc/[0-9]* | wc -l").stdout) <= 6
-    assert box.exec(["hostname"]).stdout in (b"sandbox\n", b"")
+    assert int(sh(sandbox, "ls -d /proc/[0-9]* | wc -l").stdout) <= 6
+    assert sandbox.exec(["hostname"]).stdout in (b"sandbox\n", b"")
 
 
 def test_installed_packages_are_hidden(create):
-    box = create()
-    found = sh(box, "find / -xdev -name '*-packages' -not -path '/proc/*' 2>/dev/null").stdout
+    sandbox = create()
+    found = sh(sandbox, "find / -xdev -name '*-packages' -not -path '/proc/*' 2>/dev/null").stdout
     search = "find $(find /usr /opt -name site-packages -o -name dist-packages) -mindepth 1"
-    assert sh(box, f"{search} | head -3").stdout == b"", found
+    assert sh(sandbox, f"{search} | head -3").stdout == b"", found
     code = "import sys; print([p for p in sys.path if 'packages' in p])"
-    assert box.exec(["/opt/repogym/python", "-c", code]).exit_code == 0
-    assert box.exec(["/opt/repogym/python", "-c", "import pytest"]).exit_code != 0
+    assert sandbox.exec(["/opt/repogym/python", "-c", code]).exit_code == 0
+    assert sandbox.exec(["/opt/repogym/python", "-c", "import pytest"]).exit_code != 0
 
 
 def test_there_is_no_network_but_the_loopback(create):
-    box = create()
+    sandbox = create()
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     code = f"import socket; socket.create_connection(('127.0.0.1', {port}), 2)"
-    assert b"refused" in box.exec([*PYTHON, code]).stderr
+    assert b"refused" in sandbox.exec([*PYTHON, code]).stderr
     code = "import socket; socket.create_connection(('192.0.2.1', 80), 2)"
-    assert b"unreachable" in box.exec([*PYTHON, code]).stderr
+    assert b"unreachable" in sandbox.exec([*PYTHON, code]).stderr
     code = (
         "import socket; s = socket.create_server(('127.0.0.1', 0)); "
         "socket.create_connection(s.getsockname(), 2); print('ok')"
     )
-    assert box.exec([*PYTHON, code]).stdout == b"ok\n"
+    assert sandbox.exec([*PYTHON, code]).stdout == b"ok\n"
     listener.close()
 
 
 def test_preparing_may_use_the_network(create):
-    box = create(SandboxSpec(network=True))
+    sandbox = create(SandboxSpec(network=True))
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     code = f"import socket; socket.create_connection(('127.0.0.1', {port}), 5); print('ok')"
-    assert box.exec([*PYTHON, code]).stdout == b"ok\n"
+    assert sandbox.exec([*PYTHON, code]).stdout == b"ok\n"
     listener.close()
 
 
@@ -151,9 +151,9 @@ def test_the_filter_is_built_for_both_architectures():
 
 def test_layers_stay_as_they_are(create, layer):
     before = {p: p.read_bytes() for p in layer.rglob("*") if p.is_file()}
-    box = create()
-    sh(box, "for f in $(find . -type f); do echo x >> $f; done; rm -rf pkg; chmod 777 a.txt")
-    box.fork().close()
+    sandbox = create()
+    sh(sandbox, "for f in $(find . -type f); do echo x >> $f; done; rm -rf pkg; chmod 777 a.txt")
+    sandbox.fork().close()
     assert {p: p.read_bytes() for p in layer.rglob("*") if p.is_file()} == before
 
 
@@ -171,16 +171,16 @@ def test_layers_lie_above_each_other_and_mounts_are_read_only(backend, layer, tm
         (Mount(tool, "/env/bin"), Mount(other, "/build", writable=True)),
         path=("/env/bin",),
     )
-    box = backend.create(layers, SandboxSpec())
+    sandbox = backend.create(layers, SandboxSpec())
     try:
-        assert box.read("/testbed/a.txt") == b"upper\n"
-        assert box.read("/testbed/pkg/m.py") == b"print('m')\n"
-        assert box.exec(["prog"]).stdout == b"prog\n"
-        assert sh(box, "echo x > /env/bin/prog").exit_code != 0
-        box.write("/build/out", b"made")
+        assert sandbox.read("/testbed/a.txt") == b"upper\n"
+        assert sandbox.read("/testbed/pkg/m.py") == b"print('m')\n"
+        assert sandbox.exec(["prog"]).stdout == b"prog\n"
+        assert sh(sandbox, "echo x > /env/bin/prog").exit_code != 0
+        sandbox.write("/build/out", b"made")
         assert (other / "out").read_bytes() == b"made"
     finally:
-        box.close()
+        sandbox.close()
 
 
 def test_what_is_mounted_below_the_workspace_is_protected(backend, layer, tmp_path):
@@ -192,34 +192,34 @@ def test_what_is_mounted_below_the_workspace_is_protected(backend, layer, tmp_pa
         Mount(tmp_path / "tests", "/testbed/pkg/new/tests"),
         Mount(tmp_path / "ini", "/testbed/a.txt"),
     )
-    box = backend.create(Layers((layer,), mounts), SandboxSpec())
+    sandbox = backend.create(Layers((layer,), mounts), SandboxSpec())
     try:
         for _ in range(2):
-            assert box.read("/testbed/pkg/new/tests/test_x.py") == b"protected"
-            assert box.read("/testbed/a.txt") == b"ini"
+            assert sandbox.read("/testbed/pkg/new/tests/test_x.py") == b"protected"
+            assert sandbox.read("/testbed/a.txt") == b"ini"
             for path in ("pkg/new/tests/test_x.py", "pkg/new/tests/y", "a.txt"):
-                assert sh(box, f"echo x > {path}").exit_code != 0
-            assert sh(box, "rm -rf pkg a.txt").exit_code != 0
-            box.snapshot()
+                assert sh(sandbox, f"echo x > {path}").exit_code != 0
+            assert sh(sandbox, "rm -rf pkg a.txt").exit_code != 0
+            sandbox.snapshot()
         assert (tmp_path / "tests" / "test_x.py").read_text() == "protected"
     finally:
-        box.close()
+        sandbox.close()
 
 
 def test_links_are_followed_inside_only(create, tmp_path):
     (tmp_path / "host").write_text("host")
-    box = create()
-    sh(box, f"ln -s {tmp_path} out; ln -s /etc/passwd pw")
+    sandbox = create()
+    sh(sandbox, f"ln -s {tmp_path} out; ln -s /etc/passwd pw")
     with pytest.raises(OSError):
-        box.read("/testbed/out/host")
-    assert b"agent" in box.read("/testbed/pw")
+        sandbox.read("/testbed/out/host")
+    assert b"agent" in sandbox.read("/testbed/pw")
     with pytest.raises(OSError):
-        box.write("/testbed/pw", b"x")
-    box.write("/testbed/out/new", b"x")  # into the sandbox's own /tmp
+        sandbox.write("/testbed/pw", b"x")
+    sandbox.write("/testbed/out/new", b"x")  # into the sandbox's own /tmp
     assert not (tmp_path / "new").exists()
 
 
 def test_ripgrep_and_the_interpreter_are_there(create):
-    box = create()
-    assert box.exec([*PYTHON, "print(6*7)"]).stdout == b"42\n"
-    assert box.exec(["rg", "-l", "print"]).stdout == b"pkg/m.py\n"
+    sandbox = create()
+    assert sandbox.exec([*PYTHON, "print(6*7)"]).stdout == b"42\n"
+    assert sandbox.exec(["rg", "-l", "print"]).stdout == b"pkg/m.py\n"

@@ -18,14 +18,15 @@ from pathlib import Path
 from repos.sandbox.backends.bubblewrap.backend import BubblewrapBackend
 from repos.sandbox.protocol import Layers, SandboxSpec
 backend = BubblewrapBackend()
-box = backend.create(Layers((Path(sys.argv[1]),)), SandboxSpec())
-box.write("/testbed/x", b"x")
-child = box.fork()
+sandbox = backend.create(Layers((Path(sys.argv[1]),)), SandboxSpec())
+sandbox.write("/testbed/x", b"x")
+child = sandbox.fork()
 process = child.spawn(["sh", "-c", "exec sleep 10811081"])
 import threading
-threading.Thread(target=lambda: box.exec(["sh", "-c", "sleep 10811081 & sleep 10811081"])).start()
+busy = ["sh", "-c", "sleep 10811081 & sleep 10811081"]
+threading.Thread(target=sandbox.exec, args=(busy,)).start()
 time.sleep(0.5)
-print("keeper", backend.keeper.pid, flush=True)
+print("daemon", backend.daemon.pid, flush=True)
 time.sleep(60)
 """
 
@@ -84,40 +85,40 @@ def test_closing_leaves_nothing(layer, spares):
     before_all = mounts()
     descriptors = len(list(Path("/proc/self/fd").iterdir()))
     backend = BubblewrapBackend(spares=spares)
-    boxes = [backend.create(Layers((layer,)), SandboxSpec()) for _ in range(3)]
-    boxes.append(boxes[0].fork())
-    boxes[0].reset()
-    boxes[1].spawn(["sleep", "10821082"])
-    keeper = backend.keeper.pid
-    inside = Path(f"/proc/{keeper}/mountinfo").read_text
+    sandboxes = [backend.create(Layers((layer,)), SandboxSpec()) for _ in range(3)]
+    sandboxes.append(sandboxes[0].fork())
+    sandboxes[0].reset()
+    sandboxes[1].spawn(["sleep", "10821082"])
+    daemon = backend.daemon.pid
+    inside = Path(f"/proc/{daemon}/mountinfo").read_text
     before = len(inside().splitlines())
-    for box in boxes:
-        box.close()
+    for sandbox in sandboxes:
+        sandbox.close()
     # The zygote stays. All were of one kind, for which one is ready ahead.
-    assert wait_until(lambda: len(below(keeper)) == 1 + min(spares, 1))
-    last = below(keeper)
+    assert wait_until(lambda: len(below(daemon)) == 1 + min(spares, 1))
+    last = below(daemon)
     assert not running("10821082")
     # Uppers are mounted in namespaces of their families, which are gone.
     assert len(inside().splitlines()) <= before
     backend.close()
-    assert not Path(f"/proc/{keeper}").exists()
+    assert not Path(f"/proc/{daemon}").exists()
     assert wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in last))
-    assert not groups(str(os.getpid()) + f"-{keeper}")
+    assert not groups(str(os.getpid()) + f"-{daemon}")
     assert mounts() == before_all
     assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
 
 
-@pytest.mark.parametrize("victim", ["parent", "keeper", "zygote"])
+@pytest.mark.parametrize("victim", ["parent", "daemon", "zygote"])
 def test_a_kill_leaves_nothing(layer, victim):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     parent = subprocess.Popen(
         [sys.executable, "-c", PARENT, str(layer)], stdout=subprocess.PIPE, env=environment
     )
     assert parent.stdout is not None
-    keeper = int(parent.stdout.readline().split()[1])
+    daemon = int(parent.stdout.readline().split()[1])
     assert len(running("10811081")) == 3
-    zygote = below(keeper)[0]  # the oldest
-    os.kill({"parent": parent.pid, "keeper": keeper, "zygote": zygote}[victim], signal.SIGKILL)
+    zygote = below(daemon)[0]  # the oldest
+    os.kill({"parent": parent.pid, "daemon": daemon, "zygote": zygote}[victim], signal.SIGKILL)
     assert wait_until(lambda: not running("10811081"))
     if victim != "parent":
         parent.kill()
@@ -126,33 +127,33 @@ def test_a_kill_leaves_nothing(layer, victim):
         BubblewrapBackend().probe()
     parent.wait()
     parent.stdout.close()
-    assert wait_until(lambda: not Path(f"/proc/{keeper}").exists())
+    assert wait_until(lambda: not Path(f"/proc/{daemon}").exists())
     assert wait_until(lambda: not groups(str(parent.pid)))
 
 
 def test_a_sandbox_that_is_forgotten_is_closed(layer):
     backend = BubblewrapBackend()
-    box = backend.create(Layers((layer,)), SandboxSpec())
-    box.spawn(["sleep", "10831083"])
+    sandbox = backend.create(Layers((layer,)), SandboxSpec())
+    sandbox.spawn(["sleep", "10831083"])
     assert wait_until(lambda: running("10831083"))
-    del box
+    del sandbox
     assert wait_until(lambda: not running("10831083"))
     backend.close()
 
 
-def test_a_forked_parent_starts_a_keeper_of_its_own(backend, layer):
+def test_a_forked_parent_starts_a_daemon_of_its_own(backend, layer):
     backend.create(Layers((layer,)), SandboxSpec()).close()
     pid = os.fork()
     if pid == 0:
         status = 1
         try:
-            box = backend.create(Layers((layer,)), SandboxSpec())
-            status = 0 if box.exec(["true"]).exit_code == 0 else 2
-            box.close()
+            sandbox = backend.create(Layers((layer,)), SandboxSpec())
+            status = 0 if sandbox.exec(["true"]).exit_code == 0 else 2
+            sandbox.close()
             backend.close()
         finally:
             os._exit(status)
     assert os.waitpid(pid, 0)[1] == 0
-    box = backend.create(Layers((layer,)), SandboxSpec())
-    assert box.exec(["true"]).exit_code == 0
-    box.close()
+    sandbox = backend.create(Layers((layer,)), SandboxSpec())
+    assert sandbox.exec(["true"]).exit_code == 0
+    sandbox.close()

@@ -36,29 +36,29 @@ def processes_in(namespace):
     return [f for f in folders if pointed(f / "ns" / "pid") == namespace]
 
 
-def ask(box, code):
-    done = box.exec([*PYTHON, code])
+def ask(sandbox, code):
+    done = sandbox.exec([*PYTHON, code])
     assert done.exit_code == 0, done.text
     return json.loads(done.stdout)
 
 
-def status(box):
-    text = box.exec(["cat", "/proc/self/status"]).text
+def status(sandbox):
+    text = sandbox.exec(["cat", "/proc/self/status"]).text
     return {k: v.strip() for k, _, v in (line.partition(":") for line in text.splitlines())}
 
 
-def namespaces(box):
+def namespaces(sandbox):
     code = "import os, json; print(json.dumps({n: os.readlink('/proc/self/ns/' + n) for n in %r}))"
-    return ask(box, code % ([*NAMESPACES, "user"],))
+    return ask(sandbox, code % ([*NAMESPACES, "user"],))
 
 
 @pytest.fixture
 def two(backend, layer):
     """Two sandboxes of one kind: both forked into the same template."""
-    boxes = [backend.create(Layers((layer,)), SandboxSpec()) for _ in range(2)]
-    yield boxes
-    for box in boxes:
-        box.close()
+    sandboxes = [backend.create(Layers((layer,)), SandboxSpec()) for _ in range(2)]
+    yield sandboxes
+    for sandbox in sandboxes:
+        sandbox.close()
 
 
 def test_every_namespace_is_its_own(two):
@@ -70,12 +70,12 @@ def test_every_namespace_is_its_own(two):
         assert len({first["user"], second["user"], host["user"]}) == 3
 
 
-def test_the_template_and_the_keeper_are_in_other_namespaces(backend, two):
+def test_the_template_and_the_namespace_daemon_are_in_other_namespaces(backend, two):
     inside = namespaces(two[0])
-    keeper = backend.keeper.pid
+    daemon = backend.daemon.pid
     for name in ("mnt", "pid", "net"):
         if os.geteuid() == 0:
-            assert inside[name] != pointed(f"/proc/{keeper}/ns/{name}")
+            assert inside[name] != pointed(f"/proc/{daemon}/ns/{name}")
     # None of the machine's processes is seen, so none can be signalled or looked into.
     code = "import os, json; print(json.dumps([p for p in os.listdir('/proc') if p.isdigit()]))"
     assert len(ask(two[0], code)) == 2
@@ -98,9 +98,9 @@ def test_no_right_is_left_in_any_set(create):
 
 def test_the_server_has_no_right_left_either(create):
     """It runs what an agent asks for, as seen from outside."""
-    box = create()
-    box.exec(["true"])
-    inside = namespaces(box)["pid"]
+    sandbox = create()
+    sandbox.exec(["true"])
+    inside = namespaces(sandbox)["pid"]
     if os.geteuid() != 0:
         pytest.skip("an ordinary user may not look at it from outside")
     (server,) = processes_in(inside)
@@ -117,38 +117,38 @@ def test_the_server_has_no_right_left_either(create):
 
 
 def test_set_user_id_programs_give_nothing(create):
-    box = create()
+    sandbox = create()
     code = (
         "import os, json, subprocess; found = [p for p in ('/usr/bin/su', '/usr/bin/passwd', "
         "'/usr/bin/mount', '/usr/bin/newgrp') if os.path.exists(p)]; "
         "print(json.dumps([os.statvfs(p).f_flag & os.ST_NOSUID for p in ['/usr', '/tmp', "
         "'/testbed', '/dev/shm', '/home/agent']]))"
     )
-    assert all(ask(box, code))
-    assert box.exec(["sh", "-c", "cp /usr/bin/id i; chmod 4755 i; ./i -u"]).stdout == b"60923\n"
+    assert all(ask(sandbox, code))
+    assert sandbox.exec(["sh", "-c", "cp /usr/bin/id i; chmod 4755 i; ./i -u"]).stdout == b"60923\n"
 
 
 def test_there_is_no_terminal(create):
-    box = create()
+    sandbox = create()
     code = (
         "import os, json; fields = open('/proc/self/stat').read().rpartition(')')[2].split(); "
         "print(json.dumps([int(fields[3]) == os.getpid(), int(fields[4])]))"
     )
     # A session of its own, without a controlling terminal.
-    assert ask(box, code) == [True, 0]
-    assert box.exec(["sh", "-c", "echo x > /dev/tty"]).exit_code != 0
-    assert box.exec(["sh", "-c", "ls /dev/pts"]).stdout == b"ptmx\n"
+    assert ask(sandbox, code) == [True, 0]
+    assert sandbox.exec(["sh", "-c", "echo x > /dev/tty"]).exit_code != 0
+    assert sandbox.exec(["sh", "-c", "ls /dev/pts"]).stdout == b"ptmx\n"
     code = "import os, json; a, b = os.openpty(); print(json.dumps(os.ttyname(b)))"
-    assert ask(box, code) == "/dev/pts/0"
+    assert ask(sandbox, code) == "/dev/pts/0"
 
 
 def test_programs_inherit_three_descriptors_and_nothing_else(create):
-    box = create()
+    sandbox = create()
     code = (
         "import os, json; print(json.dumps({n: os.readlink('/proc/self/fd/' + n) "
         "for n in os.listdir('/proc/self/fd') if os.path.lexists('/proc/self/fd/' + n)}))"
     )
-    found = ask(box, code)
+    found = ask(sandbox, code)
     assert sorted(found) == ["0", "1", "2"]
     assert found["0"] == "/dev/null"
     assert found["1"].startswith("pipe:")
@@ -182,8 +182,10 @@ def test_nothing_of_the_hosts_variables_is_there(create):
 
 
 def test_proc_is_its_own_and_masked(create):
-    box = create()
-    mounts = [line.split() for line in box.exec(["cat", "/proc/self/mountinfo"]).text.splitlines()]
+    sandbox = create()
+    mounts = [
+        line.split() for line in sandbox.exec(["cat", "/proc/self/mountinfo"]).text.splitlines()
+    ]
     by_place = {row[4]: row for row in mounts}
     assert [row[4] for row in mounts].count("/proc") == 1  # the machine's is not below it
     assert by_place["/proc"][3] == "/"
@@ -191,22 +193,22 @@ def test_proc_is_its_own_and_masked(create):
         if Path("/proc", name).exists():
             assert "ro" in by_place[f"/proc/{name}"][5].split(","), name
     for path in ("/proc/kcore", "/proc/kmsg", "/proc/1/environ", "/proc/1/root/etc"):
-        assert box.exec(["head", "-c1", path]).exit_code != 0, path
+        assert sandbox.exec(["head", "-c1", path]).exit_code != 0, path
     assert "sysfs" not in {row[row.index("-") + 1] for row in mounts}
     # Version 1 shows a path for each controller; all end at the sandbox's own group.
-    groups = box.exec(["cat", "/proc/self/cgroup"]).text.split()
+    groups = sandbox.exec(["cat", "/proc/self/cgroup"]).text.split()
     assert {line.rpartition(":")[2] for line in groups if "memory" in line or "pids" in line} <= {
         "/"
     }
 
 
 def test_limits_of_the_kernel_can_not_be_set(create):
-    box = create()
+    sandbox = create()
     for path in ("kernel/core_pattern", "vm/overcommit_memory", "net/ipv4/ip_forward",
                  "kernel/hostname", "fs/file-max", "user/max_user_namespaces"):  # fmt: skip
-        done = box.exec(["sh", "-c", f"cat /proc/sys/{path} > v && cat v > /proc/sys/{path}"])
+        done = sandbox.exec(["sh", "-c", f"cat /proc/sys/{path} > v && cat v > /proc/sys/{path}"])
         assert done.exit_code != 0, path
-    assert ask(box, "import resource; print(resource.getrlimit(resource.RLIMIT_CORE)[1])") == 0
+    assert ask(sandbox, "import resource; print(resource.getrlimit(resource.RLIMIT_CORE)[1])") == 0
 
 
 def test_keyrings_are_out_of_reach(create):
@@ -239,8 +241,8 @@ def test_sandboxes_of_a_template_share_nothing_writable(two):
         "for r in rows]))"
     )
     writable = []
-    for box in two:
-        rows = ask(box, code)
+    for sandbox in two:
+        rows = ask(sandbox, code)
         # What one mounts or unmounts must not show anywhere else.
         assert not [row for row in rows if any(tag.startswith("shared:") for tag in row[4])]
         writable.append({row[0] for row in rows if "rw" in row[3].split(",")})
@@ -248,13 +250,13 @@ def test_sandboxes_of_a_template_share_nothing_writable(two):
     names = {row[0] for row in ask(two[0], code) if row[2] in devices}
     shared = (writable[0] & writable[1]) - names
     assert not shared, [row for row in ask(two[0], code) if row[0] in shared]
-    for at, box in enumerate(two):
+    for at, sandbox in enumerate(two):
         for place in ("/tmp", "/home/agent", "/dev/shm", "/testbed"):
-            box.write(f"{place}/mine", b"%d" % at)
-    for at, box in enumerate(two):
+            sandbox.write(f"{place}/mine", b"%d" % at)
+    for at, sandbox in enumerate(two):
         for place in ("/tmp", "/home/agent", "/dev/shm", "/testbed"):
-            assert box.read(f"{place}/mine") == b"%d" % at
-        done = box.exec(["sh", "-c", "ipcmk -Q; ipcs -q | grep -c 0x"])
+            assert sandbox.read(f"{place}/mine") == b"%d" % at
+        done = sandbox.exec(["sh", "-c", "ipcmk -Q; ipcs -q | grep -c 0x"])
         assert done.stdout.split()[-1] in (b"1", b"0"), done.text  # its own queue, not the other's
 
 
@@ -278,9 +280,9 @@ def test_no_file_of_the_template_can_be_changed(create):
 def test_a_sandbox_can_not_speak_to_those_that_made_it(layer):
     """The server's own descriptors lead to its channel, the leash's end and nothing else."""
     backend = BubblewrapBackend()
-    box = backend.create(Layers((layer,)), SandboxSpec())
+    sandbox = backend.create(Layers((layer,)), SandboxSpec())
     try:
-        inside = namespaces(box)["pid"]
+        inside = namespaces(sandbox)["pid"]
         if os.geteuid() != 0:
             pytest.skip("an ordinary user may not look at it from outside")
         (server,) = processes_in(inside)
@@ -293,5 +295,5 @@ def test_a_sandbox_can_not_speak_to_those_that_made_it(layer):
                     and not name.endswith("oom_score_adj")], found  # fmt: skip
         assert not [name for name in found if "/sys/kernel" in name], found
     finally:
-        box.close()
+        sandbox.close()
         backend.close()

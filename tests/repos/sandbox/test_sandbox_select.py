@@ -11,7 +11,8 @@ import pytest
 
 from repos.errors import SandboxUnavailableError, UnknownNameError
 from repos.sandbox import remedies, select
-from repos.sandbox.backends.bubblewrap.backend import BubblewrapBackend, find_ripgrep
+from repos.sandbox.backends.bubblewrap.backend import BubblewrapBackend
+from repos.sandbox.namespaces.rootview import find_ripgrep
 from repos.sandbox.protocol import Layers, Sandbox, SandboxSpec
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -21,8 +22,8 @@ OTHER_UID = 65534
 def test_auto_picks_what_isolates(layer):
     backend = select.get_backend()
     assert (backend.name, backend.isolation) == ("bubblewrap", "isolated")
-    box = backend.create(Layers((layer,)), SandboxSpec())
-    assert isinstance(box, Sandbox)
+    sandbox = backend.create(Layers((layer,)), SandboxSpec())
+    assert isinstance(sandbox, Sandbox)
     backend.close()
 
 

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repos.sandbox.guest import server
+from repos.sandbox.guest.server import codec
+from repos.sandbox.guest.server.jobs import HeadTail
 
 text = st.text(st.characters(exclude_categories=["Cs"]))
 values = st.recursive(
@@ -16,17 +17,17 @@ values = st.recursive(
 
 @given(values)
 def test_what_is_encoded_is_decoded(value):
-    assert server.decode(server.encode(value)) == value
+    assert codec.decode(codec.encode(value)) == value
 
 
 @given(st.lists(values, max_size=5), st.data())
 def test_frames_survive_any_cutting_of_the_stream(items, data):
-    stream = b"".join(server.frame(item) for item in items)
+    stream = b"".join(codec.frame(item) for item in items)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=6)))
     buffer, got = bytearray(), []
     for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
         buffer += stream[start:end]
-        got += server.take_frames(buffer)
+        got += codec.take_frames(buffer)
     assert got == items
     assert not buffer
 
@@ -34,29 +35,29 @@ def test_frames_survive_any_cutting_of_the_stream(items, data):
 @given(st.binary(max_size=60))
 def test_broken_frames_are_value_errors(data):
     try:
-        value = server.decode(data)
+        value = codec.decode(data)
     except ValueError:
         return
     # Bytes are compared, for a number that is none is not equal to itself.
-    assert server.encode(server.decode(server.encode(value))) == server.encode(value)
+    assert codec.encode(codec.decode(codec.encode(value))) == codec.encode(value)
 
 
 def test_undecodable_file_names_pass():
     name = b"\xff\xfe name".decode("utf-8", "surrogateescape")
-    assert server.decode(server.encode([name])) == [name]
+    assert codec.decode(codec.encode([name])) == [name]
 
 
 def test_a_frame_that_claims_too_much_is_refused():
     with pytest.raises(ValueError, match="too large"):
-        server.take_frames(bytearray(b"\xff\xff\xff\xffabc"))
+        codec.take_frames(bytearray(b"\xff\xff\xff\xffabc"))
 
 
 @given(st.binary(max_size=400), st.integers(0, 60))
 def test_head_and_tail_are_kept(data, limit):
-    keeper = server.HeadTail(limit)
+    ends = HeadTail(limit)
     for at in range(0, len(data), 7):
-        keeper.add(data[at : at + 7])
-    kept, dropped = keeper.result()
+        ends.add(data[at : at + 7])
+    kept, dropped = ends.result()
     assert len(kept) + dropped == len(data)
     if len(data) <= limit:
         assert kept == data

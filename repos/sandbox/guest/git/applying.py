@@ -1,0 +1,199 @@
+"""Applying a diff to a workspace, wholly or not at all."""
+
+import os
+import shutil
+import stat
+import subprocess
+
+from .paths import everything, look, safe
+from .repository import Git, RefusedError, quoted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, Iterable, List, Set, Tuple
+
+
+def apply(git: Git, data: bytes) -> None:
+    """Apply a diff to the workspace, wholly or not at all.
+
+    git applies it to an index that holds the workspace's present content of the paths it
+    names; only then are the results written, by us: git on a work tree would follow links,
+    convert line ends and fail where a folder takes the place of a link.
+
+    Raises:
+        RefusedError: It names a path that no diff may name, or does not fit.
+    """
+    if not data.strip():
+        return
+    if not data.endswith(b"\n"):
+        data += b"\n"
+    try:
+        paths = paths_of(git, data)
+    except RefusedError:
+        paths = named_in_headers(data)
+    for path in paths:
+        if not safe(path):
+            raise RefusedError("it names the path %r" % os.fsdecode(path))
+    present = {path: look(git.root, path) for path in set(paths)}
+    store(git, b"now", {path: state for path, state in present.items() if state is not None})
+    git.run(["read-tree", "refs/heads/now"])
+    first = None
+    for extra in ([], ["--recount"], ["--ignore-whitespace", "-C1"]):
+        try:
+            command = ["apply", "--cached", "--binary", "--whitespace=nowarn"]
+            git.run(command + extra + ["-"], data=data)
+            first = None
+            break
+        except RefusedError as error:
+            first = first or error
+            if "symbolic link" in str(error) or "invalid path" in str(error):
+                raise
+    if first is not None:
+        with_patch(git, data, first)
+        return
+    tree = git.run(["write-tree"]).strip().decode()
+    command = ["diff-tree", "-r", "-z", "--no-renames", "--full-index", "refs/heads/now", tree]
+    words = git.run(command).split(b"\0")
+    deletions, writes = [], {}
+    for facts, path in zip(words[::2], words[1::2]):
+        _, mode, _, ident, kind = facts.split(b" ")
+        if mode == b"160000":
+            raise RefusedError("it makes %r a submodule" % os.fsdecode(path))
+        if kind == b"D":
+            deletions.append(path)
+        else:
+            writes[path] = (mode, ident)
+    check_places(git.root, set(deletions), writes)
+    blobs = contents(git, [ident for _, ident in writes.values()])
+    for path in deletions:
+        take_away(git.root, path)
+    for path, (mode, ident) in writes.items():
+        put(os.path.join(git.root, path), mode, blobs[ident])
+
+
+def paths_of(git: Git, data: bytes) -> "List[bytes]":
+    """Return the paths that a diff names, as git reads it."""
+    out = git.run(["apply", "--numstat", "-z", "-"], data=data)
+    words = out.split(b"\0")
+    paths = []
+    at = 0
+    while at < len(words) and words[at]:
+        path = words[at].split(b"\t", 2)[2]
+        if path:
+            paths.append(path)
+        else:  # a rename: the old and the new path follow
+            paths += words[at + 1 : at + 3]
+            at += 2
+        at += 1
+    return paths
+
+
+def named_in_headers(data: bytes) -> "List[bytes]":
+    """Return the paths of a diff's header lines, without regard to where hunks end."""
+    found = []
+    for line in data.split(b"\n"):
+        for start in (b"--- ", b"+++ ", b"rename from ", b"rename to ", b"copy from ", b"copy to "):
+            if line.startswith(start):
+                path = line[len(start) :].split(b"\t")[0].strip().strip(b'"')
+                if path != b"/dev/null":
+                    found.append(path[2:] if path[:2] in (b"a/", b"b/") else path)
+    return found
+
+
+def store(git: Git, branch: bytes, files: "Dict[bytes, Tuple[bytes, bytes]]") -> None:
+    """Make a commit that holds the given {path: (mode, content)}."""
+    stream = [b"commit refs/heads/" + branch + b"\n"]
+    stream.append(b"committer repogym <repogym@localhost> 0 +0000\ndata 0\n")
+    for path, (mode, data) in sorted(files.items()):
+        stream.append(b"M %s inline %s\ndata %d\n" % (mode, quoted(path), len(data)))
+        stream += [data, b"\n"]
+    git.run(["fast-import", "--quiet", "--force"], data=b"".join(stream))
+
+
+def contents(git: Git, idents: "List[bytes]") -> "Dict[bytes, bytes]":
+    """Return {object id: content} of blobs."""
+    out = git.run(["cat-file", "--batch"], data=b"".join(ident + b"\n" for ident in idents))
+    found = {}
+    at = 0
+    for ident in idents:
+        end = out.index(b"\n", at)
+        size = int(out[at:end].split(b" ")[2])
+        found[ident] = out[end + 1 : end + 1 + size]
+        at = end + 1 + size + 1
+    return found
+
+
+def check_places(root: bytes, deletions: "Set[bytes]", writes: "Iterable[bytes]") -> None:
+    """Refuse to write through a link, over a folder that stays, or below a file that stays."""
+    for path in writes:
+        parts = path.split(b"/")
+        for count in range(1, len(parts)):
+            above = b"/".join(parts[:count])
+            if above in deletions:
+                break
+            try:
+                mode = os.lstat(os.path.join(root, above)).st_mode
+            except OSError:
+                break
+            if stat.S_ISLNK(mode):
+                raise RefusedError("%r is beyond a symbolic link" % os.fsdecode(path))
+            if not stat.S_ISDIR(mode) and above not in deletions:
+                raise RefusedError("%r is not a folder" % os.fsdecode(above))
+        at = os.path.join(root, path)
+        if os.path.isdir(at) and not os.path.islink(at):
+            for name in everything(at):
+                if path + b"/" + name not in deletions:
+                    raise RefusedError("%r is a folder" % os.fsdecode(path))
+
+
+def take_away(root: bytes, path: bytes) -> None:
+    """Delete a file, and the folders that it leaves empty."""
+    at = os.path.join(root, path)
+    os.unlink(at)
+    above = os.path.dirname(at)
+    while above != root:
+        try:
+            os.rmdir(above)
+        except OSError:
+            return
+        above = os.path.dirname(above)
+
+
+def put(at: bytes, mode: bytes, data: bytes) -> None:
+    """Write a file or link in the place of what is there."""
+    os.makedirs(os.path.dirname(at), exist_ok=True)
+    if os.path.isdir(at) and not os.path.islink(at):
+        shutil.rmtree(at)  # only empty folders are left in it
+    temporary = at + b".repogym~"
+    if mode == b"120000":
+        os.symlink(data, temporary)
+    else:
+        with open(temporary, "wb") as f:
+            f.write(data)
+        os.chmod(temporary, 0o755 if mode == b"100755" else 0o644)
+    os.rename(temporary, at)
+
+
+def with_patch(git: Git, data: bytes, why: RefusedError) -> None:
+    """Try the `patch` program, which is more tolerant, on a plain text diff.
+
+    Raises:
+        RefusedError: It does not work either; `why` is raised then.
+    """
+    if b"GIT binary patch" in data or not all(safe(path) for path in named_in_headers(data)):
+        raise why
+    command = ["patch", "--batch", "--forward", "-p1", "--fuzz=5", "--no-backup-if-mismatch"]
+    command += ["--reject-file=-", "--directory", os.fsdecode(git.root)]
+    for extra in (["--dry-run"], []):
+        try:
+            done = subprocess.run(
+                command + extra,
+                input=data,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=git.env,
+            )
+        except FileNotFoundError:
+            raise why from None
+        if done.returncode != 0:
+            raise why
