@@ -130,7 +130,7 @@ class PytestRunner:
             "max_bytes": MAX_RECORDS,
         }
         done = workspace.exec(
-            [PYTHON, "-s", "-S", "-P", f"{RUNNER_FOLDER}/grade.py"],
+            [PYTHON, "-s", "-S", f"{RUNNER_FOLDER}/grade.py"],
             cwd=TESTBED,
             env={
                 "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",

@@ -1,6 +1,6 @@
 """Runs inside the sandbox: pytest under a supervisor that owns the results.
 
-Start it with `python -s -S -P grade.py`: without `site`, the supervisor reads no `.pth` file
+Start it with `python -s -S grade.py`: without `site`, the supervisor reads no `.pth` file
 and imports no `sitecustomize`, so nothing of the repository runs in it, whatever the
 environment puts on the import path. It is not dumpable, so processes of its own user can
 neither read its memory nor open its descriptors. It forks the process that runs pytest, gives
@@ -20,6 +20,7 @@ import signal
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:] = [path for path in sys.path if path != HERE]  # as -P of Python 3.11
 PR_SET_DUMPABLE = 4
 READY = "ready\n"
 
