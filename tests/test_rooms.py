@@ -24,7 +24,7 @@ REPOS = [
     {"prepare"},
     {"scoring"},
     {"mining"},
-    {"cachetool", "terminal", "cli"},
+    {"cachetool", "terminal", "cli", "cli_options", "cli_tasks"},
 ]
 """What `repos/` consists of; each imports only what stands before it, or beside it."""
 
@@ -36,25 +36,10 @@ CIRCLES = {
     frozenset({"repos.runners.pytest.runner", "repos.runners.pytest.warm"}),
     frozenset(
         {
-            "agents.models.symbolic.absent.seeking",
-            "agents.models.symbolic.knowledge",
-            "agents.models.symbolic.scope",
-        }
-    ),
-    frozenset(
-        {
-            "agents.models.symbolic.hearing",
-            "agents.models.symbolic.places",
-            "agents.models.symbolic.rehearsal",
-        }
-    ),
-    frozenset(
-        {
-            "agents.models.symbolic.absent.growth",
-            "agents.models.symbolic.feedback",
-            "agents.models.symbolic.focus",
-            "agents.models.symbolic.joining",
-            "agents.models.symbolic.search",
+            "repos.tasks.sources.pypi.classify",
+            "repos.tasks.sources.pypi.index",
+            "repos.tasks.sources.pypi.pairs",
+            "repos.tasks.sources.pypi.source",
         }
     ),
 }
