@@ -83,7 +83,7 @@ def test_every_part_has_an_example():
 @pytest.mark.parametrize("done", ["An agent"], indirect=True)
 def test_agent(done):
     folder, _ = done
-    calls = [row["action"]["name"] for row in journal(folder) if row["kind"] == "step"]
+    calls = [row["name"] for row in journal(folder) if row["kind"] == "step"]
     assert calls == ["list_files", "submit"]
 
 
@@ -99,7 +99,7 @@ def test_model(done):
 def test_tool(done):
     folder, _ = done
     steps = [row for row in journal(folder) if row["kind"] == "step"]
-    assert steps[0]["action"]["name"] == "count_lines"
+    assert steps[0]["name"] == "count_lines"
     assert int(steps[0]["observation"]["text"]) > 0
     assert steps[0]["observation"]["error"] == 0
 
@@ -196,6 +196,7 @@ def test_what_is_no_part_is_one_sentence(tmp_path, options, said):
 
 
 def test_a_language_that_can_not_be_loaded_is_one_sentence(tmp_path):
+    (tmp_path / "a.py").write_text("x = 1\n")
     done = run("repogym graph stats .", tmp_path, REPOGYM_LANGUAGES="nobody:LANGUAGE")
     assert done.returncode == 2
     assert "the language nobody:LANGUAGE can't be loaded" in done.stderr

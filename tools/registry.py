@@ -161,7 +161,8 @@ def get_tool(name: str) -> Tool:
     if name in _registered:
         return _registered[name]
     form = "package.module:function"
-    found = load_plugin("tools", name, dict.fromkeys(tool_names(), ""), noun="tool", form=form)
+    known = dict.fromkeys((*BUILTIN_TOOLS, *_registered), "")
+    found = load_plugin("tools", name, known, noun="tool", form=form)
     return _as_tool(found, name)
 
 

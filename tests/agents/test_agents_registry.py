@@ -86,8 +86,8 @@ def test_the_table_says_what_the_classes_say():
     from agents.construct import load
     from agents.registry import BUILT_IN
 
-    for info in BUILT_IN.values():
-        target = load(info.path, "agent")
+    for name, info in BUILT_IN.items():
+        target = load("agents", name, {name: info.path}, "agent")
         assert target.requires_model == info.requires_model
         assert getattr(target, "privileged", False) == info.privileged
 

@@ -164,7 +164,7 @@ def test_a_reward_that_is_no_number_is_one_sentence_with_its_name():
         ({"reward": "resolve"}, "Did you mean 'resolved'"),
         ({"reward": "no.such:thing"}, "no module 'no'"),
         ({"max_seconds": -1.0}, "max_seconds"),
-        ({"tools": "view"}, "list of names"),
+        ({"tools": {"view": 1}}, "list of names"),
         ({"tools": ["vieww"]}, "Did you mean"),
         ({"render_mode": "human"}, "render mode"),
     ],

@@ -7,13 +7,15 @@ import textwrap
 import pytest
 
 from agents.models.protocol import Message, ModelToolCall
-from repos.environments import minor_version
+from repos.environments.interpreters import minor_version
 from repos.errors import SandboxUnavailableError
 from repos.prepare import prepare
 from repos.runners.registry import get_runner
 from repos.sandbox.select import get_backend
 from repos.sandbox.workspace import Workspace
-from repos.tasks.records import Environment, Expected, GitSource, TaskSpec
+from repos.tasks.environments import PythonEnvironment
+from repos.tasks.records import Expected, TaskSpec
+from repos.tasks.sources.git import GitSource
 from tools.context import ToolContext
 from tools.registry import Submitted, ToolSet
 
@@ -90,12 +92,13 @@ def converse(backend, tmp_path_factory):
         git("commit", "-qm", "Base")
         git("commit", "-qm", "Fix", "--allow-empty")
         minor = minor_version()
+        environment = f"python{minor}"
         spec = TaskSpec(
             id=f"own-{len(opened)}",
             source=GitSource(path=str(root), base="HEAD~1", fix="HEAD"),
             test_paths=("tests",),
-            environments={minor: Environment()},
-            expected={minor: Expected(fail_to_pass=tuple(failing))},
+            environments={environment: PythonEnvironment(python=minor)},
+            expected={environment: Expected(fail_to_pass=tuple(failing))},
         )
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("REPOGYM_CACHE", str(root.parent / "cache"))

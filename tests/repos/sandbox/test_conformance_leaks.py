@@ -175,7 +175,7 @@ def test_the_cache_is_shown_and_freed(monkeypatch, tmp_path):
     json.dumps([vars(row) for row in cachetool.show()])
 
 
-@pytest.mark.parametrize("name", ["docker", "podman", "landlock", "process"])
+@pytest.mark.parametrize("name", ["docker", "podman", "process"])
 def test_a_snapshot_goes_with_the_last_sandbox_that_may_use_it(name, real_backend, layer):
     box = real_backend(name).create(Layers((layer,)), SandboxSpec(disk_mb=8))
     kept = Path(box.snapshot().layers[0])
