@@ -22,7 +22,7 @@ from repos.runners.registry import get_runner
 from repos.sandbox.protocol import Backend, Snapshot
 from repos.sandbox.select import get_backend
 from repos.sandbox.workspace import PatchError, Workspace
-from repos.scoring.score import Score, retried, unusable
+from repos.scoring.score import Score, score_with_retries, unapplied_score
 from repos.tasks.records import AssistLevel, PublicTask, Task
 from repos.tasks.suite import Suite, load_suite
 from tools.context import ToolContext
@@ -346,8 +346,8 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         try:
             diff = self.diff()
         except PatchError as error:
-            return unusable(self._loaded()), str(error)
-        return retried(self._loaded(), diff, backend=self._start())
+            return unapplied_score(self._loaded()), str(error)
+        return score_with_retries(self._loaded(), diff, backend=self._start())
 
     def _draw(self):
         from repos.environments import minor_version

@@ -82,6 +82,6 @@ def tried(reward: Reward) -> Reward:
     Raises:
         RewardError: It can't, so no episode needs to be played to find that out.
     """
-    nothing = Score(task="a task", resolved=False, tests={"test_a": "failed", "test_b": "passed"})
+    nothing = Score(task="a task", resolved=False, checks={"test_a": "failed", "test_b": "passed"})
     rewarded(reward, nothing)
     return reward

@@ -18,11 +18,11 @@ from pathlib import Path
 
 from repos.cache import offline, platform_key, publish
 from repos.errors import InfrastructureError, NotPreparedError
-from repos.sandbox.protocol import TESTBED
+from repos.sandbox.protocol import ENVIRONMENT, TESTBED
 from repos.tasks.records import Environment
 
-HARNESS_PACKAGES = ("pytest", "pluggy", "iniconfig", "packaging", "pygments")
-"""What a bundled task's environment gets from RepoGym's own installation: no network."""
+PYTHON = f"{ENVIRONMENT}/bin/python"
+"""The environment's Python, as sandboxes see it."""
 
 
 def minor_version() -> str:
@@ -47,7 +47,12 @@ def compile_layer(folder: Path, shown_at: str) -> None:
     )
 
 
-def environment_layer(environment: Environment, base: Path, source_dirs: tuple[str, ...]) -> Path:
+def environment_layer(
+    environment: Environment,
+    base: Path,
+    source_dirs: tuple[str, ...],
+    packages: tuple[str, ...] = (),
+) -> Path:
     """Return the layer for `environment`, building it where it is missing.
 
     Packages come as wheels, fetched and unpacked without running their code. The package
@@ -58,6 +63,8 @@ def environment_layer(environment: Environment, base: Path, source_dirs: tuple[s
         environment: Pins for the running minor version.
         base: The task's base tree, read for metadata.
         source_dirs: Folders of the repository that belong on the import path.
+        packages: Distributions of RepoGym's own installation that an environment without
+            requirements gets: no network is needed.
 
     Raises:
         NotPreparedError: Something must be fetched and REPOGYM_OFFLINE is set.
@@ -68,7 +75,7 @@ def environment_layer(environment: Environment, base: Path, source_dirs: tuple[s
         [sorted(environment.requirements), info, list(source_dirs), platform_key(), 3]
     )
     if not environment.requirements:
-        facts += json.dumps([metadata.version(name) for name in HARNESS_PACKAGES])
+        facts += json.dumps([metadata.version(name) for name in packages])
     key = hashlib.sha256(facts.encode()).hexdigest()[:24]
 
     def build(folder: Path) -> None:
@@ -77,7 +84,7 @@ def environment_layer(environment: Environment, base: Path, source_dirs: tuple[s
         if environment.requirements:
             _install(folder, environment.requirements)
         else:
-            for name in HARNESS_PACKAGES:
+            for name in packages:
                 _copy_distribution(name, site)
         lines = [f"{TESTBED}/{part}".rstrip("/.") for part in source_dirs]
         (site / "repogym_testbed.pth").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -87,15 +94,8 @@ def environment_layer(environment: Environment, base: Path, source_dirs: tuple[s
                 target.parent.mkdir(exist_ok=True)
                 target.write_text(text, encoding="utf-8")
         compile_layer(site, f"/env/lib/{site.parent.name}/site-packages")
-        plugins = _pytest_plugins(site)
-        (folder / "repogym.json").write_text(json.dumps({"plugins": plugins}), encoding="utf-8")
 
     return publish(f"envs/{key}", build)
-
-
-def environment_plugins(layer: Path) -> tuple[str, ...]:
-    """Return the modules of the pytest plugins that an environment layer brings."""
-    return tuple(json.loads((layer / "repogym.json").read_text(encoding="utf-8"))["plugins"])
 
 
 def coverage_layer() -> Path:
@@ -207,16 +207,3 @@ def _entry_points(base: Path) -> str:
         if points:
             lines += [f"[{group}]", *(f"{key} = {value}" for key, value in points.items()), ""]
     return "\n".join(lines)
-
-
-def _pytest_plugins(site: Path) -> list[str]:
-    found = set()
-    for distribution in metadata.distributions(path=[str(site)]):
-        for point in distribution.entry_points:
-            if point.group == "pytest11" and not point.value.startswith("xdist"):
-                module = point.value.split(":")[0]
-                if (site / module.replace(".", "/")).exists() or (
-                    site / (module.replace(".", "/") + ".py")
-                ).exists():
-                    found.add(module)
-    return sorted(found)

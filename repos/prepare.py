@@ -10,14 +10,12 @@ from pathlib import Path
 from repos.cache import cache_root, platform_key, publish, remove_tree
 from repos.environments import (
     compile_layer,
-    coverage_layer,
     environment_layer,
     minor_version,
 )
 from repos.errors import NotPreparedError, RepoGymError
-from repos.runners.pytest.config import ini_text, kept_addopts, project_options
-from repos.runners.pytest.runner import COVERAGE_FOLDER, TASK_INI, runner_mount
-from repos.runners.pytest.shown import shown_tests
+from repos.runners.registry import get_runner
+from repos.runners.shown import shown_tests
 from repos.sandbox.protocol import ENVIRONMENT, Layers, Mount, SandboxSpec
 from repos.sandbox.workspace import make_base_git
 from repos.tasks.records import (
@@ -63,10 +61,13 @@ def prepare(
             f"Task {spec.id} is not available on Python {minor} (gated on: {known})."
         )
     expected = spec.expected[minor]
+    runner = get_runner(spec.runner)
     try:
         files = build_files(spec)
         source = _source_layer(spec, files)
-        environment = environment_layer(spec.environments[minor], files.base, spec.source_dirs)
+        environment = environment_layer(
+            spec.environments[minor], files.base, spec.source_dirs, runner.packages
+        )
     except NotPreparedError as error:
         named = suite if suite in suite_names() else "FILE.jsonl"
         raise NotPreparedError(
@@ -76,7 +77,7 @@ def prepare(
     shown: tuple[str, ...] = ()
     testbed, base_git = (source / "tree",), source / "base.git"
     if assist == "tests":
-        choice = shown_tests(files.hidden, expected.fail_to_pass, seed)
+        choice = shown_tests(files.hidden, expected.fail_to_pass, seed, runner)
         shown = choice.shown
         overlay = _assist_layer(spec, files, choice.files, choice.key)
         testbed, base_git = (source / "tree", overlay / "tree"), overlay / "base.git"
@@ -84,9 +85,7 @@ def prepare(
         testbed=testbed,
         mounts=(
             Mount(environment, ENVIRONMENT),
-            runner_mount(),
-            Mount(source / "task", str(Path(TASK_INI).parent)),
-            Mount(coverage_layer(), COVERAGE_FOLDER),
+            *runner.layers(files.base, environment),
             Mount(base_git, BASE_GIT),
         ),
         path=(f"{ENVIRONMENT}/bin",),
@@ -179,19 +178,12 @@ def files_key(spec: TaskSpec) -> str:
 
 
 def _source_layer(spec: TaskSpec, files: BuiltFiles) -> Path:
-    """Return the layer with the base tree, its one-commit repository and the harness's own."""
+    """Return the layer with the base tree and its one-commit repository."""
 
     def build(folder: Path) -> None:
         tree = folder / "tree"
         shutil.copytree(files.base, tree, symlinks=True)
         _finish_tree(folder, tree)
-        options = project_options(files.base)
-        text = ini_text(options)
-        kept = kept_addopts(options)
-        if kept:
-            text += f"addopts = {' '.join(kept)}\n"
-        (folder / "task").mkdir()
-        (folder / "task" / "pytest.ini").write_text(text, encoding="utf-8")
 
     return publish(f"tasks/{files_key(spec)}/source-{platform_key()}", build)
 

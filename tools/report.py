@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from repos.runners.protocol import Status, TestOutcome, TestReport
+from repos.runners.protocol import Runner, Status, TestOutcome, TestReport
 from tools.text import clip, clip_line, plural, printable, scrub
 
 BAD: tuple[Status, ...] = ("failed", "error", "xpassed")
@@ -58,16 +58,16 @@ def one_line(text: str) -> str:
     return text.replace("\\", "\\\\").replace("\n", "\\n") if "\n" in text else text
 
 
-def spectrum_lines(report: TestReport) -> list[str]:
+def spectrum_lines(report: TestReport, runner: Runner) -> list[str]:
     """Return, by file, how many failing and passing tests ran each line that a failing one ran.
 
     Files that hold tests are left out where only their own tests run them: a module with
     doctests is source all the same.
     """
     coverage = report.coverage or {}
-    test_files = {name.partition("::")[0] for name in report.outcomes}
+    test_files = {runner.split_id(name).file for name in report.outcomes}
     for name, files in coverage.items():
-        own = name.partition("::")[0]
+        own = runner.split_id(name).file
         if own:  # what ran while collecting belongs to no test
             test_files.difference_update(file for file in files if file != own)
     failed: dict[str, Counter[int]] = {}

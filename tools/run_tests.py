@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from repos.runners.protocol import TestReport
+from repos.runners.protocol import Runner, TestReport
 from tools.context import ToolContext
 from tools.paths import clean
 from tools.registry import tool
@@ -67,7 +67,7 @@ def run_tests(
         coverage: Also report which lines each test ran.
         timeout_s: Seconds for the whole run.
     """
-    ids = test_ids(tests)
+    ids = test_ids(tests, ctx.runner)
     timeout = min(timeout_s, ctx.limits.tests_s)
     report = ctx.runner.run(ctx.workspace, ids, timeout_s=timeout, coverage=coverage)
     lines = [summary_line(report)]
@@ -80,11 +80,11 @@ def run_tests(
         lines += ["OUTPUT", *(f"    {line}".rstrip() for line in said.split("\n") if said)]
     text = clip("\n".join(lines), ctx.limits.max_chars)
     if coverage:
-        text += "\n" + _coverage(report)
+        text += "\n" + _coverage(report, ctx.runner)
     return ToolResult(text, ok=report.complete and ran)
 
 
-def test_ids(tests: Sequence[str]) -> list[str]:
+def test_ids(tests: Sequence[str], runner: Runner) -> list[str]:
     """Return test ids as the runner takes them: relative, and no options.
 
     Raises:
@@ -92,17 +92,20 @@ def test_ids(tests: Sequence[str]) -> list[str]:
     """
     ids = []
     for test in tests:
-        path, colons, rest = test.strip().partition("::")
-        if not path or path.startswith("-") or "\0" in test:
+        ident = test.strip()
+        path = runner.split_id(ident).file
+        if not path or ident.startswith("-") or "\0" in test:
             raise ToolError(f"{test!r} is no test id, file or folder.")
-        ids.append(f"{clean(path)}{colons}{rest}" if path.startswith(("/", ".")) else test.strip())
+        if path.startswith(("/", ".")) and ident.startswith(path):
+            ident = clean(path) + ident[len(path) :]
+        ids.append(ident)
     return ids
 
 
-def _coverage(report: TestReport) -> str:
+def _coverage(report: TestReport, runner: Runner) -> str:
     if not report.coverage:
         return "COVERAGE\n[no lines were recorded]"
-    spectrum = clip("\n".join(spectrum_lines(report)), SPECTRUM_CHARS)
+    spectrum = clip("\n".join(spectrum_lines(report, runner)), SPECTRUM_CHARS)
     covers = "\n".join(coverage_lines(report, COVERAGE_CHARS - len(spectrum)))
     return "\n".join(part for part in ("COVERAGE", spectrum, covers) if part)
 

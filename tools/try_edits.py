@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from repos.runners.protocol import TestOutcome, TestReport, WarmRunner
+from repos.runners.protocol import Runner, TestOutcome, TestReport, WarmRunner
 from tools.context import ToolContext
 from tools.files import decode
 from tools.paths import read_bytes, writable, write_bytes
@@ -103,7 +103,7 @@ def try_edits(
     limit = ctx.limits.candidates
     if len(candidates) > limit:
         raise ToolError(f"{len(candidates)} candidates are too many for one call: send {limit}.")
-    ids = test_ids(tests)
+    ids = test_ids(tests, ctx.runner)
     timeout = min(timeout_s, ctx.limits.tests_s)
     trials, names = _Trials(ctx, candidates, ids, stop_after, timeout).run()
     lines = [f"TESTS {len(names)}"]
@@ -231,7 +231,7 @@ class _Trials:
             if isinstance(result, TestReport):
                 names.update(dict.fromkeys(result.outcomes))
         order = sorted(names)
-        return [_trial(result, order) for result in kept], order
+        return [_trial(result, order, self._ctx.runner) for result in kept], order
 
 
 def _passed(result: Trial | TestReport) -> bool:
@@ -242,7 +242,7 @@ def _passed(result: Trial | TestReport) -> bool:
     return fine and "passed" in statuses and not any(status in BAD for status in statuses)
 
 
-def _trial(result: Trial | TestReport | None, names: list[str]) -> Trial:
+def _trial(result: Trial | TestReport | None, names: list[str], runner: Runner) -> Trial:
     if result is None:
         return Trial("SKIPPED")
     if isinstance(result, Trial):
@@ -257,7 +257,8 @@ def _trial(result: Trial | TestReport | None, names: list[str]) -> Trial:
         for file, message in sorted(result.collection_errors.items())
     ]
     failures += [
-        f"{outcome.status.upper()} {one_line(name)}: {first_error(outcome)}{_stop(name, outcome)}"
+        f"{outcome.status.upper()} {one_line(name)}: {first_error(outcome)}"
+        + _stop(name, outcome, runner)
         for name, outcome in outcomes.items()
         if outcome.status in BAD
     ]
@@ -273,9 +274,9 @@ def _trial(result: Trial | TestReport | None, names: list[str]) -> Trial:
     return Trial(verdict, "", marks, f"passed={good} failed={bad}", failures)
 
 
-def _stop(name: str, outcome: TestOutcome) -> str:
+def _stop(name: str, outcome: TestOutcome, runner: Runner) -> str:
     """Return where in its own file a test stopped, as " (line 12)"; "" where that is unknown."""
-    path = re.escape(name.partition("::")[0])
+    path = re.escape(runner.split_id(name).file)
     match = re.search(rf"^\s*{path}:(\d+):", outcome.traceback, re.MULTILINE)
     return f" (line {match[1]})" if match else ""
 

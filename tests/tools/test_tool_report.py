@@ -2,9 +2,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repos.runners.protocol import TestOutcome, TestReport
+from repos.runners.registry import get_runner
 from tools.paths import near_paths
 from tools.report import coverage_lines, outcome_lines, ranges, spectrum_lines, summary_line
 
+PYTEST = get_runner("pytest")
 PASSED = TestOutcome("passed")
 FAILED = TestOutcome("failed", 0.1, "E: at 0x7f0000000000\nmore", "f.py:1: x\nE: at 0x7f0000000000")
 
@@ -46,7 +48,7 @@ def test_the_spectrum_counts_tests_by_line():
             "": {"m.py": (1,)},
         },
     )
-    assert spectrum_lines(report) == [
+    assert spectrum_lines(report, PYTEST) == [
         "SPECTRUM m.py",
         "  1 failed=1 passed=1",
         "  2 failed=1 passed=2",
@@ -82,7 +84,7 @@ def test_a_module_with_doctests_is_source():
             "": {"m.py": (1,), "t.py": (1,), "u.py": (1,)},
         },
     )
-    assert spectrum_lines(report) == [
+    assert spectrum_lines(report, PYTEST) == [
         "SPECTRUM m.py",
         "  1 failed=1 passed=0",
         "  2 failed=1 passed=1",

@@ -3,7 +3,7 @@ import random
 import subprocess
 import sys
 
-from repos.runners.pytest.canaries import plant
+from repos.runners.python.canaries import plant
 
 SOURCE = b"""import unittest
 import pytest
