@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import re
 
+from agents.base import check_tools
 from agents.codexgraph_translator import TOOL, Translator
 from agents.conversation import Conversation, play, problem
 from agents.models.protocol import Model
 from agents.models.registry import make_model
 from agents.react import SYSTEM, React
 from envs.episode import Episode
-from repos.errors import RepoGymError
+from repos.errors import InputError
 
 QUESTIONS = 5
 """Questions that one round answers."""
@@ -45,6 +46,8 @@ LEFT_OUT = "Only the first {most} questions of a reply are answered; {left} were
 class CodexGraph(React):
     """Questions to the code graph, translated to Cypher, then a plain tool loop."""
 
+    requires_tools = (TOOL,)
+
     def __init__(
         self,
         model: Model,
@@ -72,7 +75,7 @@ class CodexGraph(React):
             patience: Replies without a tool call, in a row, that end the episode.
 
         Raises:
-            RepoGymError: `rounds`, `repairs` or `phase_calls` is out of range, or the
+            InputError: `rounds`, `repairs` or `phase_calls` is out of range, or the
                 translator's model can't be made.
         """
         super().__init__(model, temperature, max_tokens, context_chars, patience)
@@ -82,7 +85,7 @@ class CodexGraph(React):
             ("phase_calls", phase_calls, 1),
         ):
             if not isinstance(value, int) or value < least:
-                raise RepoGymError(
+                raise InputError(
                     f"--agent-arg {name}={value}: give a whole number of at least {least}."
                 )
         self.rounds = rounds
@@ -97,14 +100,10 @@ class CodexGraph(React):
         """Play the episode to its end.
 
         Raises:
-            RepoGymError: The environment does not offer `graph_query`.
+            InputError: The environment does not offer `graph_query`.
         """
+        check_tools(self, episode.tools, "codexgraph")
         offered = {tool["function"]["name"]: tool["function"] for tool in episode.tools}
-        if TOOL not in offered:
-            raise RepoGymError(
-                f"The agent codexgraph asks by the tool {TOOL}, which this environment does not "
-                "offer: add it to its tools, or use another agent."
-            )
         conversation = Conversation(
             episode,
             self.model,

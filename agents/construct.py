@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from repos.errors import RepoGymError, UnknownNameError
+from repos.errors import InputError, UnknownNameError
 from repos.plugins import load_dotted
 
 
@@ -18,7 +18,7 @@ def load(path: str, kind: str) -> Any:
         kind: What it should be, for messages ("agent").
 
     Raises:
-        RepoGymError: The module cannot be imported, or the name is no class or function.
+        InputError: The module cannot be imported, or the name is no class or function.
         UnknownNameError: The module has no such name.
     """
     value = load_dotted(path, kind, "package.module:Class")
@@ -26,7 +26,7 @@ def load(path: str, kind: str) -> Any:
         inspect.signature(value)
     except (TypeError, ValueError) as error:
         attribute = path.partition(":")[2]
-        raise RepoGymError(
+        raise InputError(
             f"{kind} {path!r}: {attribute} is not a class or function that can be called "
             "with keyword arguments."
         ) from error
@@ -57,7 +57,7 @@ def build(
 
     Raises:
         UnknownNameError: `target` does not take one of `args`.
-        RepoGymError: A parameter without a default is missing, or a value does not fit.
+        InputError: A parameter without a default is missing, or a value does not fit.
     """
     parameters = inspect.signature(target).parameters
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
@@ -75,8 +75,8 @@ def build(
     given.update(args)
     for name, p in parameters.items():
         if p.default is p.empty and name in named and name not in given:
-            raise RepoGymError(f"The {kind} needs {name}: give {option} {name}=VALUE.")
+            raise InputError(f"The {kind} needs {name}: give {option} {name}=VALUE.")
     try:
         return target(**given)
     except (TypeError, ValueError) as error:
-        raise RepoGymError(f"The {kind} cannot be made: {error}") from error
+        raise InputError(f"The {kind} cannot be made: {error}") from error

@@ -14,7 +14,7 @@ from agents.models.protocol import Model
 from agents.plan import Plan
 from agents.planner_prompts import SYSTEM, Phase, message
 from envs.episode import Episode, ToolCall
-from repos.errors import RepoGymError
+from repos.errors import InputError
 
 _VERDICT = re.compile(r"^\W*verdict\W+(pass|fail|give up)\b", re.IGNORECASE | re.MULTILINE)
 _NEXT = re.compile(r"^\W*next\W+(localise|localize|edit)\b", re.IGNORECASE | re.MULTILINE)
@@ -49,11 +49,11 @@ class Planner:
                 None takes the model's own, see `Conversation`.
 
         Raises:
-            RepoGymError: `rounds` or `phase_calls` is no number above 0.
+            InputError: `rounds` or `phase_calls` is no number above 0.
         """
         for name, value in (("rounds", rounds), ("phase_calls", phase_calls)):
             if not isinstance(value, int) or value < 1:
-                raise RepoGymError(f"--agent-arg {name}={value}: give a whole number above 0.")
+                raise InputError(f"--agent-arg {name}={value}: give a whole number above 0.")
         self.model = model
         self.rounds = rounds
         self.phase_calls = phase_calls
@@ -120,7 +120,7 @@ class _Attempt:
 
     def tested(self) -> bool:
         """Play the phase test and return whether the change is right."""
-        if not self.episode.env.unwrapped.diff():  # type: ignore[attr-defined]
+        if not self.episode.environment.diff():
             self.note = NO_CHANGE
             return False
         return _last(_VERDICT, self.phase(Phase.TEST)) == "pass"

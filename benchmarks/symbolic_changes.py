@@ -215,7 +215,7 @@ def main() -> None:
                 found = of_package(package, releases, options.lines, Path(folder))
             except RepoGymError as error:
                 print(f"{package}: {error}", file=sys.stderr)
-                raise SystemExit(2) from error
+                raise SystemExit(error.exit_status) from error
             results += [examine(change) for change in found]
     figures = summary(results)
     for key, value in figures.items():

@@ -108,7 +108,7 @@ class Edge(NamedTuple):
         type: One of :data:`EDGE_TYPES`.
         target: Id of the node it ends at.
         kind: For USES: ``read``, ``write``, ``annotation``, ``decorator`` or ``type``.
-        count: How often, for CALLS and USES.
+        times: How often, for CALLS and USES.
         line: Line of the first occurrence, from 1; 0 where it has none.
         how: How the target was found: ``scope``, ``import``, ``self``, ``super``, ``type``,
             ``constructor``, ``include``, ``linkage``, ``syntax``.
@@ -121,7 +121,7 @@ class Edge(NamedTuple):
     type: str
     target: str
     kind: str = ""
-    count: int = 1
+    times: int = 1
     line: int = 0
     how: str = "syntax"
     confidence: float = 1.0

@@ -14,7 +14,7 @@ from repos.environments import (
     environment_layer,
     minor_version,
 )
-from repos.errors import NotPreparedError, RepoGymError
+from repos.errors import NotPreparedError, TaskError
 from repos.runners.pytest.config import ini_text, kept_addopts, project_options
 from repos.runners.pytest.runner import COVERAGE_FOLDER, TASK_INI, runner_mount
 from repos.runners.pytest.shown import shown_tests
@@ -36,7 +36,7 @@ from repos.tasks.suite import suite_names
 BASE_GIT = "/opt/repogym/base.git"
 
 
-class NotAvailableError(RepoGymError):
+class NotAvailableError(TaskError):
     """A task that was not gated on the running interpreter."""
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from agents.construct import build, load
 from agents.models.budget import Budget
 from agents.models.protocol import Model
-from repos.errors import RepoGymError
+from repos.errors import InputError
 
 SYMBOLIC = "symbolic"
 SCRIPTED = "scripted:"
@@ -42,18 +42,18 @@ def make_model(
         tool_format: `native` tool calls, or `text` for models without them.
 
     Raises:
-        RepoGymError: Bad arguments, a missing key, or a budget with an unknown price.
+        InputError: Bad arguments, a missing key, or a budget with an unknown price.
     """
     args = dict(args or {})
     if tool_format not in ("native", "text"):
-        raise RepoGymError(f"--tool-format {tool_format!r}: it is native or text.")
+        raise InputError(f"--tool-format {tool_format!r}: it is native or text.")
     if name in _FREE:
         if api_base is not None:
-            raise RepoGymError(f"The model {name} runs here: it takes no --api-base.")
+            raise InputError(f"The model {name} runs here: it takes no --api-base.")
         model = build(load(_FREE[name], "model"), f"model {name}", "--model-arg", args, {})
     elif name.startswith(SCRIPTED):
         if api_base is not None:
-            raise RepoGymError(f"The model {name} brings its own endpoint: leave out --api-base.")
+            raise InputError(f"The model {name} brings its own endpoint: leave out --api-base.")
         from agents.models.scripted import scripted_model
 
         model = scripted_model(name.removeprefix(SCRIPTED), args, budget=budget, price=price)

@@ -7,69 +7,34 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from repos.tasks.records import AssistLevel, Record
+from agents.runs.options import EpisodeOptions, RunOptions, part
+from repos.tasks.records import Record
 
-ToolFormat = Literal["native", "text"]
-
-
-class Price(Record):
-    """Price of a model in USD per million tokens."""
-
-    input: float = Field(ge=0)
-    output: float = Field(ge=0)
+SCHEMA_VERSION = 2
+"""Version of what a run folder holds: settings, episode records, journals, summary."""
 
 
-class EpisodeSpec(Record):
+class EpisodeSpec(EpisodeOptions):
     """Everything that `run_episode` needs; plain data, so that any engine may carry it.
 
     Attributes:
         suite: Name of a suite, or a manifest's path.
         task: Id of the task.
-        agent: Name of a built-in agent, or `package.module:Class`.
-        agent_args: Its keyword arguments.
-        model: Name of the model; None where the agent needs none.
-        model_args: The model's keyword arguments.
-        api_base: Address of the model's endpoint; None is the provider's own.
-        assist: What is shown beside the statement.
-        sandbox: Name of the sandbox back end; "auto" picks an isolated one.
-        allow_unsafe: Whether a sandbox without isolation may be used.
-        seed: Seed of the environment.
         sample: Which of several samples of the task this is, from 0.
-        max_steps: Bound of the tool calls; None is the environment's own.
-        seconds: Bound of the wall time, in seconds; None is the environment's own.
         budget_usd: What the whole run may cost, in USD; None is no bound.
         budget_file: The ledger that all workers share; None where nothing is counted.
-        price: Price of the model where LiteLLM knows none.
-        reward: Name of a reward, or `package.module:function`.
-        tool_format: "native" tool calls, or "text" for models without them.
         privileged: Whether the agent gets the reference patch (the oracle).
-        env_args: Further keyword arguments of the environment.
         out: Folder of the episode; absolute, or relative to the working folder.
     """
 
     suite: str
     task: str
-    agent: str
-    agent_args: dict[str, Any] = Field(default_factory=dict)
-    model: str | None = None
-    model_args: dict[str, Any] = Field(default_factory=dict)
-    api_base: str | None = None
-    assist: AssistLevel = "none"
-    sandbox: str = "auto"
-    allow_unsafe: bool = False
-    seed: int = 0
     sample: int = Field(default=0, ge=0)
-    max_steps: int | None = Field(default=None, ge=1)
-    seconds: float | None = Field(default=None, gt=0)
     budget_usd: float | None = Field(default=None, ge=0)
     budget_file: str | None = None
-    price: Price | None = None
-    reward: str = "resolved"
-    tool_format: ToolFormat = "native"
     privileged: bool = False
-    env_args: dict[str, Any] = Field(default_factory=dict)
     out: str
 
     @property
@@ -114,7 +79,7 @@ class EpisodeRecord(Record):
         flags: What scanning the diff found worth a look; never decides.
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = SCHEMA_VERSION
     task: str
     sample: int = 0
     status: Literal["done", "infrastructure"] = "done"
@@ -134,71 +99,48 @@ class EpisodeRecord(Record):
     flags: tuple[str, ...] = ()
     use: ModelUse = ModelUse()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_version_1(cls, data: Any) -> Any:
+        """Take a record of version 1, which has the same fields."""
+        if isinstance(data, dict) and data.get("schema_version") == 1:
+            return {**data, "schema_version": SCHEMA_VERSION}
+        return data
 
-class RunSettings(Record):
+
+class RunSettings(RunOptions):
     """What makes a run the run it is: the same folder goes on only with the same settings.
 
     Workers and the budget are not here: more of either never changes a verdict.
 
     Attributes:
-        env: The suite as it was named: its name, or a manifest's path.
         suite: The suite's own name.
         version: The suite's version.
         suite_digest: The suite's digest.
         python: Minor version of the interpreter.
+        privileged: Whether the agent gets the reference patch.
         tasks: Ids of the tasks to play, in the suite's order.
         not_available: Ids of the tasks that were asked for but not gated on this interpreter.
     """
 
-    env: str
     suite: str
     version: str
     suite_digest: str
     python: str
-    agent: str
-    agent_args: dict[str, Any] = Field(default_factory=dict)
-    model: str | None = None
-    model_args: dict[str, Any] = Field(default_factory=dict)
-    api_base: str | None = None
-    assist: AssistLevel = "none"
-    tool_format: ToolFormat = "native"
-    sandbox: str = "auto"
-    allow_unsafe: bool = False
-    seed: int = 0
-    samples: int = Field(default=1, ge=1)
-    max_steps: int | None = None
-    seconds: float | None = None
-    price: Price | None = None
-    reward: str = "resolved"
     privileged: bool = False
-    env_args: dict[str, Any] = Field(default_factory=dict)
     tasks: tuple[str, ...]
     not_available: tuple[str, ...] = ()
 
     def episode(self, task: str, sample: int, run: Path, budget_usd: float | None) -> EpisodeSpec:
         """Return the spec of one episode in the run folder `run`."""
         return EpisodeSpec(
+            **part(self, EpisodeOptions),
             suite=self.env,
             task=task,
-            agent=self.agent,
-            agent_args=self.agent_args,
-            model=self.model,
-            model_args=self.model_args,
-            api_base=self.api_base,
-            assist=self.assist,
-            sandbox=self.sandbox,
-            allow_unsafe=self.allow_unsafe,
-            seed=self.seed,
             sample=sample,
-            max_steps=self.max_steps,
-            seconds=self.seconds,
             budget_usd=budget_usd,
             budget_file=str(run / "budget.sqlite") if self.model else None,
-            price=self.price,
-            reward=self.reward,
-            tool_format=self.tool_format,
             privileged=self.privileged,
-            env_args=self.env_args,
             out=str(episode_folder(run, task, sample)),
         )
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self, Unpack
 
-from repos.errors import InfrastructureError, RepoGymError
+from repos.errors import AgentError, InfrastructureError, RepoGymError
 from repos.sandbox.guest import git
 from repos.sandbox.protocol import (
     TESTBED,
@@ -33,7 +33,7 @@ MAX_DIFF = 256 << 20
 AUTHOR = "RepoGym <repogym@localhost> 946684800 +0000"
 
 
-class PatchError(RepoGymError):
+class PatchError(AgentError):
     """A diff that can't be applied to a workspace."""
 
 
