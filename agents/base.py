@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from envs.episode import Episode, ToolCall
-from repos.errors import RepoGymError
+from repos.errors import AgentError, InputError
 
 
 @runtime_checkable
@@ -16,11 +16,12 @@ class Agent(Protocol):
     """Plays an episode to its end.
 
     An agent class may take `model`, `seed` and keyword arguments of its own (`--agent-arg`).
-    Two optional class attributes tell the command line what it needs:
+    Optional class attributes tell the command line what it needs:
 
     * `requires_model` (bool): whether a model has to be built for it. Where it is missing,
       a constructor with a parameter `model` that has no default means yes.
     * `privileged` (bool): whether it may see the reference patch; the run records it.
+    * `requires_tools` (names): tools without which it can't work.
     """
 
     def run(self, episode: Episode) -> None:
@@ -42,12 +43,13 @@ class ActAdapter:
 
     def __init__(self, policy: Acting) -> None:
         self.policy = policy
+        self.requires_tools: Sequence[str] = getattr(policy, "requires_tools", ())
 
     def run(self, episode: Episode) -> None:
         """Ask the policy for a call until the episode ends.
 
         Raises:
-            RepoGymError: The policy returned something that is not a call.
+            AgentError: The policy returned something that is not a call.
         """
         while not episode.done:
             episode.step(as_tool_call(self.policy.act(episode.observation)))
@@ -61,7 +63,7 @@ def as_tool_call(value: Any) -> ToolCall:
             JSON text or as a mapping.
 
     Raises:
-        RepoGymError: Anything else.
+        AgentError: Anything else.
     """
     if isinstance(value, ToolCall):
         return value
@@ -70,7 +72,7 @@ def as_tool_call(value: Any) -> ToolCall:
         if not isinstance(arguments, str):
             arguments = json.dumps(arguments, ensure_ascii=False)
         return ToolCall(value["name"], arguments)
-    raise RepoGymError(
+    raise AgentError(
         f"act() returned {value!r:.200}: return ToolCall(name, arguments) or "
         '{"name": ..., "arguments": {...}}.'
     )
@@ -84,7 +86,7 @@ def as_agent(value: Any, where: str) -> Agent:
         where: Its dotted path, for the message.
 
     Raises:
-        RepoGymError: It has neither, or one that takes other arguments.
+        InputError: It has neither, or one that takes other arguments.
     """
     if isinstance(value, Agent):
         _check_form(value.run, "run", "episode", where)
@@ -92,10 +94,30 @@ def as_agent(value: Any, where: str) -> Agent:
     if isinstance(value, Acting):
         _check_form(value.act, "act", "observation", where)
         return ActAdapter(value)
-    raise RepoGymError(
+    raise InputError(
         f"{where} made a {type(value).__name__}, which has neither run(episode) nor "
         "act(observation): an agent needs one of them."
     )
+
+
+def check_tools(agent: Agent, offered: Sequence[Mapping[str, Any]], name: str) -> None:
+    """Check that an environment offers the tools that an agent can't do without.
+
+    Args:
+        agent: The agent.
+        offered: Schemas of the environment's tools.
+        name: The agent's name, for the message.
+
+    Raises:
+        InputError: A tool is not offered.
+    """
+    known = {tool["function"]["name"] for tool in offered}
+    for tool in getattr(agent, "requires_tools", ()):
+        if tool not in known:
+            raise InputError(
+                f"The agent {name} needs the tool {tool}, which this environment does not "
+                "offer: add it to its tools, or use another agent."
+            )
 
 
 def _check_form(method: Any, name: str, argument: str, where: str) -> None:
@@ -106,7 +128,7 @@ def _check_form(method: Any, name: str, argument: str, where: str) -> None:
     try:
         signature.bind(None)
     except TypeError as error:
-        raise RepoGymError(
+        raise InputError(
             f"{where}: its {name} can't be called as {name}({argument}) ({error}): write "
             f"`def {name}(self, {argument})`."
         ) from error

@@ -7,11 +7,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-COMPLETE, INFRASTRUCTURE, INTERRUPTED = 0, 3, 130
+FIELDS = {
+    "task": "tasks",
+    "agent_arg": "agent_args",
+    "env_arg": "env_args",
+    "model_arg": "model_args",
+}
+"""The field of the request where it is not called as the option is."""
+
+NO_FIELDS = ("listing", "as_json")
+"""Options that are about the command and not about the run."""
 
 
 def run(
@@ -97,50 +106,35 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="JSON instead of tables.")] = False,
 ) -> None:
     """Run an agent over a suite of real repositories, scored by tests that it never sees."""
+    # What is typed reaches the request by the context: see `typed`.
     if context.invoked_subcommand is not None:
         return
     if listing:
         show_list(as_json)
         return
-    from repos.errors import RepoGymError
+    from repos.errors import InputError
 
     if env is None or agent is None:
         missing = " and ".join(
             option for option, value in (("--env", env), ("--agent", agent)) if value is None
         )
-        raise RepoGymError(
+        raise InputError(
             f"{missing} missing: for example --env swe-mini --agent planner (--list shows all)."
         )
-    from agents.runs.request import Request
-
-    request = Request(
-        env=env,
-        agent=agent,
-        model=model,
-        api_base=api_base,
-        assist=assist,
-        tasks=task or (),
-        environment=environment,
-        limit=limit,
-        samples=samples,
-        workers=workers,
-        sandbox=sandbox,
-        allow_unsafe=allow_unsafe,
-        seed=seed,
-        max_steps=max_steps,
-        seconds=seconds,
-        budget=budget,
-        price=price,
-        reward=reward,
-        agent_args=agent_arg or (),
-        env_args=env_arg or (),
-        model_args=model_arg or (),
-        tool_format=tool_format,
-        out=out,
-    )
     from agents.runs.main import play
+    from agents.runs.request import read_request
 
-    raise typer.Exit(play(request, as_json=as_json))
+    raise typer.Exit(play(read_request(typed(context)), as_json=as_json))
+
+
+def typed(context: typer.Context) -> dict[str, Any]:
+    """Return what was typed by the field of the request; what was left out is left out."""
+    given = {}
+    for name, value in context.params.items():
+        source = context.get_parameter_source(name)
+        if name not in NO_FIELDS and source is not None and source.name != "DEFAULT":
+            given[FIELDS.get(name, name)] = value
+    return given
 
 
 def show_list(as_json: bool) -> None:

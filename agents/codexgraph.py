@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import ClassVar
 
+from agents.base import check_tools
 from agents.codexgraph_translator import TOOL, Translator
 from agents.conversation import Conversation, problem
 from agents.models.protocol import Model
 from agents.models.registry import make_model
 from agents.react import React
-from repos.errors import RepoGymError
 
 QUESTIONS = 5
 """Questions that one round answers."""
@@ -54,6 +55,8 @@ class CodexGraph(React):
         phase_calls: Replies after which asking ends.
     """
 
+    requires_tools: ClassVar[tuple[str, ...]] = (TOOL,)
+
     translator: str | Model = ""
     rounds: int = 5
     repairs: int = 3
@@ -63,7 +66,7 @@ class CodexGraph(React):
         """Check the numbers and make the translator's model.
 
         Raises:
-            RepoGymError: `rounds`, `repairs` or `phase_calls` is out of range, or the
+            InputError: `rounds`, `repairs` or `phase_calls` is out of range, or the
                 translator's model can't be made.
         """
         self._check(rounds=1, repairs=0, phase_calls=1)
@@ -76,15 +79,11 @@ class CodexGraph(React):
         """Play the rounds of questions, then the loop.
 
         Raises:
-            RepoGymError: The environment does not offer `graph_query`.
+            InputError: The environment does not offer `graph_query`.
         """
         episode = conversation.episode
+        check_tools(self, episode.tools, "codexgraph")
         offered = {tool["function"]["name"]: tool["function"] for tool in episode.tools}
-        if TOOL not in offered:
-            raise RepoGymError(
-                f"The agent codexgraph asks by the tool {TOOL}, which this environment does not "
-                "offer: add it to its tools, or use another agent."
-            )
         assert not isinstance(self.translator, str)
         translator = Translator(
             episode,

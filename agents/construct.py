@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from repos.errors import RepoGymError, UnknownNameError
+from repos.errors import InputError, UnknownNameError
 from repos.plugins import load_plugin
 
 
@@ -21,14 +21,14 @@ def load(kind: str, name: str, built_in: Mapping[str, str], noun: str) -> Any:
         noun: What it should be, for messages ("agent").
 
     Raises:
-        RepoGymError: The module cannot be imported, or the name is no class or function.
+        InputError: The module cannot be imported, or the name is no class or function.
         UnknownNameError: There is no such name.
     """
     value = load_plugin(kind, name, built_in, noun=noun, form="package.module:Class")
     try:
         inspect.signature(value)
     except (TypeError, ValueError) as error:
-        raise RepoGymError(
+        raise InputError(
             f"{noun} {name!r}: {name.partition(':')[2] or name} is not a class or function that "
             "can be called with keyword arguments."
         ) from error
@@ -59,7 +59,7 @@ def build(
 
     Raises:
         UnknownNameError: `target` does not take one of `args`.
-        RepoGymError: A parameter without a default is missing, or a value does not fit.
+        InputError: A parameter without a default is missing, or a value does not fit.
     """
     parameters = inspect.signature(target).parameters
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
@@ -77,8 +77,8 @@ def build(
     given.update(args)
     for name, p in parameters.items():
         if p.default is p.empty and name in named and name not in given:
-            raise RepoGymError(f"The {kind} needs {name}: give {option} {name}=VALUE.")
+            raise InputError(f"The {kind} needs {name}: give {option} {name}=VALUE.")
     try:
         return target(**given)
     except (TypeError, ValueError) as error:
-        raise RepoGymError(f"The {kind} cannot be made: {error}") from error
+        raise InputError(f"The {kind} cannot be made: {error}") from error

@@ -8,7 +8,7 @@ from typing import ClassVar
 from agents.conversation import Conversation, EpisodeOver
 from agents.models.protocol import Model
 from envs.episode import Episode
-from repos.errors import RepoGymError
+from repos.errors import InputError
 
 
 @dataclass(eq=False)
@@ -54,11 +54,11 @@ class ModelAgent:
         """Refuse the arguments that are no whole numbers of at least so much.
 
         Raises:
-            RepoGymError: One is not.
+            InputError: One is not.
         """
         for name, bound in least.items():
             value = getattr(self, name)
             if not isinstance(value, int) or value < bound:
-                raise RepoGymError(
+                raise InputError(
                     f"--agent-arg {name}={value}: give a whole number of at least {bound}."
                 )

@@ -15,7 +15,7 @@ class Oracle:
         """Apply the reference patch and submit.
 
         Raises:
-            RepoGymError: The environment was not made with `privileged=True`.
+            InputError: The environment was not made with `privileged=True`.
         """
-        episode.env.unwrapped.apply_reference()  # type: ignore[attr-defined]
+        episode.environment.apply_reference()
         episode.step(ToolCall("submit"))

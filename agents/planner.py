@@ -42,7 +42,7 @@ class Planner(ModelAgent):
         """Check the numbers.
 
         Raises:
-            RepoGymError: `rounds` or `phase_calls` is no whole number of at least 1.
+            InputError: `rounds` or `phase_calls` is no whole number of at least 1.
         """
         self._check(rounds=1, phase_calls=1)
 
@@ -97,7 +97,7 @@ class _Attempt:
 
     def tested(self) -> bool:
         """Play the phase test and return whether the change is right."""
-        if not self.episode.env.unwrapped.diff():  # type: ignore[attr-defined]
+        if not self.episode.environment.diff():
             self.note = NO_CHANGE
             return False
         return _last(_VERDICT, self.phase(Phase.TEST)) == "pass"

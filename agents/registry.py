@@ -9,7 +9,7 @@ from typing import Any
 from agents.base import Agent, as_agent
 from agents.construct import build, load, requires
 from agents.models.protocol import Model
-from repos.errors import RepoGymError
+from repos.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,11 @@ def make_agent(
 
     Raises:
         UnknownNameError: No such agent, or an argument that it does not take.
-        RepoGymError: It needs a model and got none, or it cannot be imported or made.
+        InputError: It needs a model and got none, or it cannot be imported or made.
     """
     target = _target(name)
     if model is None and needs_model(name):
-        raise RepoGymError(f"The agent {name} needs a model: name one with --model.")
+        raise InputError(f"The agent {name} needs a model: name one with --model.")
     offered: dict[str, Any] = {"seed": seed}
     if model is not None:
         offered["model"] = model
@@ -75,7 +75,7 @@ def needs_model(name: str) -> bool:
 
     Raises:
         UnknownNameError: No such agent.
-        RepoGymError: It cannot be imported.
+        InputError: It cannot be imported.
     """
     if name in BUILT_IN:
         return BUILT_IN[name].requires_model
@@ -89,7 +89,7 @@ def privileged(name: str) -> bool:
 
     Raises:
         UnknownNameError: No such agent.
-        RepoGymError: It cannot be imported.
+        InputError: It cannot be imported.
     """
     if name in BUILT_IN:
         return BUILT_IN[name].privileged

@@ -109,7 +109,7 @@ def main() -> None:
         backend = get_backend("auto", report=lambda line: print(line, file=sys.stderr))
     except RepoGymError as error:
         print(error, file=sys.stderr)
-        raise SystemExit(2) from error
+        raise SystemExit(error.exit_status) from error
     specs = available(specs)
     rows = []
     try:
@@ -120,7 +120,7 @@ def main() -> None:
             print(f"{spec.id:28} {row['needed']:3} of {row['hunks']:3} hunks, {said}", flush=True)
     except RepoGymError as error:
         print(error, file=sys.stderr)
-        raise SystemExit(2) from error
+        raise SystemExit(error.exit_status) from error
     finally:
         backend.close()
     partly = [row for row in rows if not row["all_shown"]]

@@ -3,55 +3,31 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 import gymnasium
-import numpy as np
 from gymnasium import spaces
 
-from envs.initial_prompt import opening
+from envs.calls import CallResult
 from envs.lease import BackendLease
-from envs.rewards import Reward, get_reward, rewarded
+from envs.protocol import Budget, Outcome
+from envs.rewards import Reward, compute_reward, get_reward
+from envs.scoring import score_episode
 from envs.spaces import ToolCalls, Unicode
+from envs.state import EpisodeSnapshot, EpisodeState, LastCall
 from repos.environments.choosing import available
-from repos.errors import InfrastructureError, RepoGymError
+from repos.errors import InputError
 from repos.prepare import prepare
-from repos.runners.registry import get_runner
-from repos.sandbox.protocol import Backend, Snapshot
-from repos.sandbox.select import get_backend
-from repos.sandbox.workspace import PatchError, Workspace
-from repos.scoring.score import Score, retried, unusable
-from repos.tasks.records import AssistLevel, PublicTask, Task
+from repos.sandbox.workspace import Workspace
+from repos.tasks.records import AssistLevel, PublicTask, TaskSpec
 from repos.tasks.suite import Suite, load_suite
-from tools.context import ToolContext
 from tools.registry import DEFAULT_TOOLS, ToolSet
-from tools.result import Submitted
 
 MAX_TEXT = 1 << 20
 MAX_STEPS = 10_000
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What is left of an episode: steps, and seconds (None is without bound)."""
-
-    steps: int
-    seconds: float | None
-
-
-@dataclass(frozen=True)
-class EpisodeState:
-    """A state of an episode to go back to; made by `RepoEnv.snapshot`."""
-
-    files: Snapshot
-    context: ToolContext
-    step: int
-    ended: str | None
-    last: dict[str, Any]
-    rng: Mapping[str, Any]
 
 
 class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
@@ -103,16 +79,16 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
             render_mode: "ansi" or None.
 
         Raises:
-            RepoGymError: A name or value that does not fit, in one sentence.
+            InputError: A name or value that does not fit, in one sentence.
         """
-        if assist not in ("none", "files", "tests"):
-            raise RepoGymError(f"Unknown assist level {assist!r}: use none, files or tests.")
+        if assist not in get_args(AssistLevel):
+            raise InputError(f"Unknown assist level {assist!r}: use none, files or tests.")
         if not 1 <= max_steps <= MAX_STEPS:
-            raise RepoGymError(f"max_steps is {max_steps}; it must lie in 1..{MAX_STEPS}.")
+            raise InputError(f"max_steps is {max_steps}; it must lie in 1..{MAX_STEPS}.")
         if max_seconds is not None and not max_seconds >= 0:
-            raise RepoGymError(f"max_seconds is {max_seconds}; it must be 0 or more.")
+            raise InputError(f"max_seconds is {max_seconds}; it must be 0 or more.")
         if render_mode not in (None, *self.metadata["render_modes"]):
-            raise RepoGymError(f"Unknown render mode {render_mode!r}: use 'ansi' or None.")
+            raise InputError(f"Unknown render mode {render_mode!r}: use 'ansi' or None.")
         self.suite: Suite = load_suite(suite)
         self.wanted = self.suite.spec(task).id if task is not None else None
         self.environment = environment
@@ -124,14 +100,6 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         self.max_seconds = max_seconds
         self.privileged = privileged
         self.render_mode = render_mode
-        self._backend_name, self._allow_unsafe = sandbox, allow_unsafe
-        self._lease: BackendLease | None = None
-        self._task: Task | None = None
-        self._workspace: Workspace | None = None
-        self._context: ToolContext | None = None
-        self._step, self._started, self._ended = 0, 0.0, None
-        self._stop_reason: str | None = None
-        self._last: dict[str, Any] = {}
         self.action_space = ToolCalls(self.toolset.schemas, MAX_TEXT)
         self.observation_space = spaces.Dict(
             {
@@ -141,13 +109,15 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
                 "step": spaces.Discrete(MAX_STEPS + 1),
             }
         )
+        self._lease = BackendLease(sandbox, allow_unsafe=allow_unsafe)
+        self._state: EpisodeState | None = None
 
     # -- what an agent may use -------------------------------------------------------------
 
     @property
     def task(self) -> PublicTask:
         """The public part of the task at hand."""
-        return self._loaded().public
+        return self._episode().task.public
 
     @property
     def tools(self) -> list[dict[str, Any]]:
@@ -157,33 +127,53 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
     @property
     def budget(self) -> Budget:
         """What is left of this episode."""
+        state = self._episode()
         left = None
         if self.max_seconds is not None:
-            left = max(0.0, self.max_seconds - (time.monotonic() - self._started))
-        return Budget(self.max_steps - self._step, left)
+            left = max(0.0, self.max_seconds - (time.monotonic() - state.started))
+        return Budget(self.max_steps - state.step, left)
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """What the episode came to; None before its end."""
+        return self._episode().outcome
 
     @property
     def reference(self) -> bytes:
         """The reference patch.
 
         Raises:
-            RepoGymError: The environment was made without `privileged=True`.
+            InputError: The environment was made without `privileged=True`.
         """
         if not self.privileged:
-            raise RepoGymError("The reference patch needs an environment with privileged=True.")
-        return self._loaded().hidden.reference
+            raise InputError("The reference patch needs an environment with privileged=True.")
+        return self._episode().task.hidden.reference
 
     def apply_reference(self) -> None:
         """Apply the reference patch to the workspace (needs `privileged=True`)."""
-        self._opened().apply(self.reference)
+        self._episode().workspace.apply(self.reference)
 
     def diff(self) -> bytes:
         """Return the agent's change so far, as scoring would take it."""
-        return self._opened().diff()
+        return self._episode().workspace.diff()
 
     def stop(self, reason: str) -> None:
         """Make the next step end the episode with `info["end"]` = `reason`, whatever it does."""
-        self._stop_reason = reason
+        self._episode().stop_reason = reason
+
+    def run_ahead(self, actions: Sequence[Mapping[str, str]]) -> int:
+        """Run the read-only calls at the front of `actions` at the same time.
+
+        The next steps take their results, so that they give what single steps would.
+
+        Returns:
+            How many ran; 0 where a step may as well run its call itself.
+        """
+        state = self._episode()
+        if state.outcome is not None or state.stop_reason is not None:
+            return 0
+        fitting = [*itertools.takewhile(self.action_space.contains, actions)]
+        return state.calls.run_ahead(fitting[: self.budget.steps])
 
     # -- Gymnasium -------------------------------------------------------------------------
 
@@ -197,39 +187,18 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
             options: `{"task": id}` plays that task.
 
         Raises:
-            RepoGymError: No such task, or none that is available here.
+            InputError: No such task, or none that is available here.
             InfrastructureError: The task can't be prepared, or no sandbox starts.
         """
         super().reset(seed=seed)
         name = (options or {}).get("task", self.wanted)
         spec = self.suite.spec(name) if name is not None else self._draw()
-        if self._task is not None and self._task.spec == spec and self._workspace is not None:
-            if self._context is not None:
-                self._context.close()
-            self._workspace.reset()
+        if self._state is not None and self._state.task.spec == spec:
+            self._state = self._state.restart(MAX_TEXT)
         else:
-            self._close_workspace()
-            self._task = prepare(
-                spec,
-                suite=self.suite.name,
-                assist=self.assist,
-                seed=self.assist_seed,
-                environment=self.environment,
-            )
-            sandbox = self._start().create(self._task.layers, self._task.sandbox)
-            self._workspace = Workspace(sandbox)
-        self._context = ToolContext(
-            self._workspace, self._task.public, get_runner(self._task.public.runner)
-        )
-        self._step, self._ended, self._stop_reason = 0, None, None
-        self._started = time.monotonic()
-        self._last = {
-            "tool": "",
-            "arguments": "",
-            "text": opening(self._task.public)[:MAX_TEXT],
-            "error": 0,
-        }
-        return self._observation(), self._info(None, None)
+            self._close_episode()
+            self._state = self._begin(spec)
+        return self._observation(self._state), self._info(self._state)
 
     def step(
         self, action: dict[str, str]
@@ -239,102 +208,72 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         Raises:
             gymnasium.error.ResetNeeded: The episode is over.
             gymnasium.error.InvalidAction: Not a dict of two strings.
-            RewardError: The reward function failed.
+            AgentError: A tool of one's own failed, or the reward function did; in the second
+                case the episode is over and `outcome` holds its score.
         """
-        if self._context is None or self._ended is not None:
+        if self._state is None or self._state.outcome is not None:
             raise gymnasium.error.ResetNeeded("The episode is over: call reset().")
+        state = self._state
         if not self.action_space.contains(action):
             raise gymnasium.error.InvalidAction(
                 f'An action is {{"name": str, "arguments": str}}, got {action!r:.200}.'
             )
-        self._step += 1
-        end, truncated, infra = None, False, None
-        text, ok = "", True
-        if self._stop_reason is not None:
-            end, truncated, text = self._stop_reason, True, f"Stopped: {self._stop_reason}."
+        state.step += 1
+        if state.stop_reason is not None:
+            end, truncated = state.stop_reason, True
+            result = CallResult(f"Stopped: {end}.")
         else:
-            try:
-                result = self.toolset.call(self._context, action["name"], action["arguments"])
-                text, ok = result.text, result.ok
-            except Submitted:
-                end, text = "submitted", "Submitted."
-            except InfrastructureError as error:
-                end, text, infra = "infrastructure", "The sandbox failed.", str(error)
-        if end is None and self._step >= self.max_steps:
+            result = state.calls.run(action)
+            end, truncated = result.end, False
+        if end is None and state.step >= self.max_steps:
             end, truncated = "steps", True
         if end is None and self.max_seconds is not None and self.budget.seconds == 0.0:
             end, truncated = "time", True
-        name = action["name"][:256]
-        self._last = {
-            "tool": name,
-            "arguments": action["arguments"],
-            "text": text[:MAX_TEXT],
-            "error": int(not ok),
-        }
-        if end is None:
-            return self._observation(), 0.0, False, False, self._info(None, None)
-        self._ended = end
-        score: Score | None = None
-        if infra is None:
-            try:
-                score, self.scoring_log = self._score()
-            except InfrastructureError as error:
-                infra = str(error)
-        reward = rewarded(self.reward, score) if score is not None else 0.0
-        return self._observation(), reward, not truncated, truncated, self._info(score, infra)
+        state.last = LastCall(
+            text=result.text[:MAX_TEXT],
+            tool=action["name"][:256],
+            arguments=action["arguments"],
+            error=int(not result.ok),
+        )
+        reward = 0.0
+        if end is not None:
+            reward = self._finish(state, end, result.infra_error)
+        done = end is not None
+        terminated, truncated = done and not truncated, done and truncated
+        return self._observation(state), reward, terminated, truncated, self._info(state)
 
     def render(self) -> str | None:
         """Return the last call and its answer as text (render mode "ansi")."""
-        if self.render_mode != "ansi":
+        if self.render_mode != "ansi" or self._state is None:
             return None
-        last = self._last
-        call = f"> {last['tool']} {last['arguments']}\n" if last.get("tool") else ""
-        return f"[step {self._step}] {call}{last.get('text', '')}"
+        last = self._state.last
+        call = f"> {last.tool} {last.arguments}\n" if last.tool else ""
+        return f"[step {self._state.step}] {call}{last.text}"
 
     def close(self) -> None:
         """End every process and leave nothing behind."""
-        self._close_workspace()
-        if self._lease is not None:
-            self._lease.close()
-            self._lease = None
+        self._close_episode()
+        self._lease.close()
         super().close()
 
     # -- branching -------------------------------------------------------------------------
 
-    def snapshot(self) -> EpisodeState:
+    def snapshot(self) -> EpisodeSnapshot:
         """Return the state of the whole episode, to come back to with `restore`."""
-        workspace, context = self._opened(), self._context
-        assert context is not None
-        return EpisodeState(
-            files=workspace.snapshot(),
-            context=context.fork(workspace),
-            step=self._step,
-            ended=self._ended,
-            last=dict(self._last),
-            rng=copy.deepcopy(self.np_random.bit_generator.state),
-        )
+        return self._episode().snapshot(copy.deepcopy(self.np_random.bit_generator.state))
 
-    def restore(self, state: EpisodeState) -> None:
-        """Go back to a state of this episode; may be done any number of times."""
-        workspace = self._opened()
-        workspace.restore(state.files)
-        if self._context is not None:
-            self._context.close()
-        self._context = state.context.fork(workspace)
-        self._step, self._ended, self._last = state.step, state.ended, dict(state.last)
-        self._stop_reason = None
-        self.np_random.bit_generator.state = dict(copy.deepcopy(state.rng))
+    def restore(self, moment: EpisodeSnapshot) -> None:
+        """Go back to a moment of this episode; may be done any number of times."""
+        self._episode().restore(moment)
+        self.np_random.bit_generator.state = dict(copy.deepcopy(moment.rng))
 
     def fork(self) -> Self:
         """Return an environment that goes on from this state; `envs.fork` keeps wrappers too."""
-        workspace, context = self._opened(), self._context
-        assert context is not None
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        twin._workspace = workspace.fork()
-        twin._context = context.fork(twin._workspace)
-        twin._lease = self._lease.share() if self._lease is not None else None
-        twin._last = dict(self._last)
+        state = self._episode().fork()
+        # The options are never changed, so that both may hold them; the rest is told here.
+        twin = copy.copy(self)
+        twin._state = state
+        twin._lease = self._lease.share()
         twin._np_random = copy.deepcopy(self.np_random)
         twin.action_space = copy.deepcopy(self.action_space)
         twin.observation_space = copy.deepcopy(self.observation_space)
@@ -342,63 +281,57 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
 
     # -- inside ----------------------------------------------------------------------------
 
-    scoring_log: str = ""
-    _np_random: np.random.Generator | None
-
-    def _start(self) -> Backend:
-        if self._lease is None:
-            backend = get_backend(self._backend_name, allow_unsafe=self._allow_unsafe)
-            self._lease = BackendLease(backend)
-        return self._lease.backend
-
-    def _score(self) -> tuple[Score, str]:
-        try:
-            diff = self.diff()
-        except PatchError as error:
-            return unusable(self._loaded()), str(error)
-        return retried(self._loaded(), diff, backend=self._start())
-
-    def _draw(self):
+    def _draw(self) -> TaskSpec:
         here = available(self.suite.specs, self.environment)
         if not here:
-            raise RepoGymError(
+            raise InputError(
                 f"No task of {self.suite.name} has an environment that is installed here: "
                 "`repogym tasks prepare` says what is missing."
             )
         return here[int(self.np_random.integers(len(here)))]
 
-    def _loaded(self) -> Task:
-        if self._task is None:
-            raise gymnasium.error.ResetNeeded("No task yet: call reset() first.")
-        return self._task
+    def _begin(self, spec: TaskSpec) -> EpisodeState:
+        task = prepare(
+            spec,
+            suite=self.suite.name,
+            assist=self.assist,
+            seed=self.assist_seed,
+            environment=self.environment,
+        )
+        workspace = Workspace(self._lease.backend.create(task.layers, task.sandbox))
+        return EpisodeState.begin(task, workspace, self.toolset, MAX_TEXT)
 
-    def _opened(self) -> Workspace:
-        if self._workspace is None:
-            raise gymnasium.error.ResetNeeded("No workspace yet: call reset() first.")
-        return self._workspace
+    def _finish(self, state: EpisodeState, end: str, infra_error: str | None) -> float:
+        if infra_error is not None:
+            state.outcome = Outcome(end, infra_error=infra_error)
+        else:
+            state.outcome = score_episode(state, end, self._lease.backend)
+        score = state.outcome.score
+        return compute_reward(self.reward, score) if score is not None else 0.0
 
-    def _close_workspace(self) -> None:
-        if self._context is not None:
-            self._context.close()
-            self._context = None
-        if self._workspace is not None:
-            self._workspace.close()
-            self._workspace = None
+    def _episode(self) -> EpisodeState:
+        if self._state is None:
+            raise gymnasium.error.ResetNeeded("No episode yet: call reset() first.")
+        return self._state
 
-    def _observation(self) -> dict[str, Any]:
-        last = self._last
+    def _close_episode(self) -> None:
+        if self._state is not None:
+            self._state.close()
+            self._state = None
+
+    @staticmethod
+    def _observation(state: EpisodeState) -> dict[str, Any]:
+        last = state.last
+        return {"text": last.text, "tool": last.tool, "error": last.error, "step": state.step}
+
+    @staticmethod
+    def _info(state: EpisodeState) -> dict[str, Any]:
+        outcome = state.outcome
+        score = outcome.score if outcome is not None else None
         return {
-            "text": last["text"],
-            "tool": last["tool"],
-            "error": last["error"],
-            "step": self._step,
-        }
-
-    def _info(self, score: Score | None, infra: str | None) -> dict[str, Any]:
-        return {
-            "task": self._loaded().id,
-            "step": self._step,
-            "end": self._ended,
+            "task": state.task.id,
+            "step": state.step,
+            "end": outcome.end if outcome is not None else None,
             "score": score.model_dump(mode="json") if score is not None else None,
-            "infra_error": infra,
+            "infra_error": outcome.infra_error if outcome is not None else None,
         }

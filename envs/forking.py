@@ -8,10 +8,10 @@ from typing import Any
 import gymnasium
 from gymnasium.vector import VectorEnv
 
-from repos.errors import RepoGymError
+from repos.errors import InputError
 
 
-class ForkError(RepoGymError):
+class ForkError(InputError):
     """An environment or wrapper that can't be cloned."""
 
 
@@ -37,7 +37,13 @@ def fork(env: gymnasium.Env) -> gymnasium.Env:
 
 
 def _clone_wrapper(wrapper: gymnasium.Wrapper, inner: gymnasium.Env) -> gymnasium.Wrapper:
-    twin = object.__new__(type(wrapper))
+    """Return a copy of someone's wrapper around `inner`, each of its attributes copied deeply.
+
+    A wrapper tells no other way to copy it. `copy.copy` makes an object of its class without
+    calling its constructor, which may want arguments that nobody knows and would begin with
+    fresh counters; copying attribute by attribute lets the one that can't be copied be named.
+    """
+    twin = copy.copy(wrapper)
     # Whatever a wrapper refers to inside the chain must become the clone's, not the original's.
     memo: dict[int, Any] = {id(wrapper): twin, id(wrapper.env): inner}
     layer, copied = wrapper.env, inner
@@ -45,9 +51,6 @@ def _clone_wrapper(wrapper: gymnasium.Wrapper, inner: gymnasium.Env) -> gymnasiu
         memo[id(layer.env)] = copied.env
         layer, copied = layer.env, copied.env
     for name, value in vars(wrapper).items():
-        if name == "env":
-            twin.env = inner
-            continue
         try:
             setattr(twin, name, copy.deepcopy(value, memo))
         except Exception as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from repos.tasks.records import PublicTask
 
-OPENING = """\
+PROMPT = """\
 You are working on the repository {repository} ({base}) at /testbed.
 
 {statement}
@@ -14,14 +14,14 @@ do not count. Call the tool `submit` when you are done.
 """
 
 
-def opening(task: PublicTask) -> str:
+def initial_prompt(task: PublicTask) -> str:
     """Return the first observation of an episode."""
     assist = ""
     if task.assist == "files":
         assist = "\nThe fix touches these files:\n" + _listed(task.hint_files)
     elif task.assist == "tests":
         assist = "\nThese tests fail and should pass:\n" + _listed(task.visible_tests)
-    return OPENING.format(
+    return PROMPT.format(
         repository=task.repository,
         base=task.base,
         statement=task.statement.strip() + "\n",

@@ -35,7 +35,7 @@ def make(suite: str, **kwargs: Any) -> gymnasium.Env:
         kwargs: As for `envs.env.RepoEnv`.
 
     Raises:
-        RepoGymError: A name or value that does not fit.
+        InputError: A name or value that does not fit.
     """
     from envs.env import RepoEnv
 

@@ -6,14 +6,14 @@ import math
 from collections.abc import Callable
 from typing import cast
 
-from repos.errors import RepoGymError
+from repos.errors import AgentError, InputError
 from repos.plugins import load_plugin
 from repos.scoring.score import Score
 
 Reward = Callable[[Score], float]
 
 
-class RewardError(RepoGymError):
+class RewardError(AgentError):
     """A reward function of one's own that raised, or gave something that is no number."""
 
 
@@ -39,7 +39,7 @@ def get_reward(reward: str | Reward) -> Reward:
 
     Raises:
         UnknownNameError: No such name.
-        RepoGymError: The dotted path leads nowhere.
+        InputError: The dotted path leads nowhere.
     """
     if not isinstance(reward, str):
         return reward
@@ -53,11 +53,11 @@ def get_reward(reward: str | Reward) -> Reward:
         form="package.module:function",
     )
     if not callable(found):
-        raise RepoGymError(f"The reward {reward!r} is not a function.")
+        raise InputError(f"The reward {reward!r} is not a function.")
     return cast(Reward, found)
 
 
-def rewarded(reward: Reward, score: Score) -> float:
+def compute_reward(reward: Reward, score: Score) -> float:
     """Return what `reward` gives for `score`, as a plain float.
 
     Raises:
@@ -79,12 +79,11 @@ def rewarded(reward: Reward, score: Score) -> float:
     return number
 
 
-def tried(reward: Reward) -> Reward:
-    """Return `reward` after it has valued a score that fixes nothing.
+def check_reward(reward: Reward) -> None:
+    """Have `reward` value a score that fixes nothing, before any episode is played.
 
     Raises:
-        RewardError: It can't, so no episode needs to be played to find that out.
+        RewardError: It can't.
     """
     nothing = Score(task="a task", resolved=False, tests={"test_a": "failed", "test_b": "passed"})
-    rewarded(reward, nothing)
-    return reward
+    compute_reward(reward, nothing)

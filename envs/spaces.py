@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import gymnasium
@@ -49,7 +49,7 @@ class Unicode(gymnasium.Space[str]):
         """Whether `x` is a string of at most `max_length` code points."""
         return isinstance(x, str) and len(x) <= self.max_length
 
-    def to_jsonable(self, sample_n: Sequence[str]) -> list[Any]:
+    def to_jsonable(self, sample_n: Iterable[str]) -> list[Any]:
         """Strings are JSON already."""
         return list(sample_n)
 
@@ -118,7 +118,7 @@ class ToolCalls(gymnasium.Space[dict[str, str]]):
             )
         )
 
-    def to_jsonable(self, sample_n: Sequence[dict[str, str]]) -> list[Any]:
+    def to_jsonable(self, sample_n: Iterable[dict[str, str]]) -> list[Any]:
         """Calls are JSON already."""
         return list(sample_n)
 

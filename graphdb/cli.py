@@ -185,7 +185,7 @@ def show(
             {
                 "centre": found.centre.id,
                 "nodes": [node._asdict() for node in found.nodes],
-                "edges": [item._asdict() for item in found.edges],
+                "edges": [item.as_row() for item in found.edges],
                 "truncated": found.truncated,
             }
         )

@@ -45,14 +45,14 @@ class Reference(NamedTuple):
         kind: ``call``, ``read``, ``write``, ``annotation``, ``decorator`` or ``type``.
         expr: The expression in the language's own short form.
         line: First line it is on, from 1.
-        count: How often this scope mentions it so.
+        times: How often this scope mentions it so.
     """
 
     scope: str
     kind: str
     expr: str
     line: int
-    count: int
+    times: int
 
 
 class FileFacts(NamedTuple):

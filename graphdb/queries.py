@@ -332,7 +332,7 @@ def _in_turns(links: list[Link]) -> list[Node]:
     groups: dict[tuple[str, bool], dict[str, None]] = {}
     for link in links:
         key = link.other.id
-        weight[key] = weight.get(key, 0) + link.edge.count
+        weight[key] = weight.get(key, 0) + link.edge.times
         groups.setdefault((link.edge.type, key == link.edge.source), {})[key] = None
     turn: dict[str, int] = {}
     for group in groups.values():

@@ -108,7 +108,7 @@ class Edge(NamedTuple):
         type: One of :data:`EDGE_TYPES`.
         target: Id of the node it ends at.
         kind: For USES: ``read``, ``write``, ``annotation``, ``decorator`` or ``type``.
-        count: How often, for CALLS and USES.
+        times: How often, for CALLS and USES; the property `count` of stores and JSON.
         line: Line of the first occurrence, from 1; 0 where it has none.
         how: How the target was found: ``scope``, ``import``, ``self``, ``super``, ``type``,
             ``constructor``, ``include``, ``linkage``, ``syntax``.
@@ -121,7 +121,7 @@ class Edge(NamedTuple):
     type: str
     target: str
     kind: str = ""
-    count: int = 1
+    times: int = 1
     line: int = 0
     how: str = "syntax"
     confidence: float = 1.0
@@ -135,7 +135,12 @@ class Edge(NamedTuple):
 
     def properties(self) -> dict[str, Any]:
         """The properties that a store keeps for an edge of this type."""
-        return {name: getattr(self, name) for name in EDGE_PROPERTIES_OF[self.type]}
+        held = self.as_row()
+        return {name: held[name] for name in EDGE_PROPERTIES_OF[self.type]}
+
+    def as_row(self) -> dict[str, Any]:
+        """All fields by the names that stores and JSON give them."""
+        return {("count" if name == "times" else name): v for name, v in self._asdict().items()}
 
 
 def file_id(path: str) -> str:

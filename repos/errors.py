@@ -7,15 +7,42 @@ from collections.abc import Iterable
 
 
 class RepoGymError(Exception):
-    """Bad input or a missing part: one clear sentence that says what to do.
+    """What RepoGym raises on purpose: one clear sentence that says what to do.
 
     The command line prints the message without a traceback and exits with `exit_status`.
+    Each kind below is one side of a boundary, and says who can mend it: whoever gave the
+    input, whoever made the task, whoever wrote the agent, or whoever runs the machine. One
+    raised as `RepoGymError` itself counts as input.
     """
 
     exit_status: int = 2
 
 
-class UnknownNameError(RepoGymError):
+class InputError(RepoGymError):
+    """Bad input or a missing part: a name, a value or a file of the user's."""
+
+
+class TaskError(RepoGymError):
+    """A task that can't be played or scored as it is."""
+
+
+class AgentError(RepoGymError):
+    """What an agent, or a tool or reward of one's own, did wrong.
+
+    It ends the episode in which it happens, never the run, and is no infrastructure failure.
+    """
+
+
+class InfrastructureError(RepoGymError):
+    """Something outside the input, the task and the agent failed (no memory, a dead sandbox).
+
+    Never a score of 0: counted apart and retried.
+    """
+
+    exit_status = 3
+
+
+class UnknownNameError(InputError):
     """A name that is not known, with the nearest names that are."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str], hint: str = "") -> None:
@@ -40,7 +67,7 @@ class UnknownNameError(RepoGymError):
         super().__init__(f"Unknown {kind} {name!r}.{did_you_mean}{' ' + hint if hint else ''}")
 
 
-class MissingExtraError(RepoGymError):
+class MissingExtraError(InputError):
     """An optional part of RepoGym that is not installed."""
 
     def __init__(self, extra: str, package: str, what: str) -> None:
@@ -51,22 +78,13 @@ class MissingExtraError(RepoGymError):
         )
 
 
-class RecordError(RepoGymError):
+class RecordError(InputError):
     """A record (task, suite, manifest) that does not follow its schema."""
 
 
-class NotPreparedError(RepoGymError):
+class NotPreparedError(InputError):
     """A task that is not prepared, where preparing is not possible (REPOGYM_OFFLINE=1)."""
 
 
-class SandboxUnavailableError(RepoGymError):
+class SandboxUnavailableError(InputError):
     """No sandbox of the wished kind runs on this machine; the message holds the remedy."""
-
-
-class InfrastructureError(RepoGymError):
-    """Something outside the task and the agent failed (no memory, a dead sandbox, an index).
-
-    Never a score of 0: counted apart and retried.
-    """
-
-    exit_status = 3

@@ -150,8 +150,8 @@ def _row(row: Row) -> str:
     facts = [edge.type.lower()]
     if edge.line:
         facts.append(f"line {edge.line}")
-    if edge.count and edge.count > 1:
-        facts.append(f"x{edge.count}")
+    if edge.times and edge.times > 1:
+        facts.append(f"x{edge.times}")
     if edge.how:
         facts.append(edge.how)
     return f"{_line(row.node)} ({', '.join(facts)})"

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agents.models.errors import BudgetExceededError
-from repos.errors import RepoGymError
+from repos.errors import InputError
 
 # Sums of many small floats may exceed the limit by rounding alone.
 _ROUNDING_USD = 1e-9
@@ -37,7 +37,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         if not self.limit_usd >= 0:
-            raise RepoGymError(f"--budget {self.limit_usd}: give an amount in USD, 0 or more.")
+            raise InputError(f"--budget {self.limit_usd}: give an amount in USD, 0 or more.")
 
     def start(self) -> None:
         """Begin or resume a run: what a killed run left reserved is booked as spent.

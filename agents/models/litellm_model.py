@@ -15,7 +15,7 @@ from agents.models.litellm_setup import litellm
 from agents.models.pricing import Price, given_price, listed, listed_price
 from agents.models.protocol import Message, Reply, Usage
 from agents.models.wire import to_wire, tool_calls_from_wire
-from repos.errors import RepoGymError
+from repos.errors import InputError
 
 DEFAULT_TIMEOUT_S = 300.0
 DEFAULT_RETRIES = 5
@@ -59,13 +59,13 @@ class LiteLLMModel:
             label: Name in reports; None is `model`.
 
         Raises:
-            RepoGymError: A bad argument, an unknown provider, a missing key, or a budget
+            InputError: A bad argument, an unknown provider, a missing key, or a budget
                 with an unknown price.
         """
         options = dict(args or {})
         for name in _RESERVED:
             if name in options:
-                raise RepoGymError(f"--model-arg {name} is set by RepoGym: leave it out.")
+                raise InputError(f"--model-arg {name} is set by RepoGym: leave it out.")
         self.name = label or model
         self.timeout_s = _number(options, "timeout", DEFAULT_TIMEOUT_S, least=0.001)
         self.retries = int(_number(options, "retries", DEFAULT_RETRIES))
@@ -82,7 +82,7 @@ class LiteLLMModel:
             options["api_key"] = "none"
         self.price: Price | None = given_price(price) if price else listed_price(self._model)
         if budget is not None and self.price is None:
-            raise RepoGymError(
+            raise InputError(
                 f"The price of {model} is unknown, so --budget cannot hold: give it with "
                 "--price IN,OUT (USD per million prompt and completion tokens)."
             )
@@ -253,7 +253,7 @@ def _number(options: dict[str, Any], name: str, default: float, least: float = 0
     except (TypeError, ValueError):
         number = -1.0
     if not number >= least:
-        raise RepoGymError(f"--model-arg {name}={value}: give a number, {least:g} or more.")
+        raise InputError(f"--model-arg {name}={value}: give a number, {least:g} or more.")
     return number
 
 
@@ -264,7 +264,7 @@ def _resolve(model: str, api_base: str | None) -> str:
     except module.BadRequestError as error:
         if api_base is not None:
             return f"openai/{model}"
-        raise RepoGymError(
+        raise InputError(
             f"Unknown model {model!r}: write symbolic, scripted:FILE.json or LiteLLM's "
             "provider/model (anthropic/..., openai/..., ollama/...), or give --api-base."
         ) from error
@@ -281,7 +281,7 @@ def _check_key(model: str, options: Mapping[str, Any]) -> None:
     missing = litellm().validate_environment(model)["missing_keys"]
     # Other providers have further ways to know their user (profiles, metadata servers).
     if missing and all(name.endswith("_API_KEY") for name in missing):
-        raise RepoGymError(f"The model {model} needs a key: set {' or '.join(missing)}.")
+        raise InputError(f"The model {model} needs a key: set {' or '.join(missing)}.")
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

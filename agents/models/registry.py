@@ -10,7 +10,7 @@ from typing import Any, Literal
 from agents.construct import build, load
 from agents.models.budget import Budget
 from agents.models.protocol import Model
-from repos.errors import RepoGymError
+from repos.errors import InputError
 from repos.plugins import installed_plugins
 
 SYMBOLIC = "symbolic"
@@ -49,19 +49,19 @@ def make_model(
         tool_format: `native` tool calls, or `text` for models without them.
 
     Raises:
-        RepoGymError: Bad arguments, a missing key, or a budget with an unknown price.
+        InputError: Bad arguments, a missing key, or a budget with an unknown price.
     """
     args = dict(args or {})
     if tool_format not in ("native", "text"):
-        raise RepoGymError(f"--tool-format {tool_format!r}: it is native or text.")
+        raise InputError(f"--tool-format {tool_format!r}: it is native or text.")
     if name in _FREE:
         if api_base is not None:
-            raise RepoGymError(f"The model {name} runs here: it takes no --api-base.")
+            raise InputError(f"The model {name} runs here: it takes no --api-base.")
         made = load("models", name, _FREE, "model")
         model = build(made, f"model {name}", "--model-arg", args, {})
     elif name.startswith(SCRIPTED):
         if api_base is not None:
-            raise RepoGymError(f"The model {name} brings its own endpoint: leave out --api-base.")
+            raise InputError(f"The model {name} brings its own endpoint: leave out --api-base.")
         from agents.models.scripted import scripted_model
 
         model = scripted_model(name.removeprefix(SCRIPTED), args, budget=budget, price=price)
@@ -85,12 +85,12 @@ def _make_own(name: str, args: Mapping[str, Any], offered: Mapping[str, Any]) ->
     taken = inspect.signature(made).parameters
     for option, value in offered.items():
         if value is not None and option not in taken:
-            raise RepoGymError(
+            raise InputError(
                 f"The model {name} takes no {option}: leave out --{option.replace('_', '-')}."
             )
     model = build(made, f"model {name}", "--model-arg", args, offered)
     if not callable(getattr(model, "complete", None)):
-        raise RepoGymError(
+        raise InputError(
             f"{name} made a {type(model).__name__}, which has no complete(): see "
             "docs/extending.md for what a model is."
         )

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from repos.errors import RepoGymError
+from repos.errors import InputError
 
 
 class _Part(BaseModel):
@@ -129,19 +129,19 @@ def read_script(path: Path) -> Script:
     """Read a script.
 
     Raises:
-        RepoGymError: No such file, not JSON, or not a script.
+        InputError: No such file, not JSON, or not a script.
     """
     try:
         data = json.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise RepoGymError(
+        raise InputError(
             f"scripted:{path}: the script cannot be read ({error.strerror})."
         ) from error
     except ValueError as error:
-        raise RepoGymError(f"scripted:{path}: the script is not valid JSON: {error}.") from error
+        raise InputError(f"scripted:{path}: the script is not valid JSON: {error}.") from error
     try:
         return Script.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the script"
-        raise RepoGymError(f"scripted:{path}: {place}: {first['msg']}.") from error
+        raise InputError(f"scripted:{path}: {place}: {first['msg']}.") from error

@@ -132,7 +132,7 @@ def scripted_model(
     Without a price its tokens cost nothing.
 
     Raises:
-        RepoGymError: A script that cannot be read, or bad arguments.
+        InputError: A script that cannot be read, or bad arguments.
     """
     from agents.models.litellm_model import LiteLLMModel
 

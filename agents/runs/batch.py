@@ -17,7 +17,7 @@ from agents.runs.pool import Finished, Lost, PoolEvent, Refused, Stepped, Worker
 from agents.runs.progress import Counts, Display, display_for
 from agents.runs.report import summarise, write_reports
 from agents.runs.spec import EpisodeRecord, EpisodeSpec
-from repos.errors import RepoGymError
+from repos.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,7 +32,7 @@ HOPELESS = 5
 """After so many episodes in a row without a verdict the infrastructure stops the run."""
 
 
-class RunRefusedError(RepoGymError):
+class RunRefusedError(InputError):
     """A worker found that the run cannot go on; carries the exit status it asked for."""
 
     def __init__(self, message: str, exit_status: int) -> None:

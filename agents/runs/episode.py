@@ -10,20 +10,28 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from agents.models.errors import BudgetExceededError, ContextWindowError
+import gymnasium
+
+from agents.models.budget import Budget
+from agents.models.errors import BudgetExceededError, ContextWindowError, ModelRequestError
+from agents.models.protocol import Model
+from agents.models.registry import make_model
+from agents.registry import make_agent
+from agents.runs.atif import AtifAgent
 from agents.runs.journal import Journal, read_journal, write_atomic
-from agents.runs.recorder import Progress, RecordedEpisode
+from agents.runs.recorder import JournalRecorder, Progress
 from agents.runs.replay import RecordedModel
-from agents.runs.spec import EpisodeRecord, EpisodeSpec, ModelUse
-from repos.errors import InfrastructureError, RepoGymError
+from agents.runs.report import repogym_version
+from agents.runs.spec import SCHEMA_VERSION, EpisodeRecord, EpisodeSpec, ModelUse
+from agents.runs.trajectory import build_trajectory
+from envs.episode import Episode
+from envs.protocol import Outcome
+from envs.registration import make
+from repos.errors import AgentError, InfrastructureError, RepoGymError
+from repos.scoring.score import Score
 from repos.tasks.records import parse_record
-
-if TYPE_CHECKING:
-    import gymnasium
-
-    from agents.models.protocol import Model
 
 RECORD = "record.json"
 """The mark of a finished episode; written last."""
@@ -62,7 +70,7 @@ def run_episode(spec: EpisodeSpec, *, progress: Progress | None = None) -> Episo
         The record; `status` is "infrastructure" where there is no verdict.
 
     Raises:
-        RepoGymError: The spec cannot be played on this machine (an unknown name, no sandbox,
+        InputError: The spec cannot be played on this machine (an unknown name, no sandbox,
             a refused model request); trying again would not help.
     """
     folder = spec.folder
@@ -72,7 +80,7 @@ def run_episode(spec: EpisodeSpec, *, progress: Progress | None = None) -> Episo
     folder.mkdir(parents=True, exist_ok=True)
     begun = time.time()
     with Journal(folder / "episode.jsonl") as journal:
-        journal.append("start", spec=spec.model_dump(mode="json"))
+        journal.append("start", schema_version=SCHEMA_VERSION, spec=spec.model_dump(mode="json"))
         try:
             record = _play(spec, journal, begun, progress)
         except InfrastructureError as error:
@@ -105,30 +113,36 @@ def _failed(spec: EpisodeSpec, journal: Journal, begun: float, message: str) -> 
 def _play(
     spec: EpisodeSpec, journal: Journal, begun: float, progress: Progress | None
 ) -> EpisodeRecord:
-    events = read_journal(journal.path)
-    model = _model(spec, journal, events)
-    env = environment_of(spec)
-    with contextlib.closing(env):
-        episode = RecordedEpisode(env, journal, seed=spec.seed, progress=progress)
+    recorder = JournalRecorder(journal, progress)
+    model = _model(spec, recorder, read_journal(journal.path))
+    with contextlib.closing(environment_of(spec)) as env:
+        episode = Episode(env, seed=spec.seed, recorder=recorder)
         try:
-            problem = _act(spec, env, episode, model, journal)
+            problem = _act(spec, episode, model, recorder, journal)
         finally:
-            episode.close_forks()
-        info = episode.info
-        if info.get("infra_error"):
-            raise InfrastructureError(str(info["infra_error"]))
-        score = info.get("score")
-        if score is None:
-            raise InfrastructureError("the environment ended the episode without a score")
-        diff: bytes = env.unwrapped.diff()  # type: ignore[attr-defined]
-        log: str = env.unwrapped.scoring_log  # type: ignore[attr-defined]
-    record = _record(spec, episode, model, score, diff, problem, begun)
-    _write_results(spec, journal.path, episode, record, score, diff, log)
+            recorder.close_forks()
+        outcome = episode.environment.outcome
+        if outcome is None:
+            raise InfrastructureError("the environment ended the episode without an outcome")
+        if outcome.score is None:
+            raise InfrastructureError(outcome.infra_error or "there is no verdict")
+        diff = episode.environment.diff()
+        tools = episode.tools
+    record = _record(spec, episode.reward, recorder.steps, model, outcome, outcome.score)
+    record = record.model_copy(
+        update={
+            "agent_error": problem,
+            "patch_bytes": len(diff),
+            "seconds": round(time.time() - begun, 3),
+            "started": round(begun, 3),
+        }
+    )
+    _write_results(spec, journal.path, tools, record, outcome.score, diff, outcome.log)
     return record
 
 
 def _model(
-    spec: EpisodeSpec, journal: Journal, events: Sequence[Mapping[str, Any]]
+    spec: EpisodeSpec, recorder: JournalRecorder, events: Sequence[Mapping[str, Any]]
 ) -> RecordedModel | None:
     if spec.model is None:
         return None
@@ -137,18 +151,15 @@ def _model(
     def another(name: str) -> Model:
         return model_of(spec.model_copy(update={**own, "model": name}))
 
-    return RecordedModel(model_of(spec), journal, events, another)
+    return RecordedModel(model_of(spec), recorder, events, another)
 
 
 def model_of(spec: EpisodeSpec) -> Model:
     """Make the model of a spec, bound by its budget.
 
     Raises:
-        RepoGymError: An unknown model, bad arguments, or an unknown price under a budget.
+        InputError: An unknown model, bad arguments, or an unknown price under a budget.
     """
-    from agents.models.budget import Budget
-    from agents.models.registry import make_model
-
     budget = None
     if spec.budget_usd is not None and spec.budget_file is not None:
         budget = Budget(Path(spec.budget_file), spec.budget_usd)
@@ -166,10 +177,8 @@ def environment_of(spec: EpisodeSpec) -> gymnasium.Env:
     """Make the environment of a spec; nothing is prepared or started yet.
 
     Raises:
-        RepoGymError: A name or value that does not fit.
+        InputError: A name or value that does not fit.
     """
-    from envs import make
-
     bounds: dict[str, Any] = {}
     if spec.max_steps is not None:
         bounds["max_steps"] = spec.max_steps
@@ -192,21 +201,24 @@ def environment_of(spec: EpisodeSpec) -> gymnasium.Env:
 
 def _act(
     spec: EpisodeSpec,
-    env: gymnasium.Env,
-    episode: RecordedEpisode,
+    episode: Episode,
     model: RecordedModel | None,
+    recorder: JournalRecorder,
     journal: Journal,
 ) -> str:
-    """Let the agent play and end the episode if it did not; return what it raised, if it did."""
-    from agents.registry import make_agent
+    """Let the agent play and end the episode if it did not.
 
+    Returns:
+        What the agent, or a tool or reward of one's own, raised; "" where nothing did.
+    """
     agent = make_agent(spec.agent, model=model, seed=spec.agent_seed, args=spec.agent_args)
+    seconds = episode.environment.budget.seconds
     reason, problem = "returned", ""
     try:
-        with _interrupted_after(_patience(spec, env), episode):
+        with _interrupted_after(None if seconds is None else seconds + GRACE, recorder):
             agent.run(episode)
     except BudgetExceededError as error:
-        reason, problem = "cost", ""
+        reason = "cost"
         journal.append("note", text=str(error))
     except ContextWindowError as error:
         reason = "context"
@@ -214,25 +226,41 @@ def _act(
     except _AgentHangsError:
         reason = "time"
         journal.append("note", text="The agent neither stepped nor returned in time.")
-    except (RepoGymError, MemoryError):
-        raise
     except (Exception, SystemExit) as error:
-        # The agent is someone's own code: its fault ends its episode, not the run.
-        reason = "agent_error"
-        problem = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
+        if not _of_the_agent(error, recorder):
+            raise
+        reason, problem = "agent_error", _last_line(error)
         journal.append("agent_error", text=traceback.format_exc())
     if not episode.done:
-        episode.stop(reason)
+        try:
+            episode.stop(reason)
+        except AgentError as error:  # a reward of one's own that fails
+            problem = problem or _last_line(error)
+            journal.append("agent_error", text=traceback.format_exc())
     return problem
 
 
-def _patience(spec: EpisodeSpec, env: gymnasium.Env) -> float | None:
-    seconds = spec.seconds or getattr(env.unwrapped, "max_seconds", None)
-    return None if seconds is None else float(seconds) + GRACE
+def _of_the_agent(error: BaseException, recorder: JournalRecorder) -> bool:
+    """Whether an error that left an agent is its own: such a one ends its episode, not the run.
+
+    Tools and rewards of one's own raise `AgentError`; what else the environment raises, and
+    what a provider or a sandbox failed with, is not the agent's doing.
+    """
+    if isinstance(error, AgentError):
+        return True
+    if isinstance(error, InfrastructureError | ModelRequestError):
+        return False
+    outside = (RepoGymError, OSError, MemoryError, EOFError)
+    return not (isinstance(error, outside) and recorder.came_from_environment(error))
+
+
+def _last_line(error: BaseException) -> str:
+    lines = f"{type(error).__name__}: {error}".strip().splitlines()
+    return lines[-1] if lines[-1].startswith(type(error).__name__) else lines[0]
 
 
 @contextlib.contextmanager
-def _interrupted_after(seconds: float | None, episode: RecordedEpisode) -> Iterator[None]:
+def _interrupted_after(seconds: float | None, recorder: JournalRecorder) -> Iterator[None]:
     """Interrupt an agent that hangs outside the environment, where signals can (main thread).
 
     The environment bounds its own steps; only the agent's Python has no bound of its own.
@@ -242,7 +270,7 @@ def _interrupted_after(seconds: float | None, episode: RecordedEpisode) -> Itera
         return
 
     def ring(*_: object) -> None:
-        if not episode.inside_step:
+        if not recorder.inside_step:
             raise _AgentHangsError
         signal.setitimer(signal.ITIMER_REAL, 5.0)
 
@@ -257,12 +285,11 @@ def _interrupted_after(seconds: float | None, episode: RecordedEpisode) -> Itera
 
 def _record(
     spec: EpisodeSpec,
-    episode: RecordedEpisode,
+    reward: float,
+    steps: int,
     model: RecordedModel | None,
-    score: Mapping[str, Any],
-    diff: bytes,
-    problem: str,
-    begun: float,
+    outcome: Outcome,
+    score: Score,
 ) -> EpisodeRecord:
     use = ModelUse()
     if model is not None:
@@ -276,19 +303,15 @@ def _record(
     return EpisodeRecord(
         task=spec.task,
         sample=spec.sample,
-        agent_error=problem,
-        end=str(episode.end or ""),
-        resolved=bool(score["resolved"]),
-        plausible=bool(score["plausible"]),
-        false_resolved=bool(score["false_resolved"]),
-        fraction=float(score["fraction"]),
-        reward=episode.reward,
-        steps=episode.steps,
-        seconds=round(time.time() - begun, 3),
-        started=round(begun, 3),
-        patch_bytes=len(diff),
-        tampered=tuple(str(sign) for sign in score.get("tampered", ())),
-        flags=tuple(str(flag) for flag in score.get("flags", ())),
+        end=outcome.end,
+        resolved=score.resolved,
+        plausible=score.plausible,
+        false_resolved=bool(score.false_resolved),
+        fraction=score.fraction,
+        reward=reward,
+        steps=steps,
+        tampered=score.tampered,
+        flags=score.flags,
         use=use,
     )
 
@@ -296,21 +319,17 @@ def _record(
 def _write_results(
     spec: EpisodeSpec,
     journal: Path,
-    episode: RecordedEpisode,
+    tools: list[dict[str, Any]],
     record: EpisodeRecord,
-    score: Mapping[str, Any],
+    score: Score,
     diff: bytes,
     log: str,
 ) -> None:
-    from agents.runs.atif import AtifAgent
-    from agents.runs.report import repogym_version
-    from agents.runs.trajectory import build_trajectory
-
     agent = AtifAgent(
         name=spec.agent,
         version=repogym_version(),
         model_name=spec.model,
-        tool_definitions=episode.tools,
+        tool_definitions=tools,
         extra={"args": spec.agent_args, "assist": spec.assist, "privileged": spec.privileged},
     )
     session = f"{spec.task}#{spec.sample}"
@@ -320,7 +339,14 @@ def _write_results(
     write_atomic(spec.folder / "scoring.log", log)
     write_atomic(
         spec.folder / "score.json",
-        _pretty({**score, "assist": spec.assist, "end": record.end, "reward": record.reward}),
+        _pretty(
+            {
+                **score.model_dump(mode="json"),
+                "assist": spec.assist,
+                "end": record.end,
+                "reward": record.reward,
+            }
+        ),
     )
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from agents.runs.journal import Journal, JournalBusyError, read_journal, write_atomic
-from agents.runs.spec import RunSettings, slug
-from repos.errors import RepoGymError
+from agents.runs.spec import SCHEMA_VERSION, RunSettings, slug
+from repos.errors import InputError
 from repos.tasks.records import parse_record
 
 SETTINGS = "run.json"
@@ -41,7 +41,7 @@ class RunFolder:
             patience: Seconds to wait for another process to leave the folder.
 
         Raises:
-            RepoGymError: The folder holds another run, or something that is no run.
+            InputError: The folder holds another run, or something that is no run.
             JournalBusyError: Another process works in it.
         """
         self.path = path
@@ -50,14 +50,14 @@ class RunFolder:
         if kept is None and path.is_dir() and any(path.iterdir()):
             others = [p.name for p in path.iterdir() if p.name != LOG]
             if others:
-                raise RepoGymError(
+                raise InputError(
                     f"The folder {path} is not empty and holds no run ({others[0]}, ...): "
                     "name another one with --out."
                 )
         if kept is not None:
             differing = differences(kept[0], settings)
             if differing:
-                raise RepoGymError(
+                raise InputError(
                     f"The folder {path} holds another run, with {differing}: name another "
                     "folder with --out, or repeat the other run's command to go on with it."
                 )
@@ -65,19 +65,19 @@ class RunFolder:
             path.mkdir(parents=True, exist_ok=True)
             self.log = Journal(path / LOG, patience=patience)
         except OSError as error:
-            raise RepoGymError(
+            raise InputError(
                 f"The folder {path} can't be written ({error.strerror}): name another one "
                 "with --out."
             ) from error
         self.resumed = kept is not None
         self.former_budget = kept[1] if kept else None
         data = {
-            "schema_version": 1,
+            "schema_version": SCHEMA_VERSION,
             "settings": settings.model_dump(mode="json"),
             "budget_usd": budget_usd,
         }
         write_atomic(path / SETTINGS, json.dumps(data, indent=1) + "\n")
-        self.log.append("opened")
+        self.log.append("opened", schema_version=SCHEMA_VERSION)
 
     def seconds(self) -> float:
         """Return the wall time of all processes that worked on this run, in seconds.
@@ -108,7 +108,7 @@ def stored_settings(path: Path) -> tuple[RunSettings, float | None] | None:
     """Return the settings and the budget of the run in `path`; None where there is none.
 
     Raises:
-        RepoGymError: run.json is there and can't be read.
+        InputError: run.json is there and can't be read.
     """
     file = path / SETTINGS
     try:
@@ -117,11 +117,15 @@ def stored_settings(path: Path) -> tuple[RunSettings, float | None] | None:
         return None
     try:
         data = json.loads(text)
-        settings = data["settings"]
+        settings, version = data["settings"], data["schema_version"]
     except (ValueError, KeyError, TypeError) as error:
-        raise RepoGymError(
-            f"{file} is damaged ({error}): name another folder with --out."
-        ) from error
+        raise InputError(f"{file} is damaged ({error}): name another folder with --out.") from error
+    # Version 1 holds the same settings; its episodes, journals and summary are read as they are.
+    if version not in (1, SCHEMA_VERSION):
+        raise InputError(
+            f"{file} is of version {version} and this RepoGym reads 1 and {SCHEMA_VERSION}: go "
+            "on with the RepoGym that made it, or name another folder with --out."
+        )
     return parse_record(RunSettings, settings, str(file)), data.get("budget_usd")
 
 
@@ -173,7 +177,7 @@ def open_default(settings: RunSettings, budget_usd: float | None, root: Path) ->
 def _readable(path: Path) -> tuple[RunSettings, float | None] | None:
     try:
         return stored_settings(path)
-    except RepoGymError:
+    except InputError:
         return None  # A damaged folder is never chosen by default; naming it says why.
 
 

@@ -14,13 +14,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from repos.errors import RecordError, RepoGymError
+from repos.errors import InputError, RecordError
 
 LOCK_PATIENCE = 10.0
 """Seconds to wait for another process that still holds a journal."""
 
 
-class JournalBusyError(RepoGymError):
+class JournalBusyError(InputError):
     """Another living process writes this journal."""
 
 

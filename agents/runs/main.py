@@ -36,13 +36,14 @@ def play(request: Request, *, as_json: bool = False) -> int:
         some without, 130 after an interrupt.
 
     Raises:
-        RepoGymError: Bad usage; nothing was started.
+        InputError: Bad usage; nothing was started.
     """
     console = Console(stderr=as_json)
     if not console.is_terminal:
         # Files and pipes have no width; 80 would break the names of tasks.
         console.width = 120
-    settings = settings_of(request)
+    notes: list[str] = []
+    settings = settings_of(request, notes)
     say = _speaker(console)
     if request.out is not None:
         folder = RunFolder(request.out, settings, request.budget)
@@ -50,7 +51,7 @@ def play(request: Request, *, as_json: bool = False) -> int:
         folder = open_default(settings, request.budget, RUNS)
     with folder, _terminations_interrupt():
         say(title(settings))
-        for note in request.notes:
+        for note in notes:
             say(note)
         say(f"{'Going on in' if folder.resumed else 'Run folder'} {folder.path}")
         workers = worker_count(request, len(settings.tasks) * settings.samples)

@@ -1,146 +1,176 @@
-"""An episode that writes down each of its steps."""
+"""Who is told what happens in an episode of a run, and the recorder that writes it down."""
 
 from __future__ import annotations
 
-import itertools
+import hashlib
+import json
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
 
-import gymnasium
-
+from agents.models.protocol import Reply
 from agents.runs.journal import Journal
-from envs.episode import Episode, ToolCall
+from envs.episode import Episode, EpisodeRecorder, ToolCall
+from repos.errors import InfrastructureError
 
 Progress = Callable[[int], None]
 """Called after each step with the number of steps so far, forks included."""
 
 
-class _Shared:
-    """What an episode and its forks have in common."""
-
-    def __init__(self, journal: Journal, progress: Progress | None) -> None:
-        self.journal = journal
-        self.progress = progress
-        self.branches = itertools.count(1)
-        self.lock = threading.Lock()
-        self.steps = 0
-        self.inside = 0
-        self.forks: list[gymnasium.Env] = []
-
-
-class RecordedEpisode(Episode):
-    """An episode whose steps are in the journal before the agent sees their observations.
+@dataclass(frozen=True)
+class ModelCall:
+    """A request to a model and its reply.
 
     Attributes:
-        branch: 0 for the episode itself, 1, 2, ... for its forks in the order of forking.
+        model: Name of the model that answered.
+        request: Digest of the whole request; equal ones are the same question.
+        settings: Sampling settings of the request.
+        messages: The conversation as plain data.
+        reply: The answer.
+        reused: Whether it was recorded by an earlier play.
     """
 
-    def __init__(
-        self,
-        env: gymnasium.Env,
-        journal: Journal,
-        *,
-        seed: int | None = None,
-        progress: Progress | None = None,
-    ) -> None:
-        """Reset `env` and write its first observation."""
-        self._shared = _Shared(journal, progress)
-        self.branch = 0
-        super().__init__(env, seed=seed)
-        journal.append("reset", branch=0, observation=plain(self.observation), tools=self.tools)
+    model: str
+    request: str
+    settings: Mapping[str, Any]
+    messages: Sequence[Mapping[str, Any]]
+    reply: Reply
+    reused: bool
+
+
+class ModelRecorder(Protocol):
+    """Is told of model calls before the agent sees their replies; any thread may call."""
+
+    def on_model_call(self, call: ModelCall) -> None:
+        """A model has answered."""
+        ...
+
+
+class RunRecorder(EpisodeRecorder, ModelRecorder, Protocol):
+    """Is told all that happens in an episode of a run."""
+
+
+class JournalRecorder(RunRecorder):
+    """Writes what happens to a journal, on the disk before the agent goes on."""
+
+    def __init__(self, journal: Journal, progress: Progress | None = None) -> None:
+        """Make it for one episode and its forks.
+
+        Args:
+            journal: Where everything goes.
+            progress: Called with the number of steps after each step.
+        """
+        self._journal = journal
+        self._progress = progress
+        self._lock = threading.Lock()
+        self._steps = 0
+        self._inside = 0
+        self._forks: list[Episode] = []
+        self._errors: list[BaseException] = []
+        self._messages: set[str] = set()
 
     @property
     def steps(self) -> int:
         """Steps so far, forks included."""
-        return self._shared.steps
+        return self._steps
 
     @property
     def inside_step(self) -> bool:
-        """Whether the environment is working on a step (or scores) right now."""
-        return self._shared.inside > 0
+        """Whether an environment is working on a step (or scores) right now."""
+        return self._inside > 0
 
-    def step(self, call: ToolCall) -> dict[str, Any]:
-        """Run one tool call, write it down and return the observation."""
-        return self._play([call])[0]
+    def came_from_environment(self, error: BaseException) -> bool:
+        """Whether an environment raised this very error, and not the agent itself."""
+        return any(error is known for known in self._errors)
 
-    def step_many(self, calls: Sequence[ToolCall]) -> list[dict[str, Any]]:
-        """Run the calls of one reply, write them down and return the observations."""
-        return self._play(calls) if calls else []
+    def on_reset(self, episode: Episode) -> None:
+        """Write the first observation."""
+        self._append("reset", branch=0, observation=plain(episode.observation), tools=episode.tools)
 
-    def _play(self, calls: Sequence[ToolCall]) -> list[dict[str, Any]]:
-        shared = self._shared
-        with shared.lock:
-            shared.inside += 1
-        begun = time.monotonic()
-        try:
-            if len(calls) == 1:
-                observations = [super().step(calls[0])]
-            else:
-                observations = _many(super(), self, calls)
-        finally:
-            with shared.lock:
-                shared.inside -= 1
-        seconds = round(time.monotonic() - begun, 4)
-        for position, observation in enumerate(observations):
-            last = position == len(observations) - 1
-            shared.journal.append(
-                "step",
-                branch=self.branch,
-                thread=threading.get_ident(),
-                name=calls[position].name,
-                arguments=calls[position].arguments,
-                observation=plain(observation),
-                seconds=seconds if last else 0.0,
-                done=self.done and last,
-                reward=self.reward if last else 0.0,
-                end=self.end if last else None,
-            )
-        with shared.lock:
-            shared.steps += len(observations)
-            steps = shared.steps
-        if shared.progress is not None:
-            shared.progress(steps)
-        return observations
+    def on_step_begin(self, episode: Episode) -> None:
+        """Note that an environment works."""
+        with self._lock:
+            self._inside += 1
 
-    def stop(self, reason: str) -> None:
-        """End the episode now; see `Episode.stop`."""
-        if not self.done:
-            self._shared.journal.append("stop", branch=self.branch, reason=reason)
-        super().stop(reason)
-
-    def fork(self) -> RecordedEpisode:
-        """Return an independent episode that goes on from this state; written as a branch."""
-        twin = super().fork()
-        assert isinstance(twin, RecordedEpisode)
-        with self._shared.lock:
-            twin.branch = next(self._shared.branches)
-            self._shared.forks.append(twin.env)
-        self._shared.journal.append(
-            "fork", branch=twin.branch, parent=self.branch, thread=threading.get_ident()
+    def on_step(self, episode: Episode, call: ToolCall, seconds: float) -> None:
+        """Write a step and its observation."""
+        with self._lock:
+            self._inside -= 1
+        self._append(
+            "step",
+            branch=episode.branch,
+            thread=threading.get_ident(),
+            name=call.name,
+            arguments=call.arguments,
+            observation=plain(episode.observation),
+            seconds=round(seconds, 4),
+            done=episode.done,
+            reward=episode.reward,
+            end=episode.end,
         )
-        return twin
+        with self._lock:
+            self._steps += 1
+            steps = self._steps
+        if self._progress is not None:
+            self._progress(steps)
+
+    def on_error(self, episode: Episode, error: BaseException) -> None:
+        """Note where an error came from."""
+        with self._lock:
+            self._inside -= 1
+            self._errors.append(error)
+
+    def on_stop(self, episode: Episode, reason: str) -> None:
+        """Write why the next step ends the episode."""
+        self._append("stop", branch=episode.branch, reason=reason)
+
+    def on_fork(self, parent: Episode, child: Episode) -> None:
+        """Write a new branch."""
+        with self._lock:
+            self._forks.append(child)
+        self._append(
+            "fork", branch=child.branch, parent=parent.branch, thread=threading.get_ident()
+        )
+
+    def on_model_call(self, call: ModelCall) -> None:
+        """Write a reply; each message of a conversation is written once."""
+        by_digest = {digest(message)[:16]: message for message in call.messages}
+        with self._lock:
+            new = {key: by_digest[key] for key in by_digest if key not in self._messages}
+            self._messages.update(new)
+        self._append(
+            "reply",
+            request=call.request,
+            reused=call.reused,
+            thread=threading.get_ident(),
+            model=call.model,
+            settings=call.settings,
+            messages=[digest(message)[:16] for message in call.messages],
+            new=new,
+            reply=asdict(call.reply),
+        )
 
     def close_forks(self) -> None:
         """Close the environments of all forks; closing one twice is fine."""
-        with self._shared.lock:
-            forks, self._shared.forks = self._shared.forks, []
-        for env in forks:
-            env.close()
+        with self._lock:
+            forks, self._forks = self._forks, []
+        for fork in forks:
+            fork.env.close()
+
+    def _append(self, kind: str, **fields: Any) -> None:
+        try:
+            self._journal.append(kind, **fields)
+        except OSError as error:
+            raise InfrastructureError(
+                f"{self._journal.path} can't be written ({error.strerror})."
+            ) from error
 
 
-def _many(parent: Any, episode: Episode, calls: Sequence[ToolCall]) -> list[dict[str, Any]]:
-    """Run several calls by the plain episode's `step_many`, each of its steps unrecorded.
-
-    The plain `step_many` may call `episode.step`, which would write each step twice.
-    """
-    own = Episode.step.__get__(episode)
-    episode.__dict__["step"] = own
-    try:
-        return parent.step_many(calls)
-    finally:
-        del episode.__dict__["step"]
+def digest(value: Any) -> str:
+    """Return the SHA-256 of plain data."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def plain(value: Any) -> Any:

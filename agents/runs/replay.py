@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,7 +10,7 @@ from typing import Any
 
 from agents.models.protocol import Message, Model, ModelToolCall, Reply, Usage
 from agents.models.registry import make_model
-from agents.runs.journal import Journal
+from agents.runs.recorder import ModelCall, ModelRecorder, digest
 
 
 def message_dict(message: Message) -> dict[str, Any]:
@@ -25,11 +23,6 @@ def message_dict(message: Message) -> dict[str, Any]:
     return data
 
 
-def _digest(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def request_digest(
     model: str,
     messages: Sequence[Mapping[str, Any]],
@@ -37,16 +30,11 @@ def request_digest(
     settings: Mapping[str, Any],
 ) -> str:
     """Return the SHA-256 of a request: equal requests are the same question."""
-    return _digest([model, list(messages), list(tools), dict(settings)])
-
-
-def reply_dict(reply: Reply) -> dict[str, Any]:
-    """Return a reply as plain data."""
-    return asdict(reply)
+    return digest([model, list(messages), list(tools), dict(settings)])
 
 
 def reply_from(data: Mapping[str, Any]) -> Reply:
-    """Return the reply that `reply_dict` wrote."""
+    """Return the reply that was written to a journal."""
     return Reply(
         text=data["text"],
         tool_calls=tuple(ModelToolCall(**call) for call in data["tool_calls"]),
@@ -57,7 +45,7 @@ def reply_from(data: Mapping[str, Any]) -> Reply:
 
 
 class RecordedModel:
-    """Wraps a model: every reply is in the journal before the agent sees it.
+    """Wraps a model: every reply is recorded before the agent sees it.
 
     Requests of a play that was interrupted are answered from the journal, each recorded
     reply once and in its order, so that two equal requests (two samples) keep two replies.
@@ -66,7 +54,7 @@ class RecordedModel:
     def __init__(
         self,
         model: Model,
-        journal: Journal,
+        recorder: ModelRecorder,
         events: Iterable[Mapping[str, Any]] = (),
         make: Callable[[str], Model] = make_model,
     ) -> None:
@@ -74,18 +62,17 @@ class RecordedModel:
 
         Args:
             model: Answers what is not recorded.
-            journal: Where replies are written.
-            events: The journal's earlier events.
+            recorder: Is told of every reply.
+            events: What the journal holds of an earlier play.
             make: Makes `another` model by its name, bound by the same budget.
         """
         self.name = model.name
         self.usage = Usage()
         self.reused = 0
         self._model = model
-        self._journal = journal
+        self._recorder = recorder
         self._make = make
         self._lock = threading.Lock()
-        self._known: set[str] = set()
         self._recorded: dict[str, deque[Reply]] = defaultdict(deque)
         for event in events:
             if event["kind"] == "reply" and not event["reused"]:
@@ -102,7 +89,7 @@ class RecordedModel:
         Agents with several roles ask for it where they play in a run.
 
         Raises:
-            RepoGymError: No such model, a missing key, or a budget with an unknown price.
+            InputError: No such model, a missing key, or a budget with an unknown price.
         """
         return _Another(self, self._make(name))
 
@@ -135,26 +122,11 @@ class RecordedModel:
         reply = recorded or model.complete(
             messages, tools, temperature=temperature, max_tokens=max_tokens
         )
-        digests = [_digest(message)[:16] for message in plain]
         with self._lock:
-            new = {
-                digest: message
-                for digest, message in zip(digests, plain, strict=True)
-                if digest not in self._known
-            }
-            self._known.update(new)
             self.usage = self.usage + reply.usage
             self.reused += recorded is not None
-        self._journal.append(
-            "reply",
-            request=request,
-            reused=recorded is not None,
-            thread=threading.get_ident(),
-            model=model.name,
-            settings=settings,
-            messages=digests,
-            new=new,
-            reply=reply_dict(reply),
+        self._recorder.on_model_call(
+            ModelCall(model.name, request, settings, plain, reply, recorded is not None)
         )
         return reply
 

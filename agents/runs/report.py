@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents.runs.journal import write_atomic
-from agents.runs.spec import EpisodeRecord, RunSettings, episode_folder
+from agents.runs.spec import SCHEMA_VERSION, EpisodeRecord, RunSettings, episode_folder
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -107,7 +107,7 @@ def summarise(
     rate = resolved / len(scored) if scored else 0.0
     total = len(settings.tasks) * settings.samples
     summary: dict[str, Any] = {
-        "schema_version": 1,
+        "schema_version": SCHEMA_VERSION,
         "complete": len(scored) == total,
         "suite": settings.suite,
         "version": settings.version,

@@ -5,65 +5,18 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from repos.tasks.records import AssistLevel, Record
+from agents.runs.options import EpisodeOptions, RunOptions, part
+from repos.tasks.records import Record
 
-ToolFormat = Literal["native", "text"]
-
-
-class Price(Record):
-    """Price of a model in USD per million tokens."""
-
-    input: float = Field(ge=0)
-    output: float = Field(ge=0)
+SCHEMA_VERSION = 2
+"""Version of what a run folder holds: settings, episode records, journals, summary."""
 
 
-class PlaySettings(Record):
-    """How episodes are played: the same for all episodes of a run.
-
-    Attributes:
-        environment: Id of the task's environment to play; "" for the best one here.
-        agent: Name of a built-in agent, or `package.module:Class`.
-        agent_args: Its keyword arguments.
-        model: Name of the model; None where the agent needs none.
-        model_args: The model's keyword arguments.
-        api_base: Address of the model's endpoint; None is the provider's own.
-        assist: What is shown beside the statement.
-        tool_format: "native" tool calls, or "text" for models without them.
-        sandbox: Name of the sandbox back end; "auto" picks an isolated one.
-        allow_unsafe: Whether a sandbox without isolation may be used.
-        seed: Seed of the environment.
-        max_steps: Bound of the tool calls; None is the environment's own.
-        seconds: Bound of the wall time, in seconds; None is the environment's own.
-        price: Price of the model where LiteLLM knows none.
-        reward: Name of a reward, or `package.module:function`.
-        privileged: Whether the agent gets the reference patch (the oracle).
-        env_args: Further keyword arguments of the environment.
-    """
-
-    environment: str = ""
-    agent: str
-    agent_args: dict[str, Any] = Field(default_factory=dict)
-    model: str | None = None
-    model_args: dict[str, Any] = Field(default_factory=dict)
-    api_base: str | None = None
-    assist: AssistLevel = "none"
-    tool_format: ToolFormat = "native"
-    sandbox: str = "auto"
-    allow_unsafe: bool = False
-    seed: int = 0
-    max_steps: int | None = Field(default=None, ge=1)
-    seconds: float | None = Field(default=None, gt=0)
-    price: Price | None = None
-    reward: str = "resolved"
-    privileged: bool = False
-    env_args: dict[str, Any] = Field(default_factory=dict)
-
-
-class EpisodeSpec(PlaySettings):
+class EpisodeSpec(EpisodeOptions):
     """Everything that `run_episode` needs; plain data, so that any engine may carry it.
 
     Attributes:
@@ -72,6 +25,7 @@ class EpisodeSpec(PlaySettings):
         sample: Which of several samples of the task this is, from 0.
         budget_usd: What the whole run may cost, in USD; None is no bound.
         budget_file: The ledger that all workers share; None where nothing is counted.
+        privileged: Whether the agent gets the reference patch (the oracle).
         out: Folder of the episode; absolute, or relative to the working folder.
     """
 
@@ -80,6 +34,7 @@ class EpisodeSpec(PlaySettings):
     sample: int = Field(default=0, ge=0)
     budget_usd: float | None = Field(default=None, ge=0)
     budget_file: str | None = None
+    privileged: bool = False
     out: str
 
     @property
@@ -124,7 +79,10 @@ class EpisodeRecord(Record):
         flags: What scanning the diff found worth a look; never decides.
     """
 
-    schema_version: Literal[1] = 1
+    latest: ClassVar[int] = SCHEMA_VERSION
+    readable: ClassVar[tuple[int, ...]] = (1, SCHEMA_VERSION)
+
+    schema_version: Literal[2] = SCHEMA_VERSION
     task: str
     sample: int = 0
     status: Literal["done", "infrastructure"] = "done"
@@ -144,42 +102,45 @@ class EpisodeRecord(Record):
     flags: tuple[str, ...] = ()
     use: ModelUse = ModelUse()
 
+    @classmethod
+    def upgraded(cls, data: dict[str, Any], version: int) -> dict[str, Any]:
+        """Return a record of version 1, which has the same fields, as one of version 2."""
+        return {**data, "schema_version": SCHEMA_VERSION}
 
-class RunSettings(PlaySettings):
+
+class RunSettings(RunOptions):
     """What makes a run the run it is: the same folder goes on only with the same settings.
 
     Workers and the budget are not here: more of either never changes a verdict.
 
     Attributes:
-        env: The suite as it was named: its name, or a manifest's path.
         suite: The suite's own name.
         version: The suite's version.
         suite_digest: The suite's digest.
         python: Minor version of the interpreter that runs RepoGym.
-        samples: How often each task is played.
+        privileged: Whether the agent gets the reference patch.
         tasks: Ids of the tasks to play, in the suite's order.
         not_available: Ids of the tasks that were asked for but without an environment here.
     """
 
-    env: str
     suite: str
     version: str
     suite_digest: str
     python: str
-    samples: int = Field(default=1, ge=1)
+    privileged: bool = False
     tasks: tuple[str, ...]
     not_available: tuple[str, ...] = ()
 
     def episode(self, task: str, sample: int, run: Path, budget_usd: float | None) -> EpisodeSpec:
         """Return the spec of one episode in the run folder `run`."""
-        shared = {name: getattr(self, name) for name in PlaySettings.model_fields}
         return EpisodeSpec(
-            **shared,
+            **part(self, EpisodeOptions),
             suite=self.env,
             task=task,
             sample=sample,
             budget_usd=budget_usd,
             budget_file=str(run / "budget.sqlite") if self.model else None,
+            privileged=self.privileged,
             out=str(episode_folder(run, task, sample)),
         )
 

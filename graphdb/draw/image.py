@@ -135,8 +135,8 @@ def _line(found: Neighbourhood, plan: Layout, edge: Edge) -> str:
         reach = side * max(60.0, abs(x3 - x0) * 0.5)
         x1, x2 = x0 + reach, x3 - reach
     dash = f' stroke-dasharray="{_DASHED[kind]}"' if kind in _DASHED else ""
-    thick = 1.4 + min(1.6, 0.4 * math.log2(max(1, edge.count)))
-    times = f" × {edge.count}" if edge.count > 1 else ""
+    thick = 1.4 + min(1.6, 0.4 * math.log2(max(1, edge.times)))
+    times = f" × {edge.times}" if edge.times > 1 else ""
     told = f"{title(source.node)} {kind.lower().replace('_', ' ')} {title(target.node)}{times}"
     return (
         f'<path class="edge" data-from="{escape(edge.source)}" data-to="{escape(edge.target)}" '

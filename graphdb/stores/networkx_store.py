@@ -171,7 +171,7 @@ class NetworkXStore:
     def weights(self, types: Sequence[str]) -> list[tuple[str, str, float]]:
         """Source, target and weight of all edges of these types."""
         return sorted(
-            (edge.source, edge.target, edge.count * edge.confidence)
+            (edge.source, edge.target, edge.times * edge.confidence)
             for kind in types
             for edge in self._all_edges(kind)
         )

@@ -107,6 +107,8 @@ def link_of(row: Mapping[str, Any], kind: str, direction: str) -> Link:
     other = node_of(row, row["labels"][0])
     ends = (row["m_id"], other.id) if direction == OUT else (other.id, row["m_id"])
     held: dict[str, Any] = {name: row[f"r_{name}"] for name in EDGE_PROPERTIES_OF[kind]}
+    if "count" in held:
+        held["times"] = held.pop("count")
     how: dict[str, Any] = {} if "how" in held else {"how": _UNSAID.get(kind, "syntax")}
     return Link(Edge(ends[0], kind, ends[1], **held, **how), other)
 

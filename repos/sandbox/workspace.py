@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self, Unpack
 
-from repos.errors import InfrastructureError, RepoGymError
+from repos.errors import AgentError, InfrastructureError, RepoGymError
 from repos.sandbox import zipapps
 from repos.sandbox.guest.git import paths, repository
 from repos.sandbox.protocol import (
@@ -34,7 +34,7 @@ MAX_DIFF = 256 << 20
 AUTHOR = "RepoGym <repogym@localhost> 946684800 +0000"
 
 
-class PatchError(RepoGymError):
+class PatchError(AgentError):
     """A diff that can't be applied to a workspace."""
 
 

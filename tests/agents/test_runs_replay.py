@@ -9,6 +9,7 @@ from agents.models.protocol import Message, ModelToolCall, Reply, Usage
 from agents.models.symbolic import SymbolicModel
 from agents.models.text_tools import TextToolModel
 from agents.runs.journal import Journal, read_journal
+from agents.runs.recorder import JournalRecorder
 from agents.runs.replay import RecordedModel
 
 TOOL = {"type": "function", "function": {"name": "view", "parameters": {}}}
@@ -36,7 +37,7 @@ def ask(model, text, **settings):
 
 def recorded(path, *texts):
     with Journal(path) as journal:
-        model = RecordedModel(Counting(), journal)
+        model = RecordedModel(Counting(), JournalRecorder(journal))
         return [ask(model, text) for text in texts]
 
 
@@ -45,7 +46,7 @@ def test_equal_requests_get_the_recorded_replies(tmp_path):
     first = recorded(path, "one", "two")
     with Journal(path) as journal:
         inner = Counting(first=100)
-        model = RecordedModel(inner, journal, read_journal(path))
+        model = RecordedModel(inner, JournalRecorder(journal), read_journal(path))
         assert [ask(model, "one"), ask(model, "two")] == first
         assert inner.next == 100
         assert ask(model, "three").text == "answer 100"
@@ -58,7 +59,7 @@ def test_the_same_question_twice_keeps_two_answers(tmp_path):
     first = recorded(path, "same", "same")
     assert first[0] != first[1]
     with Journal(path) as journal:
-        model = RecordedModel(Counting(first=100), journal, read_journal(path))
+        model = RecordedModel(Counting(first=100), JournalRecorder(journal), read_journal(path))
         assert [ask(model, "same"), ask(model, "same")] == first
         assert ask(model, "same").text == "answer 100"
 
@@ -68,7 +69,7 @@ def test_a_reused_reply_is_not_counted_as_a_second_recording(tmp_path):
     first = recorded(path, "one")
     for _ in range(2):
         with Journal(path) as journal:
-            model = RecordedModel(Counting(first=100), journal, read_journal(path))
+            model = RecordedModel(Counting(first=100), JournalRecorder(journal), read_journal(path))
             assert ask(model, "one") == first[0]
     replies = [e for e in read_journal(path) if e["kind"] == "reply"]
     assert [e["reused"] for e in replies] == [False, True, True]
@@ -78,9 +79,12 @@ def test_a_reply_that_was_reused_is_not_given_a_further_time(tmp_path):
     path = tmp_path / "episode.jsonl"
     first = recorded(path, "one")
     with Journal(path) as journal:
-        assert ask(RecordedModel(Counting(), journal, read_journal(path)), "one") == first[0]
+        assert (
+            ask(RecordedModel(Counting(), JournalRecorder(journal), read_journal(path)), "one")
+            == first[0]
+        )
     with Journal(path) as journal:
-        model = RecordedModel(Counting(first=100), journal, read_journal(path))
+        model = RecordedModel(Counting(first=100), JournalRecorder(journal), read_journal(path))
         assert ask(model, "one") == first[0]
         assert ask(model, "one").text == "answer 100"
 
@@ -92,7 +96,9 @@ def test_another_model_is_asked_for_itself(tmp_path):
     path = tmp_path / "episode.jsonl"
     first = recorded(path, "one")
     with Journal(path) as journal:
-        model = RecordedModel(Counting(), journal, read_journal(path), lambda _: Second(first=100))
+        model = RecordedModel(
+            Counting(), JournalRecorder(journal), read_journal(path), lambda _: Second(first=100)
+        )
         assert ask(model.another("paid/second"), "one").text == "answer 100"
         assert ask(model, "one") == first[0]
 
@@ -102,7 +108,7 @@ def test_other_settings_are_another_request(tmp_path, settings):
     path = tmp_path / "episode.jsonl"
     recorded(path, "one")
     with Journal(path) as journal:
-        model = RecordedModel(Counting(first=100), journal, read_journal(path))
+        model = RecordedModel(Counting(first=100), JournalRecorder(journal), read_journal(path))
         assert ask(model, "one", **settings).text == "answer 100"
 
 
@@ -116,6 +122,6 @@ def test_the_journal_holds_each_message_once(tmp_path):
 
 def test_a_wrapped_model_keeps_the_length_of_history_that_it_takes(tmp_path):
     with Journal(tmp_path / "episode.jsonl") as journal:
-        whole = RecordedModel(TextToolModel(SymbolicModel()), journal)
+        whole = RecordedModel(TextToolModel(SymbolicModel()), JournalRecorder(journal))
         assert context_of(whole) == sys.maxsize
-        assert context_of(RecordedModel(Counting(), journal)) == CONTEXT_CHARS
+        assert context_of(RecordedModel(Counting(), JournalRecorder(journal))) == CONTEXT_CHARS

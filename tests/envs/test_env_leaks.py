@@ -28,7 +28,7 @@ def test_hidden_tests_are_nowhere_in_the_workspace(task, level):
     env = envs.make("swe-mini", task=task, assist=level)
     observation, _ = env.reset(seed=0)
     raw = env.unwrapped
-    hidden = raw._loaded().hidden
+    hidden = raw._episode().task.hidden
     shown = set(raw.task.visible_tests)
     assert shown < set(hidden.expected.fail_to_pass) and bool(shown) == (level == "tests")
     concealed = {function(t) for t in hidden.expected.fail_to_pass if t not in shown}

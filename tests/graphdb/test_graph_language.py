@@ -39,7 +39,7 @@ class Resolver:
             if name not in own:
                 externals[name] = external_node(name)
             source = symbol_id("make", path, scope)
-            edges.append(Edge(source, CALLS, target, count=count, line=line, how="scope"))
+            edges.append(Edge(source, CALLS, target, times=count, line=line, how="scope"))
         return Resolved(sorted(edges), list(externals.values()), frozenset())
 
 

@@ -179,7 +179,7 @@ def test_imports_across_packages() -> None:
     assert calls(files, "tests/test_it.py", "t") == {shown}
     assert calls(files, "src/pkg/util/deep.py", "g") == {shown, "src/pkg/core.py::_hidden"}
     found = [e for e in edges_of(files, "tests/test_it.py") if e.type == "CALLS"]
-    assert [(e.count, e.how) for e in found] == [(3, "import")]
+    assert [(e.times, e.how) for e in found] == [(3, "import")]
 
 
 def test_import_cycle_resolves() -> None:
@@ -212,7 +212,7 @@ def test_how_and_confidence() -> None:
     assert found["python:n.py::f"].how == "import"
     assert found["python:n.py::A"].how == "constructor"
     method = found["python:n.py::A.m"]
-    assert (method.how, method.count, method.line, method.confidence) == ("super", 3, 5, 1.0)
+    assert (method.how, method.times, method.line, method.confidence) == ("super", 3, 5, 1.0)
 
 
 def test_redefinitions_keep_apart_and_ids_hold_no_lines() -> None:

@@ -90,7 +90,7 @@ def test_node_is_whole(store: Store) -> None:
 def test_callers_and_callees(store: Store) -> None:
     rows = queries.callers(store, "Price.rounded")
     assert short(rows) == ["shop/main.py::run", "shop/models.py::Order.total"]
-    assert [(r.edge.count, r.edge.line, r.edge.how, r.edge.confidence) for r in rows] == [
+    assert [(r.edge.times, r.edge.line, r.edge.how, r.edge.confidence) for r in rows] == [
         (1, 11, "type", 0.9), (1, 26, "type", 0.9),
     ]  # fmt: skip
     assert short(queries.callees(store, "list_push")) == [

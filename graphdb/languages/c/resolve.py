@@ -140,11 +140,11 @@ class CResolver:
                 share = {"scope": 1.0, "include": 1.0, "linkage": 0.9}[how] / len(ends)
                 edge = Edge(
                     source, edge_type, end, kind="" if edge_type == CALLS else kind,
-                    count=count, line=line, how=how, confidence=round(share, 2),
+                    times=count, line=line, how=how, confidence=round(share, 2),
                 )  # fmt: skip
                 known = edges.get(edge.key)
                 if known is not None:
-                    edge = known._replace(count=known.count + count, line=min(known.line, line))
+                    edge = known._replace(times=known.times + count, line=min(known.line, line))
                 edges[edge.key] = edge
         return Resolved(sorted(edges.values()), list(externals.values()), frozenset(needs))
 

@@ -184,7 +184,7 @@ class PythonResolver:
                     self._external(target.id[len("external:") :], externals)
                 yield Edge(
                     source, CALLS, target.id,
-                    count=count, line=line, how=target.how, confidence=target.confidence,
+                    times=count, line=line, how=target.how, confidence=target.confidence,
                 )  # fmt: skip
             return
         # a decorator's, a default's and an annotation's names belong to the scope around
@@ -205,7 +205,7 @@ class PythonResolver:
             how = "scope" if how == "constructor" and value[1] == path else how
             how = "import" if how == "constructor" else how
             yield Edge(
-                source, USES, target, kind=kind, count=count, line=line, how=how,
+                source, USES, target, kind=kind, times=count, line=line, how=how,
                 confidence=round(_CONFIDENCE[how] / len(targets), 2),
             )  # fmt: skip
 
@@ -284,5 +284,5 @@ def _merge(edges: dict[tuple[str, str, str], Edge], edge: Edge) -> None:
     elif edge.type in (CALLS, USES):
         better = max(known, edge, key=lambda e: (e.confidence, _STRENGTH.get(e.kind, 0), -e.line))
         edges[edge.key] = better._replace(
-            count=known.count + edge.count, line=min(known.line, edge.line)
+            times=known.times + edge.times, line=min(known.line, edge.line)
         )

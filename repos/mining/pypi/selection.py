@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from email.parser import HeaderParser
 from pathlib import Path
 
-from repos.errors import RecordError, RepoGymError
+from repos.errors import RecordError, TaskError
 from repos.runners.pytest.config import project_options
 from repos.tasks.sources.pypi.archives import Member, write_tree
 from repos.tasks.sources.pypi.classify import TEST_FOLDERS, classify
@@ -60,7 +60,7 @@ class Candidate:
         return f"{normalise(self.package)}-{self.new.version}"
 
 
-class NoTaskError(RepoGymError):
+class NoTaskError(TaskError):
     """A pair of releases that makes no task; the message says why."""
 
 

@@ -1,0 +1,32 @@
+"""The end of an episode: its diff is scored in fresh workspaces."""
+
+from __future__ import annotations
+
+from envs.protocol import Outcome
+from envs.state import EpisodeState
+from repos.errors import InfrastructureError
+from repos.sandbox.protocol import Backend
+from repos.sandbox.workspace import PatchError
+from repos.scoring.score import retried, unusable
+
+
+def score_episode(state: EpisodeState, end: str, backend: Backend) -> Outcome:
+    """Score the diff as it stands.
+
+    Args:
+        state: An episode that has come to its end.
+        end: Why it ended.
+        backend: Makes the sandboxes.
+
+    Returns:
+        The outcome; an infrastructure failure is one without a score.
+    """
+    try:
+        try:
+            diff = state.workspace.diff()
+        except PatchError as error:
+            return Outcome(end, unusable(state.task), str(error))
+        score, log = retried(state.task, diff, backend=backend)
+    except InfrastructureError as error:
+        return Outcome(end, infra_error=str(error))
+    return Outcome(end, score, log)
