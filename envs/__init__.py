@@ -6,7 +6,15 @@ The names below are imported when first used, so that importing the package cost
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from envs.env import RepoEnv as RepoEnv
+    from envs.episode import Episode as Episode
+    from envs.episode import ToolCall as ToolCall
+    from envs.forking import fork as fork
+    from envs.registration import make as make
+    from envs.registration import register_all as register_all
 
 _HOMES = {
     "Episode": "envs.episode",

@@ -1,5 +1,6 @@
 """The command and the import: usage errors, listings, and what is not imported too early."""
 
+import inspect
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import pytest
 
 import repogym
 import run_agent
+from agents.cli import run
 
 ROOT = Path(__file__).parent.parent
 
@@ -156,6 +158,14 @@ def test_bad_usage_is_one_sentence_before_any_work(case, monkeypatch, capsys, tm
     assert err.count("\n") == 1
     assert out == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_every_option_is_a_field_of_the_request():
+    from agents.cli import FIELDS, NO_FIELDS
+    from agents.runs.request import Request
+
+    options = {*inspect.signature(run).parameters} - {"context", *NO_FIELDS}
+    assert {FIELDS.get(name, name) for name in options} == set(Request.model_fields)
 
 
 def test_an_unknown_option_is_bad_usage(monkeypatch, capsys):

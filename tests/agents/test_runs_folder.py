@@ -4,10 +4,11 @@ import json
 
 import pytest
 
+from agents.runs.episode import read_record
 from agents.runs.folder import RunFolder, open_default
 from agents.runs.journal import JournalBusyError
-from agents.runs.spec import EpisodeSpec, RunSettings, episode_folder
-from repos.errors import RepoGymError
+from agents.runs.spec import EpisodeRecord, EpisodeSpec, RunSettings, episode_folder
+from repos.errors import InputError, RepoGymError
 
 
 def settings(**changes):
@@ -54,6 +55,36 @@ def test_other_settings_are_refused_by_name(tmp_path, changes, named):
     with pytest.raises(RepoGymError, match=named):
         RunFolder(path, settings(**changes), None)
     assert (path / "run.json").read_bytes() == before
+
+
+def test_a_run_of_version_1_goes_on(tmp_path):
+    path = tmp_path / "run"
+    RunFolder(path, settings(), None).close()
+    data = json.loads((path / "run.json").read_text())
+    assert data["schema_version"] == 2
+    (path / "run.json").write_text(json.dumps({**data, "schema_version": 1}))
+    spec = settings().episode("a", 0, path, None)
+    spec.folder.mkdir(parents=True)
+    old = EpisodeRecord(task="a", end="submitted", resolved=True).model_dump(mode="json")
+    (spec.folder / "record.json").write_text(json.dumps({**old, "schema_version": 1}))
+    with RunFolder(path, settings(), None) as folder:
+        assert folder.resumed
+    record = read_record(spec.folder)
+    assert record is not None and record.resolved and record.schema_version == 2
+
+
+def test_a_run_of_a_later_version_is_refused_in_one_sentence(tmp_path):
+    path = tmp_path / "run"
+    RunFolder(path, settings(), None).close()
+    data = json.loads((path / "run.json").read_text())
+    (path / "run.json").write_text(json.dumps({**data, "schema_version": 3}))
+    with pytest.raises(InputError, match=r"version 3 .* reads 1 and 2: go on with the RepoGym"):
+        RunFolder(path, settings(), None)
+    spec = settings().episode("a", 0, path, None)
+    spec.folder.mkdir(parents=True)
+    (spec.folder / "record.json").write_text(json.dumps({"schema_version": 3, "task": "a"}))
+    with pytest.raises(InputError, match="schema_version 3"):
+        read_record(spec.folder)
 
 
 def test_a_folder_with_something_else_is_left_alone(tmp_path):
