@@ -30,6 +30,7 @@ from sandbox_layers import SympyTask, django_tree, sympy_task
 from sandbox_peers import LeftOutError, docker_backend, exec_run, plain_driver, swerex_driver
 
 from repos.errors import RepoGymError
+from repos.runners.protocol import GradeRequest
 from repos.runners.registry import get_runner
 from repos.sandbox.protocol import Backend, Layers, Sandbox, SandboxSpec
 from repos.sandbox.select import get_backend
@@ -205,9 +206,8 @@ def one_test(report: Report, backend: Backend, task: SympyTask, rounds: int) -> 
     for at in range(rounds + 1):
         begun = time.perf_counter()
         with Workspace(backend.create(task.layers, SandboxSpec())) as workspace:
-            run = get_runner("pytest").grade(
-                workspace, [task.test], hashes=task.hashes, timeout_s=120.0
-            )
+            request = GradeRequest((task.test,), task.hashes, timeout_s=120.0)
+            run = get_runner("pytest").grade(workspace, request)
         took = time.perf_counter() - begun
         outcome = run.outcomes.get(task.test)
         if outcome is None or outcome.status != "passed" or run.tampered or not run.complete:

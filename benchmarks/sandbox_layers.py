@@ -9,12 +9,10 @@ from pathlib import Path
 
 from repos.cache import cache_root, platform_key, publish, remove_tree
 from repos.environments.compiling import compile_layer
-from repos.environments.harness import coverage_layer
 from repos.environments.interpreters import minor_version, running_python
 from repos.environments.layers import environment_layers
 from repos.errors import RecordError
-from repos.runners.pytest.config import ini_text, kept_addopts, project_options
-from repos.runners.pytest.runner import COVERAGE_FOLDER, TASK_INI, runner_mount
+from repos.runners.registry import get_runner
 from repos.sandbox.backends.bubblewrap.backend import own_layer
 from repos.sandbox.protocol import TESTBED, Layers, Mount
 from repos.sandbox.workspace import BASE_GIT, make_base_git
@@ -100,23 +98,17 @@ def sympy_task() -> SympyTask:
             remove_tree(leftover)
         compile_layer(tree, TESTBED, running_python())
         own_layer(tree)
-        options = project_options(tree)
-        kept = " ".join(kept_addopts(options))
-        (folder / "task").mkdir()
-        text = ini_text(options) + (f"addopts = {kept}\n" if kept else "")
-        (folder / "task" / "pytest.ini").write_text(text, encoding="utf-8")
 
     folder = source_layer(*SYMPY, finish)
-    environment = environment_layers(SYMPY_ENVIRONMENT, folder / "tree", (".",))
+    runner = get_runner("pytest")
+    environment = environment_layers(SYMPY_ENVIRONMENT, folder / "tree", (".",), runner.packages)
     name = SYMPY_TEST.partition("::")[0]
     test = folder / "tree" / name
     layers = Layers(
         testbed=(folder / "tree",),
         mounts=(
             *environment.mounts,
-            runner_mount(),
-            Mount(folder / "task", str(Path(TASK_INI).parent)),
-            Mount(coverage_layer(running_python(), COVERAGE_FOLDER), COVERAGE_FOLDER),
+            *runner.layers(folder / "tree", environment),
             Mount(folder / "base.git", BASE_GIT),
             Mount(test, f"{TESTBED}/{name}"),
         ),

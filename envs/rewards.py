@@ -85,5 +85,5 @@ def check_reward(reward: Reward) -> None:
     Raises:
         RewardError: It can't.
     """
-    nothing = Score(task="a task", resolved=False, tests={"test_a": "failed", "test_b": "passed"})
+    nothing = Score(task="a task", resolved=False, checks={"test_a": "failed", "test_b": "passed"})
     compute_reward(reward, nothing)

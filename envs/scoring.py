@@ -7,7 +7,7 @@ from envs.state import EpisodeState
 from repos.errors import InfrastructureError
 from repos.sandbox.protocol import Backend
 from repos.sandbox.workspace import PatchError
-from repos.scoring.score import retried, unusable
+from repos.scoring.score import score_with_retries, unapplied_score
 
 
 def score_episode(state: EpisodeState, end: str, backend: Backend) -> Outcome:
@@ -25,8 +25,8 @@ def score_episode(state: EpisodeState, end: str, backend: Backend) -> Outcome:
         try:
             diff = state.workspace.diff()
         except PatchError as error:
-            return Outcome(end, unusable(state.task), str(error))
-        score, log = retried(state.task, diff, backend=backend)
+            return Outcome(end, unapplied_score(state.task), str(error))
+        score, log = score_with_retries(state.task, diff, backend=backend)
     except InfrastructureError as error:
         return Outcome(end, infra_error=str(error))
     return Outcome(end, score, log)

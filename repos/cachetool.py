@@ -27,6 +27,7 @@ KINDS = {
     "archives": "packages fetched from the index",
     "tasks": "repositories and source layers of tasks",
     "envs": "Python environments of tasks",
+    "runners": "what test runners are told in tasks",
     "tools": "what every sandbox is shown",
     "graphs": "code graphs of tasks",
     "scratch": "of scorings under way",

@@ -72,7 +72,7 @@ def score_diff(
     from repos.prepare import prepare
     from repos.sandbox.select import get_backend
     from repos.scoring.patches import read_diff
-    from repos.scoring.score import retried
+    from repos.scoring.score import score_with_retries
     from repos.tasks.suite import load_suite
 
     loaded = load_suite(suite)
@@ -81,22 +81,22 @@ def score_diff(
     prepared = prepare(spec, suite=loaded.name, environment=environment)
     backend = get_backend(sandbox, allow_unsafe=allow_unsafe, report=say)
     try:
-        result, log = retried(prepared, diff, backend=backend)
+        result, log = score_with_retries(prepared, diff, backend=backend)
     finally:
         backend.close()
     if as_json:
         typer.echo(json.dumps(result.model_dump(mode="json"), indent=1))
         return
-    for test, verdict in result.tests.items():
+    for test, verdict in result.checks.items():
         if verdict != "passed":
             typer.echo(f"{verdict:8} {test}")
-    passed = sum(v == "passed" for v in result.tests.values())
-    typer.echo(f"{passed} of {len(result.tests)} expected tests passed")
+    passed = sum(v == "passed" for v in result.checks.values())
+    typer.echo(f"{passed} of {len(result.checks)} expected tests passed")
     for note in (*result.tampered, *result.flags):
         typer.echo(f"note: {note}")
     if not result.applied:
         typer.echo("the diff does not apply")
-    if any(v == "missing" for v in result.tests.values()):
+    if any(v == "missing" for v in result.checks.values()):
         typer.echo(log[-3000:])
     typer.echo("resolved" if result.resolved else "not resolved")
 

@@ -230,6 +230,9 @@ def new_task(
     requires: Annotated[
         list[str] | None, typer.Option("--requires", help="Requirement of the tests.")
     ] = None,
+    runner: Annotated[
+        str, typer.Option(help="pytest, unittest or module:Name; else by what the project says.")
+    ] = "",
     python: PythonOption = "",
     sandbox: SandboxOption = "auto",
 ) -> None:
@@ -241,7 +244,7 @@ def new_task(
     spec = task_from_repository(
         path, base=base or f"{fix}^", fix=fix, tests=tuple(tests or ()),
         source_dirs=tuple(source or ()), requirements=tuple(requires or ()), python=python,
-        sandbox=sandbox,
+        runner=runner, sandbox=sandbox,
     )  # fmt: skip
     write_manifest(output, {"suite": output.stem, "version": "1"}, [spec])
     typer.echo(f"{spec.id}: valid; written to {output}")

@@ -9,14 +9,12 @@ from pathlib import Path
 from repos.cache import platform_key, publish, remove_tree
 from repos.environments.choosing import choose_environment
 from repos.environments.compiling import compile_layer
-from repos.environments.harness import coverage_layer
 from repos.environments.interpreters import NotAvailableError as NotAvailableError
 from repos.environments.interpreters import PythonInstallation
 from repos.environments.layers import environment_layers
 from repos.errors import NotPreparedError
-from repos.runners.pytest.config import ini_text, kept_addopts, project_options
-from repos.runners.pytest.runner import COVERAGE_FOLDER, TASK_INI, runner_mount
-from repos.runners.pytest.shown import shown_tests
+from repos.runners.registry import get_runner
+from repos.runners.shown import shown_tests
 from repos.sandbox.protocol import TESTBED, Layers, Mount, SandboxSpec
 from repos.sandbox.workspace import BASE_GIT, make_base_git
 from repos.tasks.records import AssistLevel, HiddenTask, PublicTask, Task, TaskSpec
@@ -54,11 +52,14 @@ def prepare(
     """
     chosen = choose_environment(spec, environment)
     expected = spec.expected[chosen]
+    runner = get_runner(spec.runner)
     try:
         files = build_files(spec)
-        around = environment_layers(spec.environments[chosen], files.base, spec.source_dirs)
+        around = environment_layers(
+            spec.environments[chosen], files.base, spec.source_dirs, runner.packages
+        )
         source = _source_layer(spec, files, around.python)
-        mounts = _mounts(around.python)
+        mounts = runner.layers(files.base, around)
     except NotPreparedError as error:
         named = suite if suite in suite_names() else "FILE.jsonl"
         raise NotPreparedError(
@@ -68,7 +69,7 @@ def prepare(
     shown: tuple[str, ...] = ()
     testbed, base_git = (source / "tree",), source / "base.git"
     if assist == "tests":
-        choice = shown_tests(files.hidden, expected.fail_to_pass, seed)
+        choice = shown_tests(files.hidden, expected.fail_to_pass, seed, runner)
         shown = choice.shown
         overlay = _assist_layer(spec, files, choice.files, choice.key)
         testbed, base_git = (source / "tree", overlay / "tree"), overlay / "base.git"
@@ -77,7 +78,6 @@ def prepare(
         mounts=(
             *around.mounts,
             *mounts,
-            Mount(source / "task", str(Path(TASK_INI).parent)),
             Mount(base_git, BASE_GIT),
         ),
         path=around.path,
@@ -146,14 +146,8 @@ def files_key(spec: TaskSpec) -> str:
     return digest.hexdigest()[:24]
 
 
-def _mounts(python: PythonInstallation | None) -> tuple[Mount, ...]:
-    if python is None:
-        return ()
-    return runner_mount(), Mount(coverage_layer(python, COVERAGE_FOLDER), COVERAGE_FOLDER)
-
-
 def _source_layer(spec: TaskSpec, files: BuiltFiles, python: PythonInstallation | None) -> Path:
-    """Return the layer with the base tree, its one-commit repository and the harness's own.
+    """Return the layer with the base tree and its one-commit repository.
 
     Args:
         spec: The task.
@@ -165,13 +159,6 @@ def _source_layer(spec: TaskSpec, files: BuiltFiles, python: PythonInstallation 
         tree = folder / "tree"
         shutil.copytree(files.base, tree, symlinks=True)
         _finish_tree(folder, tree, python)
-        options = project_options(files.base)
-        text = ini_text(options)
-        kept = kept_addopts(options)
-        if kept:
-            text += f"addopts = {' '.join(kept)}\n"
-        (folder / "task").mkdir()
-        (folder / "task" / "pytest.ini").write_text(text, encoding="utf-8")
 
     key = python.key() if python else platform_key(PLAIN)
     return publish(f"tasks/{files_key(spec)}/source-{key}", build)

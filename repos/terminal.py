@@ -12,8 +12,8 @@ import threading
 import tty
 from collections.abc import Iterator
 
+from repos.environments.python import PYTHON
 from repos.errors import RepoGymError
-from repos.runners.pytest.runner import PYTHON
 from repos.sandbox.workspace import Workspace
 from repos.tasks.records import PublicTask
 

@@ -148,11 +148,12 @@ def _indented(text: str) -> list[str]:
 # -- coverage ------------------------------------------------------------------------------
 
 
-def read_coverage(report: TestReport, max_chars: int = COVERAGE_CHARS) -> Coverage:
+def read_coverage(report: TestReport, runner: Runner, max_chars: int = COVERAGE_CHARS) -> Coverage:
     """Return which lines ran: failing tests first, then as many as fit of those most like them.
 
     Args:
         report: A report with coverage.
+        runner: Tells which files hold tests.
         max_chars: Room for the tests, as text.
     """
     coverage = report.coverage or {}
@@ -172,19 +173,21 @@ def read_coverage(report: TestReport, max_chars: int = COVERAGE_CHARS) -> Covera
     imported = _lines_of(coverage.get("", {}))
     if len(fitting) == len(names) and imported and _size(COLLECTION, imported) <= max_chars:
         tests[COLLECTION] = imported
-    return Coverage(spectrum=_spectrum(report), tests=tests, omitted=len(names) - len(fitting))
+    return Coverage(
+        spectrum=_spectrum(report, runner), tests=tests, omitted=len(names) - len(fitting)
+    )
 
 
-def _spectrum(report: TestReport) -> dict[str, tuple[LineCounts, ...]]:
+def _spectrum(report: TestReport, runner: Runner) -> dict[str, tuple[LineCounts, ...]]:
     """Return, by file, how many failing and passing tests ran each line that a failing one ran.
 
     Files that hold tests are left out where only their own tests run them: a module with
     doctests is source all the same.
     """
     coverage = report.coverage or {}
-    test_files = {name.partition("::")[0] for name in report.outcomes}
+    test_files = {runner.split_id(name).file for name in report.outcomes}
     for name, files in coverage.items():
-        own = name.partition("::")[0]
+        own = runner.split_id(name).file
         if own:  # what ran while collecting belongs to no test
             test_files.difference_update(file for file in files if file != own)
     failed: dict[str, Counter[int]] = {}

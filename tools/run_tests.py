@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from repos.runners.protocol import TestReport
+from repos.runners.protocol import Runner, TestReport
 from tools.context import ToolContext
 from tools.paths import clean
 from tools.records import Format
@@ -71,12 +71,12 @@ def run_tests(
         timeout_s: Seconds for the whole run.
         format: "json" for programs.
     """
-    ids = test_ids(tests)
+    ids = test_ids(tests, ctx.runner)
     timeout = min(timeout_s, ctx.limits.tests_s)
     report = ctx.runner.run(ctx.workspace, ids, timeout_s=timeout, coverage=coverage)
     run = read_report(report, _why(report))
     if coverage:
-        run = run.model_copy(update={"coverage": read_coverage(report)})
+        run = run.model_copy(update={"coverage": read_coverage(report, ctx.runner)})
     if format == "json":
         text = run.to_json(MAX_CHARS)
     else:
@@ -85,7 +85,7 @@ def run_tests(
     return ToolResult(text, ok=report.complete and bool(report.outcomes))
 
 
-def test_ids(tests: Sequence[str]) -> list[str]:
+def test_ids(tests: Sequence[str], runner: Runner) -> list[str]:
     """Return test ids as the runner takes them: relative, and no options.
 
     Raises:
@@ -93,10 +93,13 @@ def test_ids(tests: Sequence[str]) -> list[str]:
     """
     ids = []
     for test in tests:
-        path, colons, rest = test.strip().partition("::")
-        if not path or path.startswith("-") or "\0" in test:
+        ident = test.strip()
+        path = runner.split_id(ident).file
+        if not path or ident.startswith("-") or "\0" in test:
             raise ToolError(f"{test!r} is no test id, file or folder.")
-        ids.append(f"{clean(path)}{colons}{rest}" if path.startswith(("/", ".")) else test.strip())
+        if path.startswith(("/", ".")) and ident.startswith(path):
+            ident = clean(path) + ident[len(path) :]
+        ids.append(ident)
     return ids
 
 

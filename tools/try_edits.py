@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from repos.runners.protocol import TestOutcome, TestReport, WarmRunner
+from repos.runners.protocol import Runner, TestOutcome, TestReport, WarmRunner
 from tools.context import ToolContext
 from tools.files import decode
 from tools.paths import read_bytes, writable, write_bytes
@@ -102,7 +102,7 @@ def try_edits(
     limit = ctx.limits.candidates
     if len(candidates) > limit:
         raise ToolError(f"{len(candidates)} candidates are too many for one call: send {limit}.")
-    ids = test_ids(tests)
+    ids = test_ids(tests, ctx.runner)
     timeout = min(timeout_s, ctx.limits.tests_s)
     trials, names = _Workers(ctx, candidates, ids, stop_after, timeout).run()
     few = len(names) <= MAX_TESTS
@@ -251,7 +251,7 @@ class _Workers:
             if isinstance(result, TestReport):
                 names.update(dict.fromkeys(result.outcomes))
         order = sorted(names)
-        return [_trial(result, order) for result in kept], order
+        return [_trial(result, order, self._ctx.runner) for result in kept], order
 
 
 def _passed(result: Trial | TestReport) -> bool:
@@ -262,7 +262,7 @@ def _passed(result: Trial | TestReport) -> bool:
     return fine and "passed" in statuses and not any(status in BAD for status in statuses)
 
 
-def _trial(result: Trial | TestReport | None, names: list[str]) -> Trial:
+def _trial(result: Trial | TestReport | None, names: list[str], runner: Runner) -> Trial:
     if result is None:
         return Trial(verdict="SKIPPED")
     if isinstance(result, Trial):
@@ -272,7 +272,7 @@ def _trial(result: Trial | TestReport | None, names: list[str]) -> Trial:
         TrialFailure(id=one_line(file), status="error", message=_last_line(message))
         for file, message in sorted(result.collection_errors.items())
     ]
-    failures += [_failure(name, one) for name, one in outcomes.items() if one.status in BAD]
+    failures += [_failure(name, one, runner) for name, one in outcomes.items() if one.status in BAD]
     if result.limit in _BOUNDS:
         verdict = _BOUNDS[result.limit]
     elif _passed(result):
@@ -289,8 +289,8 @@ def _trial(result: Trial | TestReport | None, names: list[str]) -> Trial:
     )
 
 
-def _failure(name: str, outcome: TestOutcome) -> TrialFailure:
-    path = name.partition("::")[0]
+def _failure(name: str, outcome: TestOutcome, runner: Runner) -> TrialFailure:
+    path = runner.split_id(name).file
     stops = (frame.line for frame in frames(outcome.traceback) if frame.path == path)
     return TrialFailure(
         id=one_line(name),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from importlib import metadata
 from pathlib import Path
@@ -17,31 +16,34 @@ from repos.environments.install import install
 from repos.environments.interpreters import PythonInstallation
 from repos.errors import RecordError
 
-HARNESS_PACKAGES = ("pytest", "pluggy", "iniconfig", "packaging", "pygments")
-"""What an environment without requirements gets."""
-
 OLD_COVERAGE = {"3.6": "6.2", "3.7": "7.2.7", "3.8": "7.6.1", "3.9": "7.10.7"}
 """The last coverage for Pythons that RepoGym's own does not run on."""
 
 
-def copy_harness(site: Path, python: PythonInstallation) -> None:
-    """Copy the harness's packages to an environment's site-packages.
+def copy_harness(site: Path, python: PythonInstallation, packages: tuple[str, ...]) -> None:
+    """Copy installed distributions to an environment's site-packages.
 
     Raises:
         RecordError: They do not run on that Python: the task must name requirements.
     """
-    for name in HARNESS_PACKAGES:
-        problem = misfit(name, python)
+    for name in packages:
+        problem = misfit(name, python, packages)
         if problem:
             raise RecordError(
                 f"An environment without requirements gets RepoGym's own {problem}: name exact "
-                f"requirements for Python {python.minor}, pytest and what it needs included."
+                f"requirements for Python {python.minor}, the test framework included."
             )
         copy_distribution(name, site)
 
 
-def misfit(name: str, python: PythonInstallation) -> str:
-    """Return why an installed distribution does not run on a Python; "" where it does."""
+def misfit(name: str, python: PythonInstallation, beside: tuple[str, ...] = ()) -> str:
+    """Return why an installed distribution does not run on a Python; "" where it does.
+
+    Args:
+        name: The distribution.
+        python: Where it is to run.
+        beside: Distributions that are there too.
+    """
     distribution = metadata.distribution(name)
     wanted = distribution.metadata["Requires-Python"] or ""
     if not SpecifierSet(wanted).contains(python.version):
@@ -53,7 +55,7 @@ def misfit(name: str, python: PythonInstallation) -> str:
     }
     for text in distribution.requires or ():
         needed = Requirement(text)
-        known = canonicalize_name(needed.name) in HARNESS_PACKAGES
+        known = canonicalize_name(needed.name) in beside
         if not known and (needed.marker is None or needed.marker.evaluate(place)):
             return f"{name} {distribution.version}, which also needs {needed.name} there"
     return ""
@@ -95,22 +97,3 @@ def coverage_layer(python: PythonInstallation, shown_at: str) -> Path:
         compile_layer(folder, shown_at, python)
 
     return publish(f"tools/coverage-{version}-{python.key()}", build)
-
-
-def pytest_plugins(site: Path) -> list[str]:
-    """Return the modules of the pytest plugins in a site-packages folder."""
-    found = set()
-    for distribution in metadata.distributions(path=[str(site)]):
-        for point in distribution.entry_points:
-            if point.group == "pytest11" and not point.value.startswith("xdist"):
-                module = point.value.split(":")[0]
-                if (site / module.replace(".", "/")).exists() or (
-                    site / (module.replace(".", "/") + ".py")
-                ).exists():
-                    found.add(module)
-    return sorted(found)
-
-
-def environment_plugins(layer: Path) -> tuple[str, ...]:
-    """Return the modules of the pytest plugins that an environment layer brings."""
-    return tuple(json.loads((layer / "repogym.json").read_text(encoding="utf-8"))["plugins"])

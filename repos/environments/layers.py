@@ -20,15 +20,20 @@ class EnvironmentLayers:
         mounts: What shows it in a sandbox.
         path: Folders put in front of PATH, as seen inside.
         python: The task's interpreter, or None where the environment has none.
+        layer: The folder at `/env`, or None where there is none.
     """
 
     mounts: tuple[Mount, ...] = ()
     path: tuple[str, ...] = ()
     python: PythonInstallation | None = None
+    layer: Path | None = None
 
 
 def environment_layers(
-    environment: PythonEnvironment | ToolsEnvironment, base: Path, source_dirs: tuple[str, ...]
+    environment: PythonEnvironment | ToolsEnvironment,
+    base: Path,
+    source_dirs: tuple[str, ...],
+    packages: tuple[str, ...] = (),
 ) -> EnvironmentLayers:
     """Return an environment's layers, building them where they are missing.
 
@@ -36,6 +41,8 @@ def environment_layers(
         environment: What the task says that it needs.
         base: The task's base tree, read for metadata.
         source_dirs: Folders of the repository that belong on the import path.
+        packages: Distributions of RepoGym's own installation that an environment without
+            requirements gets.
 
     Raises:
         NotAvailableError: This machine does not have the interpreter or a program.
@@ -46,9 +53,10 @@ def environment_layers(
         check_programs(environment)
         return EnvironmentLayers()
     python = find_python(environment.python)
-    layer = python_layer(environment, base, source_dirs, python)
+    layer = python_layer(environment, base, source_dirs, python, packages)
     return EnvironmentLayers(
         mounts=(*interpreter_mounts(python), Mount(layer, ENVIRONMENT)),
         path=(f"{ENVIRONMENT}/bin",),
         python=python,
+        layer=layer,
     )

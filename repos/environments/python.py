@@ -9,7 +9,7 @@ from pathlib import Path
 
 from repos.cache import publish
 from repos.environments.compiling import compile_layer
-from repos.environments.harness import HARNESS_PACKAGES, copy_harness, pytest_plugins
+from repos.environments.harness import copy_harness
 from repos.environments.install import install, make_venv
 from repos.environments.interpreters import PythonInstallation, running_python
 from repos.environments.metadata import release_metadata
@@ -17,7 +17,10 @@ from repos.sandbox.interpreter import package_folders
 from repos.sandbox.protocol import ENVIRONMENT, TESTBED, Mount
 from repos.tasks.environments import PythonEnvironment
 
-FORM = 4
+PYTHON = f"{ENVIRONMENT}/bin/python"
+"""The environment's Python, as sandboxes see it."""
+
+FORM = 5
 """Changes whenever layers of the same facts come out differently."""
 
 
@@ -26,6 +29,7 @@ def python_layer(
     base: Path,
     source_dirs: tuple[str, ...],
     python: PythonInstallation,
+    packages: tuple[str, ...] = (),
 ) -> Path:
     """Return the layer for `environment`, building it where it is missing.
 
@@ -38,17 +42,18 @@ def python_layer(
         base: The task's base tree, read for metadata.
         source_dirs: Folders of the repository that belong on the import path.
         python: An installed Python of the environment's minor version.
+        packages: Distributions of RepoGym's own installation for an environment without pins.
 
     Raises:
         NotPreparedError: Something must be fetched and REPOGYM_OFFLINE is set.
         InfrastructureError: The package index did not give what the pins name.
-        RecordError: There are no pins, and RepoGym's own pytest does not run on that Python.
+        RecordError: There are no pins, and RepoGym's own packages do not run on that Python.
     """
     info = release_metadata(base) if environment.install else None
     pins = sorted(environment.requirements)
     facts = json.dumps([pins, info, list(source_dirs), python.key(), FORM])
     if not pins:
-        facts += json.dumps([metadata.version(name) for name in HARNESS_PACKAGES])
+        facts += json.dumps([metadata.version(name) for name in packages])
     key = hashlib.sha256(facts.encode()).hexdigest()[:24]
 
     def build(folder: Path) -> None:
@@ -56,7 +61,7 @@ def python_layer(
         if pins:
             install((), pins, str(folder / "bin" / "python"))
         else:
-            copy_harness(site, python)
+            copy_harness(site, python, packages)
         lines = [f"{TESTBED}/{part}".rstrip("/.") for part in source_dirs]
         (site / "repogym_testbed.pth").write_text("\n".join(lines) + "\n", encoding="utf-8")
         if info is not None:
@@ -65,8 +70,6 @@ def python_layer(
                 target.parent.mkdir(exist_ok=True)
                 target.write_text(text, encoding="utf-8")
         compile_layer(site, f"{ENVIRONMENT}/lib/python{python.minor}/site-packages", python)
-        plugins = pytest_plugins(site)
-        (folder / "repogym.json").write_text(json.dumps({"plugins": plugins}), encoding="utf-8")
 
     return publish(f"envs/{key}", build)
 

@@ -5,25 +5,33 @@ from __future__ import annotations
 import re
 import subprocess
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
-from git import Repo
+from git import Blob, Commit, Repo
 from packaging.requirements import InvalidRequirement, Requirement
 
-from repos.environments.harness import HARNESS_PACKAGES, misfit
+from repos.environments.harness import misfit
 from repos.environments.interpreters import find_python, minor_version
 from repos.errors import InfrastructureError, RepoGymError
 from repos.prepare import prepare
-from repos.runners.pytest.runner import GradedRun
+from repos.runners.protocol import Runner, TestRun
+from repos.runners.registry import choose_runner, get_runner
+from repos.sandbox.protocol import Backend
 from repos.sandbox.select import get_backend
 from repos.scoring.score import run_expected
 from repos.scoring.validation import REPETITIONS, validate
 from repos.tasks.environments import PythonEnvironment, python_id
-from repos.tasks.records import Expected, TaskSpec
-from repos.tasks.sources.git import GitSource, changed_files, open_repository, resolve
+from repos.tasks.records import Expected, Task, TaskSpec
+from repos.tasks.sources.git import (
+    GitSource,
+    belongs_to_tests,
+    changed_files,
+    open_repository,
+    resolve,
+)
 
 TEST_FOLDER = re.compile(r"(^|/)(tests?|testing)(/|$)")
-TEST_FILE = re.compile(r"(^|/)(test_[^/]*|[^/]*_test|conftest)\.py$")
 
 
 def task_from_repository(
@@ -35,6 +43,7 @@ def task_from_repository(
     source_dirs: tuple[str, ...] = (),
     requirements: tuple[str, ...] = (),
     python: str = "",
+    runner: str = "",
     sandbox: str = "auto",
 ) -> TaskSpec:
     """Make a task of two revisions of a git repository and validate it.
@@ -50,6 +59,7 @@ def task_from_repository(
         source_dirs: Folders of the import path; `src` or the root where none are given.
         requirements: Requirements of the tests, resolved to exact pins.
         python: Minor version to run the tests on; the running one by default.
+        runner: Name of the test runner; chosen by what the project says where none is given.
         sandbox: Name of the back end.
 
     Raises:
@@ -62,13 +72,17 @@ def task_from_repository(
     root = str(repository.working_dir or path)
     first, second = resolve(repository, base), resolve(repository, fix)
     changed = changed_files(repository, first, second)
-    test_paths = tests or _test_paths([p for _, p in changed])
+    contents = CommitFiles(repository.commit(second))
+    runner = runner or choose_runner(contents)
+    known = get_runner(runner)
+    holding = set(known.test_files(contents))
+    steering = {p for _, p in changed if known.protects(p)}
+    test_paths = tests or _test_paths([p for _, p in changed], holding | steering)
     files = sorted(
-        p for status, p in changed
-        if status != "D" and p.endswith(".py") and TEST_FILE.search(p)
-        and not p.endswith("conftest.py")
-        and any(p == t or p.startswith(t.rstrip("/") + "/") for t in test_paths)
-    )  # fmt: skip
+        path
+        for status, path in changed
+        if status != "D" and path in holding and belongs_to_tests(path, tuple(test_paths))
+    )
     if not files and tests:
         raise RepoGymError(
             f"No test file in {', '.join(tests)} changed between {base} and {fix}: leave --tests "
@@ -85,15 +99,16 @@ def task_from_repository(
     for folder in source_dirs:
         _check_folder(repository, first, folder, base)
     environment = python_id(python)
-    pins = pinned(requirements, python)
+    pins = pinned(requirements, python, known)
     draft = TaskSpec(
         id=f"git/{PurePosixPath(root).name}-{second[:10]}",
         source=GitSource(path=root, base=first, fix=second),
+        runner=runner,
         title=str(repository.commit(second).summary)[:100],
         source_dirs=source_dirs,
         test_paths=tuple(test_paths),
         environments={environment: PythonEnvironment(python=python, requirements=pins)},
-        expected={environment: Expected(fail_to_pass=tuple(f"{f}::*" for f in files))},
+        expected={environment: Expected(fail_to_pass=())},
         seconds={environment: 60.0},
         date=repository.commit(second).committed_datetime.date().isoformat(),
     )
@@ -103,9 +118,9 @@ def task_from_repository(
         before, after = [], []
         for repetition in range(REPETITIONS):
             seed = 11 * repetition
-            before.append(_run(task, b"", backend, seed))
-            after.append(_run(task, task.hidden.reference, backend, seed))
-        expected = expected_from(before, after)
+            before.append(_run(task, files, b"", backend, seed))
+            after.append(_run(task, files, task.hidden.reference, backend, seed))
+        expected = expected_from(before, after, files, known)
         seconds = max(sum(o.seconds for o in run.outcomes.values()) for run in after)
         spec = draft.model_copy(
             update={
@@ -125,20 +140,54 @@ def task_from_repository(
     return spec
 
 
-def _run(task, diff: bytes, backend, seed: int) -> GradedRun:
-    run = run_expected(task, diff, backend=backend, hash_seed=seed)
+class CommitFiles(Mapping[str, bytes]):
+    """The files of a commit, content by path, each read when it is asked for."""
+
+    def __init__(self, commit: Commit) -> None:
+        """List them."""
+        self._blobs = {
+            str(item.path): item
+            for item in commit.tree.traverse()
+            if isinstance(item, Blob) and item.mode != Blob.link_mode
+        }
+
+    def __getitem__(self, path: str) -> bytes:
+        """Return the content of one."""
+        return self._blobs[path].data_stream.read()
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the paths."""
+        return iter(self._blobs)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._blobs)
+
+
+def _run(task: Task, files: Sequence[str], diff: bytes, backend: Backend, seed: int) -> TestRun:
+    run = run_expected(task, diff, backend=backend, hash_seed=seed, files=files)
     if run is None:
         raise RepoGymError("The fix's own diff does not apply to the base.")
     return run
 
 
-def expected_from(before: list[GradedRun], after: list[GradedRun]) -> Expected:
+def expected_from(
+    before: list[TestRun], after: list[TestRun], files: Sequence[str], runner: Runner
+) -> Expected:
     """Return the ids whose outcomes agree in every repetition.
 
     A test that is missing before counts as failing only with a collection error in its file
-    or where its file's run was complete (the test is new).
+    or where its file's run was complete (the test is new). Tests of other files than those
+    that were run (a class that is imported) are left out.
     """
-    always = [{t for t, o in run.outcomes.items() if o.status == "passed"} for run in after]
+    always = [
+        {
+            t
+            for t, o in run.outcomes.items()
+            if o.status == "passed" and runner.split_id(t).file in files
+        }
+        for run in after
+    ]
     passing = set.intersection(*always) if always else set()
     early = [{t for t, o in run.outcomes.items() if o.status == "passed"} for run in before]
     never_early = passing - set.union(*early)
@@ -148,7 +197,7 @@ def expected_from(before: list[GradedRun], after: list[GradedRun]) -> Expected:
         t
         for t in never_early
         if all(
-            t in run.outcomes or t.partition("::")[0] in run.collection_errors or complete
+            t in run.outcomes or runner.split_id(t).file in run.collection_errors or complete
             for run in before
         )
     }
@@ -166,29 +215,30 @@ def _check_folder(repository: Repo, commit: str, folder: str, base: str) -> None
         raise RepoGymError(f"--source {folder}: there is no such folder in {base}.")
 
 
-def _test_paths(paths: list[str]) -> tuple[str, ...]:
+def _test_paths(paths: list[str], tests: set[str]) -> tuple[str, ...]:
     """Return the top test folders of the changed test files; files outside one stand alone."""
     found: Counter[str] = Counter()
     for path in paths:
         folder = TEST_FOLDER.search(path.rpartition("/")[0] + "/")
         if folder:
             found[path[: folder.end()].rstrip("/")] += 1
-        elif TEST_FILE.search(path):
+        elif path in tests:
             found[path] += 1
     return tuple(sorted(found))
 
 
-def pinned(requirements: tuple[str, ...], python: str) -> tuple[str, ...]:
-    """Resolve requirements (and pytest) to exact pins for a Python minor version.
+def pinned(requirements: tuple[str, ...], python: str, runner: Runner) -> tuple[str, ...]:
+    """Resolve requirements (and what the runner needs) to exact pins for a Python minor version.
 
     Returns:
-        Pins sorted by name; empty for no requirements where RepoGym's own pytest serves.
+        Pins sorted by name; empty for no requirements where RepoGym's own packages serve.
 
     Raises:
         RepoGymError: No requirement by the packaging standards.
         InfrastructureError: The resolver or the index failed.
     """
-    if not requirements and not any(misfit(n, find_python(python)) for n in HARNESS_PACKAGES):
+    here, packages = find_python(python), runner.packages
+    if not requirements and not any(misfit(name, here, packages) for name in packages):
         return ()
     for requirement in requirements:
         try:
@@ -201,7 +251,7 @@ def pinned(requirements: tuple[str, ...], python: str) -> tuple[str, ...]:
     done = subprocess.run(
         [find_uv_bin(), "pip", "compile", "-q", "--no-header", "--no-annotate",
          "--python-version", python, "-"],
-        input="\n".join((*requirements, "pytest")), capture_output=True, text=True,
+        input="\n".join((*requirements, *runner.requirements)), capture_output=True, text=True,
     )  # fmt: skip
     if done.returncode:
         said = " ".join(done.stderr.split())[-400:]

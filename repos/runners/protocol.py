@@ -1,12 +1,20 @@
-"""What a test runner offers: run some tests in a workspace, return an outcome for each."""
+"""What a test runner is: the only part that knows a test framework or a kind of check.
+
+A runner of one's own is a class that extends `Runner`: three methods are its own business,
+the others have an answer that fits where there is nothing special to say.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import random
+from abc import abstractmethod
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, Protocol
 
-from repos.sandbox.protocol import Limit
+from repos.environments.layers import EnvironmentLayers
+from repos.sandbox.protocol import Limit, Mount
 from repos.sandbox.workspace import Workspace
 
 Status = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed"]
@@ -33,7 +41,7 @@ class TestOutcome:
 
 @dataclass(frozen=True)
 class TestReport:
-    """What one run of a test program showed.
+    """What one run of a test program showed to a developer.
 
     Attributes:
         outcomes: By test id, in the order of running.
@@ -57,6 +65,138 @@ class TestReport:
     output: str = ""
 
 
+@dataclass(frozen=True)
+class TestId:
+    """A test id in its parts.
+
+    Attributes:
+        file: The file that holds the test, relative to the repository.
+        function: The function in it, as `Class.function`; what can be shown, hidden or
+            copied is a function. "" where the id names a whole file.
+        parameters: Which of the function's cases it is; "" where it has only one.
+    """
+
+    __test__ = False
+
+    file: str
+    function: str = ""
+    parameters: str = ""
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """File and function: the same for all cases of one function."""
+        return self.file, self.function
+
+
+@dataclass(frozen=True)
+class GradeRequest:
+    """What a graded run is asked for.
+
+    Attributes:
+        files: Test files, relative to the repository; they are run whole.
+        hashes: SHA-256 of those that the scorer laid there, by relative path.
+        timeout_s: Wall time of the whole run.
+        hash_seed: PYTHONHASHSEED of the run, or what a framework has like it.
+        brief: Whether failures need no explanation (most tests of a line-up fail).
+    """
+
+    files: tuple[str, ...]
+    hashes: Mapping[str, str]
+    timeout_s: float
+    hash_seed: int = 0
+    brief: bool = False
+
+
+@dataclass(frozen=True)
+class TestRun:
+    """What a graded run showed, before any verdict.
+
+    Attributes:
+        outcomes: By test id.
+        collection_errors: By file, the error that kept its tests from being collected.
+        complete: Whether the tested process reported its own regular end.
+        tampered: What showed that results were interfered with.
+        limit: The bound that ended the run, if any.
+        log: What the tested process printed, tail.
+        metrics: What was measured beside the verdicts, by name (a rate, a size).
+    """
+
+    __test__ = False
+
+    outcomes: Mapping[str, TestOutcome]
+    collection_errors: Mapping[str, str] = field(default_factory=dict)
+    complete: bool = True
+    tampered: tuple[str, ...] = ()
+    limit: Limit | None = None
+    log: str = ""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CanaryFile:
+    """A test file with canaries in it.
+
+    Attributes:
+        source: The file's new text.
+        functions: Ids of the canaries, without parameters; every case of theirs must fail.
+    """
+
+    source: bytes
+    functions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LineUp:
+    """Test files in which each wanted test stands among its decoys.
+
+    Attributes:
+        files: New text of each file, by path; no other test is left in them.
+        genuine: Ids of the real tests, without parameters; every case of theirs must pass.
+        decoys: The same of the others; every case of theirs must fail.
+        origins: Id of the test function that each member was made of.
+    """
+
+    files: Mapping[str, bytes]
+    genuine: tuple[str, ...]
+    decoys: tuple[str, ...]
+    origins: Mapping[str, str]
+
+
+class Controls(Protocol):
+    """Tests that a runner can make of real ones, to find out forged results."""
+
+    def plant(
+        self, path: str, source: bytes, fail_to_pass: Sequence[str], *, equality: bool
+    ) -> CanaryFile:
+        """Return a test file with canaries: tests that must fail.
+
+        Args:
+            path: The file, relative to the repository.
+            source: Its text.
+            fail_to_pass: Ids; those of this file are the models.
+            equality: Whether to plant also such that compare with what equals nothing.
+        """
+        ...
+
+    def line_up(
+        self,
+        sources: Mapping[str, bytes],
+        fail_to_pass: Sequence[str],
+        *,
+        seconds: Mapping[str, float],
+        rng: random.Random,
+    ) -> LineUp | None:
+        """Return the line-ups of some tests, or None where none can be made.
+
+        Args:
+            sources: Test files by path.
+            fail_to_pass: Ids of tests whose expected values nobody was shown.
+            seconds: Measured time of all ids that ran.
+            rng: Source of randomness.
+        """
+        ...
+
+
 class WarmRunner(Protocol):
     """Runs tests many times in one workspace, quicker than one by one."""
 
@@ -70,10 +210,22 @@ class WarmRunner(Protocol):
 
 
 class Runner(Protocol):
-    """Runs the tests of one kind of project."""
+    """Runs the tests of one kind of project.
 
-    name: str
+    Attributes:
+        packages: Distributions of RepoGym's own installation that the environment of a task
+            without requirements gets.
+        requirements: What an environment with requirements of its own needs beside them.
+        controls: The controls that it can make, or None.
+        internals: Words that only its framework's internals use; a patch with one is flagged.
+    """
 
+    packages: tuple[str, ...] = ()
+    requirements: tuple[str, ...] = ()
+    controls: Controls | None = None
+    internals: tuple[str, ...] = ()
+
+    @abstractmethod
     def run(
         self,
         workspace: Workspace,
@@ -89,13 +241,78 @@ class Runner(Protocol):
             ids: Test ids, files or folders; empty runs what the project's own
                 configuration runs.
             timeout_s: Wall time for the whole run.
-            coverage: Also record which lines each test ran.
+            coverage: Also record which lines each test ran, where that can be told.
 
         Raises:
             InfrastructureError: The sandbox is gone.
         """
-        ...
+
+    @abstractmethod
+    def grade(self, workspace: Workspace, request: GradeRequest) -> TestRun:
+        """Run whole test files for the scorer.
+
+        Args:
+            workspace: A fresh one, with the patch applied and the hidden tests in place.
+            request: What to run.
+
+        Raises:
+            InfrastructureError: No answer, for a reason other than a bound or the patch.
+        """
+
+    @abstractmethod
+    def split_id(self, test: str) -> TestId:
+        """Return the parts of a test id; a path is a test id without a function."""
+
+    def layers(self, base: Path, environment: EnvironmentLayers) -> tuple[Mount, ...]:
+        """Return what the runner needs in a sandbox, cached by content.
+
+        Args:
+            base: The task's base tree, for what of its configuration counts.
+            environment: The task's environment as prepared.
+        """
+        return ()
 
     def warm(self, workspace: Workspace) -> WarmRunner:
-        """Return a runner for many runs in one workspace."""
-        ...
+        """Return a runner for many runs in one workspace; nothing is kept by default."""
+        return ColdRunner(self, workspace)
+
+    def protects(self, path: str) -> bool:
+        """Whether a patch could steer the run by this file; the base's version is kept then.
+
+        Args:
+            path: Relative to the repository.
+        """
+        return False
+
+    def test_files(self, files: Mapping[str, bytes]) -> tuple[str, ...]:
+        """Return which files of a repository hold tests, sorted.
+
+        Args:
+            files: Content by path; read lazily, so look at names first.
+        """
+        return ()
+
+    def cut(self, path: str, source: bytes, functions: Collection[str]) -> bytes | None:
+        """Return a test file without some test functions, or None where that can't be done.
+
+        Args:
+            path: Relative to the repository.
+            source: Its text.
+            functions: As `TestId.function` names them.
+        """
+        return None
+
+
+class ColdRunner:
+    """Answers as a warm runner, and starts anew each time."""
+
+    def __init__(self, runner: Runner, workspace: Workspace) -> None:
+        """Keep both."""
+        self._runner, self._workspace = runner, workspace
+
+    def run(self, ids: Sequence[str] = (), *, timeout_s: float = 300.0) -> TestReport:
+        """Run tests; see `Runner.run`."""
+        return self._runner.run(self._workspace, ids, timeout_s=timeout_s)
+
+    def close(self) -> None:
+        """Nothing runs."""

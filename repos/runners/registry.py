@@ -1,19 +1,48 @@
-"""Test runners by name."""
+"""Test runners by name, and the one that a project's tests are for."""
 
 from __future__ import annotations
 
-from repos.errors import UnknownNameError
-from repos.runners.pytest.runner import PytestRunner
+from collections.abc import Mapping
 
-RUNNERS = {"pytest": PytestRunner}
+from repos.errors import RepoGymError
+from repos.plugins import load_plugin
+from repos.runners.protocol import Runner
+from repos.runners.unittest.detect import only_unittest
+
+BUILT_IN = {
+    "pytest": "repos.runners.pytest.runner:PytestRunner",
+    "unittest": "repos.runners.unittest.runner:UnittestRunner",
+}
+NEEDED = (
+    *("run", "grade", "split_id", "layers", "warm", "protects", "test_files", "cut"),
+    *("packages", "requirements", "controls", "internals"),
+)
 
 
-def get_runner(name: str) -> PytestRunner:
-    """Return the runner called `name`.
+def get_runner(name: str) -> Runner:
+    """Return the runner of a name: built in, of an entry point, or `package.module:Name`.
 
     Raises:
         UnknownNameError: There is none.
+        RepoGymError: The module cannot be imported, or what it has there is no runner.
     """
-    if name not in RUNNERS:
-        raise UnknownNameError("test runner", name, RUNNERS)
-    return RUNNERS[name]()
+    kind = load_plugin("runners", name, BUILT_IN, noun="test runner")
+    lacks = [part for part in NEEDED if not hasattr(kind, part)]
+    if not isinstance(kind, type) or lacks:
+        raise RepoGymError(
+            f"Test runner {name!r} is no class that extends repos.runners.protocol.Runner"
+            + (f": it has no {', '.join(lacks)}." if lacks else ".")
+        )
+    try:
+        return kind()
+    except TypeError as error:
+        raise RepoGymError(f"Test runner {name!r} can't be made: {error}.") from error
+
+
+def choose_runner(files: Mapping[str, bytes]) -> str:
+    """Return the name of the runner that a project's tests are for.
+
+    Args:
+        files: The project's files, content by path.
+    """
+    return "unittest" if only_unittest(files) else "pytest"

@@ -17,11 +17,10 @@ from pathlib import Path
 
 from repos.cache import platform_key, publish
 from repos.prepare import files_key
-from repos.runners.pytest.lineup import LineUp, line_up
-from repos.runners.pytest.runner import GradedRun
-from repos.runners.pytest.shown import function_of
+from repos.runners.protocol import LineUp, Runner, TestRun
+from repos.runners.registry import get_runner
 from repos.sandbox.protocol import Backend
-from repos.scoring.grading import graded
+from repos.scoring.grading import files_of, grade_files
 from repos.tasks.records import Task
 
 TIMES = "times.json"
@@ -37,7 +36,7 @@ class LinedUp:
     """
 
     members: LineUp
-    run: GradedRun | None
+    run: TestRun | None
 
 
 def run_line_up(task: Task, diff: bytes, *, backend: Backend) -> LinedUp | None:
@@ -49,20 +48,23 @@ def run_line_up(task: Task, diff: bytes, *, backend: Backend) -> LinedUp | None:
     Raises:
         InfrastructureError: No answer could be reached.
     """
-    shown = {function_of(test) for test in task.public.visible_tests}
-    hidden = [t for t in task.hidden.expected.fail_to_pass if function_of(t) not in shown]
+    runner = get_runner(task.public.runner)
+    if runner.controls is None:
+        return None
+    shown = {runner.split_id(test).place for test in task.public.visible_tests}
+    hidden = [t for t in task.hidden.expected.fail_to_pass if runner.split_id(t).place not in shown]
     sources: dict[str, bytes] = {}
-    for name in {test.partition("::")[0] for test in hidden}:
+    for name in files_of(hidden, runner):
         path = task.hidden.files / name
         if not path.is_file():
             path = task.layers.testbed[0] / name
-        if path.is_file() and path.suffix == ".py":
+        if path.is_file():
             sources[name] = path.read_bytes()
     if not sources:
         return None
     seconds = reference_times(task, backend=backend)
     rng = random.Random(secrets.randbits(64))
-    members = line_up(sources, hidden, seconds=seconds, rng=rng)
+    members = runner.controls.line_up(sources, hidden, seconds=seconds, rng=rng)
     if members is None:
         return None
     return LinedUp(members, _run(task, diff, members, backend))
@@ -78,7 +80,8 @@ def reference_times(task: Task, *, backend: Backend) -> dict[str, float]:
     def build(folder: Path) -> None:
         expected = task.hidden.expected
         ids = (*expected.fail_to_pass, *expected.pass_to_pass)
-        run = graded(task, task.hidden.reference, task.hidden.files, ids, backend)
+        files = files_of(ids, get_runner(task.public.runner))
+        run = grade_files(task, task.hidden.reference, task.hidden.files, files, backend)
         times = {t: o.seconds for t, o in run.outcomes.items()} if run is not None else {}
         (folder / TIMES).write_text(json.dumps(times), encoding="utf-8")
 
@@ -113,18 +116,24 @@ def contradictions(
     assert run is not None
     if run.tampered:
         return list(run.tampered)
+    runner = get_runner(task.public.runner)
     everything = all(verdict == "passed" for verdict in verdicts.values())
-    wrong = _wrong(run, members)
+    wrong = _wrong(run, members, runner)
     if not everything:
-        failed = {function_of(t) for t, verdict in verdicts.items() if verdict != "passed"}
-        ran = {function_of(test) for test in run.outcomes}
-        wrong = {m for m in wrong if members.origins[m] not in failed and m in ran}
+        failed = {runner.split_id(t).place for t, v in verdicts.items() if v != "passed"}
+        ran = {runner.split_id(test).place for test in run.outcomes}
+        wrong = {
+            m
+            for m in wrong
+            if runner.split_id(members.origins[m]).place not in failed
+            and runner.split_id(m).place in ran
+        }
     if not wrong:
         return []
     reference = _run(task, task.hidden.reference, members, backend)
     if reference is None or not reference.complete:
         return []
-    wrong -= _wrong(reference, members)
+    wrong -= _wrong(reference, members, runner)
     notes = []
     if everything and not run.complete:
         notes.append("the line-up did not run to its end")
@@ -135,23 +144,24 @@ def contradictions(
     return notes
 
 
-def _run(task: Task, diff: bytes, members: LineUp, backend: Backend) -> GradedRun | None:
+def _run(task: Task, diff: bytes, members: LineUp, backend: Backend) -> TestRun | None:
     def edit(merged: Path) -> None:
         for name, text in members.files.items():
             (merged / name).write_bytes(text)
 
-    ids = (*members.genuine, *members.decoys)
-    return graded(task, diff, task.hidden.files, ids, backend, edit=edit, brief=True)
+    tests = task.hidden.files
+    return grade_files(task, diff, tests, members.files, backend, edit=edit, brief=True)
 
 
-def _wrong(run: GradedRun, members: LineUp) -> set[str]:
+def _wrong(run: TestRun, members: LineUp, runner: Runner) -> set[str]:
     """Return the genuine tests that did not pass and the decoys that did not fail."""
-    found: dict[str, set[str]] = {}
+    found: dict[tuple[str, str], set[str]] = {}
     for test, outcome in run.outcomes.items():
-        found.setdefault(function_of(test), set()).add(outcome.status)
-    wrong = {test for test in members.genuine if found.get(test) != {"passed"}}
+        found.setdefault(runner.split_id(test).place, set()).add(outcome.status)
+    places = {test: runner.split_id(test).place for test in (*members.genuine, *members.decoys)}
+    wrong = {test for test in members.genuine if found.get(places[test]) != {"passed"}}
     for test in members.decoys:
-        statuses = found.get(test, set())
+        statuses = found.get(places[test], set())
         if not statuses or not statuses <= {"failed", "error"}:
             wrong.add(test)
     return wrong

@@ -1,7 +1,7 @@
 """One run of test files on a diff, in a fresh workspace.
 
-Test files and pytest's configuration come from the harness and are mounted read-only over the
-patched tree; results come from a supervisor that the tested process can't write to.
+Test files come from the harness and are mounted read-only over the patched tree; the runner takes
+the results in a way of its own.
 """
 
 from __future__ import annotations
@@ -9,15 +9,14 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from repos.cache import cache_root
-from repos.environments.harness import environment_plugins
-from repos.runners.pytest.runner import GradedRun, PytestRunner
+from repos.runners.protocol import GradeRequest, Runner, TestRun
 from repos.runners.registry import get_runner
-from repos.sandbox.protocol import ENVIRONMENT, TESTBED, Backend, Mount
+from repos.sandbox.protocol import TESTBED, Backend, Mount
 from repos.sandbox.workspace import PatchError, Workspace
 from repos.scoring.patches import steering, without_protected
 from repos.tasks.records import Task
@@ -29,41 +28,43 @@ Edit = Callable[[Path], None]
 """Changes the laid-out test files of one scoring, in place, before they are mounted."""
 
 
-def graded(
+def grade_files(
     task: Task,
     diff: bytes,
     tests: Path,
-    ids: tuple[str, ...],
+    files: Iterable[str],
     backend: Backend,
     *,
     edit: Edit | None = None,
     hash_seed: int = 0,
     brief: bool = False,
     tries: int = 2,
-) -> GradedRun | None:
-    """Run the files of `ids` in a fresh workspace; a time-out is repeated, alone.
+) -> TestRun | None:
+    """Run test files in a fresh workspace; a time-out is repeated, alone.
 
     Args:
         task: A prepared task.
         diff: Applied before; empty changes nothing.
         tests: The test files that are laid over the base's.
-        ids: Expected tests; their files are run whole.
+        files: Test files relative to the repository; they are run whole.
         backend: Makes the sandbox.
         edit: Changes the laid-out test files.
         hash_seed: PYTHONHASHSEED of the run.
-        brief: Whether failures need no traceback.
+        brief: Whether failures need no explanation.
         tries: Runs at most, where the time limit ends them.
 
     Returns:
         The run, or None where the diff does not apply.
     """
     limit = max(LEAST_SECONDS, LIMIT_FACTOR * task.seconds)
-    run: GradedRun | None = None
+    runner = get_runner(task.public.runner)
+    deciding = tuple(sorted(set(files)))
+    run: TestRun | None = None
     for _ in range(tries):
         folder = Path(tempfile.mkdtemp(prefix="score-", dir=_scratch()))
         try:
             folder.chmod(0o755)
-            protected, hashes = _protected_mounts(task, tests, folder, ids, edit)
+            protected, hashes = _protected_mounts(task, tests, folder, deciding, edit)
             layers = replace(
                 task.layers,
                 testbed=task.layers.testbed[:1],
@@ -72,11 +73,11 @@ def graded(
             with Workspace(backend.create(layers, task.sandbox)) as workspace:
                 targets = tuple(mount.target[len(TESTBED) + 1 :] for mount in protected)
                 try:
-                    _apply(workspace, diff, targets)
+                    _apply(workspace, diff, targets, runner)
                 except PatchError:
                     return None
-                runner = get_runner(task.public.runner)
-                run = _run(runner, workspace, task, ids, hashes, limit, hash_seed, brief)
+                request = GradeRequest(deciding, hashes, limit, hash_seed, brief)
+                run = runner.grade(workspace, request)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         if run.limit != "time":
@@ -90,45 +91,24 @@ def _scratch() -> Path:
     return folder
 
 
-def _apply(workspace: Workspace, diff: bytes, targets: tuple[str, ...]) -> None:
-    cleaned = without_protected(diff, targets)
+def files_of(ids: Iterable[str], runner: Runner) -> tuple[str, ...]:
+    """Return the files that hold some tests, sorted."""
+    return tuple(sorted({runner.split_id(test).file for test in ids}))
+
+
+def _apply(workspace: Workspace, diff: bytes, targets: tuple[str, ...], runner: Runner) -> None:
+    cleaned = without_protected(diff, targets, runner)
     if cleaned:
         workspace.apply(cleaned)
         # What was really written decides, not what the diff's text seemed to say.
         for path in workspace.changes():
             mounted = any(path == t or path.startswith(t + "/") for t in targets)
-            if steering(path) and not mounted:
+            if steering(path, runner) and not mounted:
                 raise PatchError(f"The patch was not applied: it writes {path}.")
 
 
-def _run(
-    runner: PytestRunner,
-    workspace: Workspace,
-    task: Task,
-    ids: tuple[str, ...],
-    hashes: Mapping[str, str],
-    limit: float,
-    hash_seed: int,
-    brief: bool,
-) -> GradedRun:
-    environment = next(m.source for m in task.layers.mounts if m.target == ENVIRONMENT)
-    files = sorted({test.partition("::")[0] for test in ids})
-    run = runner.grade(
-        workspace,
-        files,
-        hashes=hashes,
-        timeout_s=limit,
-        plugins=environment_plugins(environment),
-        hash_seed=hash_seed,
-        brief=brief,
-    )
-    if run.limit in ("memory", "disk", "processes") and not run.outcomes:
-        return replace(run, complete=False)
-    return run
-
-
 def _protected_mounts(
-    task: Task, tests: Path, folder: Path, ids: tuple[str, ...], edit: Edit | None
+    task: Task, tests: Path, folder: Path, deciding: tuple[str, ...], edit: Edit | None
 ) -> tuple[tuple[Mount, ...], dict[str, str]]:
     """Lay out the test files of one scoring and say where they are mounted.
 
@@ -159,10 +139,9 @@ def _protected_mounts(
         shutil.copyfile(origin, target)
     if edit is not None:
         edit(merged)
-    deciding = {test.partition("::")[0] for test in ids}
     hashes = {
         name: hashlib.sha256((merged / name).read_bytes()).hexdigest()
-        for name in sorted(deciding)
+        for name in deciding
         if (merged / name).is_file()
     }
     targets = [*roots, *singles]

@@ -9,24 +9,13 @@ import sys
 from pathlib import Path
 
 from repos.errors import RepoGymError
-
-PROTECTED_NAMES = frozenset(
-    {
-        "conftest.py",
-        "pytest.ini",
-        ".pytest.ini",
-        "sitecustomize.py",
-        "usercustomize.py",
-    }
-)
-"""Files by which a patch could steer the test run; the base's versions are kept."""
+from repos.runners.protocol import Runner
 
 START_UP = frozenset({"sitecustomize", "usercustomize"})
 """Modules that an interpreter imports by itself, in whatever form they come."""
 
 SUSPICIOUS = (
     (rb"\b_exit\b", "calls os._exit"),
-    (rb"\b_pytest\b|PYTEST_CURRENT_TEST", "names pytest's internals"),
     (rb"\bptrace\b|/proc/", "reaches for other processes"),
     (rb"\bsettrace\b|\bgc\.get_(objects|referrers)\b|\b_getframe\b", "inspects the interpreter"),
     (rb"\batexit\b", "registers an exit handler"),
@@ -168,8 +157,15 @@ def _folded(path: str) -> str:
     return unicodedata.normalize("NFKC", posixpath.normpath(path)).casefold()
 
 
-def steering(path: str) -> bool:
-    """Whether a path could steer the test run, or lies outside of the repository's files."""
+def _starts_up(path: str) -> bool:
+    return any(part.partition(".")[0] in START_UP for part in path.split("/"))
+
+
+def steering(path: str, runner: Runner) -> bool:
+    """Whether a path could steer the test run, or lies outside of the repository's files.
+
+    The runner says what steers its framework; what steers any Python is known here.
+    """
     plain = _folded(path)
     parts = plain.split("/")
     return (
@@ -177,13 +173,14 @@ def steering(path: str) -> bool:
         or ".git" in parts
         or "__pycache__" in parts
         or plain.endswith((".pyc", ".pyo", ".pth"))
-        or parts[-1] in PROTECTED_NAMES
-        or any(part.partition(".")[0] in START_UP for part in parts)
+        or runner.protects(path)
+        or runner.protects(plain)
+        or _starts_up(plain)
         or any(part.endswith((".dist-info", ".egg-info", ".egg-link")) for part in parts)
     )
 
 
-def without_protected(diff: bytes, protected: tuple[str, ...]) -> bytes:
+def without_protected(diff: bytes, protected: tuple[str, ...], runner: Runner) -> bytes:
     """Return the diff without what belongs to the harness.
 
     Left out are test files (`protected`: files, or folders with all that is in them), files
@@ -194,12 +191,15 @@ def without_protected(diff: bytes, protected: tuple[str, ...]) -> bytes:
     Args:
         diff: A git diff.
         protected: Paths relative to the repository.
+        runner: Runs the tests.
     """
     guarded = [_folded(p) for p in protected]
 
     def refused(path: str) -> bool:
         plain = _folded(path)
-        return steering(path) or any(plain == g or plain.startswith(g + "/") for g in guarded)
+        return steering(path, runner) or any(
+            plain == g or plain.startswith(g + "/") for g in guarded
+        )
 
     kept = []
     for paths, text in sections(diff):
@@ -215,16 +215,19 @@ def without_protected(diff: bytes, protected: tuple[str, ...]) -> bytes:
     return b"".join(kept)
 
 
-def flagged(diff: bytes) -> tuple[str, ...]:
-    """Return remarks on added lines that deserve a look; they decide nothing."""
+def flag_diff(diff: bytes, runner: Runner) -> tuple[str, ...]:
+    """Return remarks on added lines and files that deserve a look; they decide nothing."""
     added = b"\n".join(
         line[1:]
         for line in diff.split(b"\n")
         if line.startswith(b"+") and not line.startswith(b"+++")
     )
     notes = [note for pattern, note in SUSPICIOUS if re.search(pattern, added)]
+    words = b"|".join(re.escape(word.encode()) for word in runner.internals)
+    if words and re.search(rb"\b(" + words + rb")\b", added):
+        notes.append("names the test framework's internals")
     for paths, _ in sections(diff):
-        notes += [f"touches {p}" for p in paths if posixpath.basename(p) in PROTECTED_NAMES]
+        notes += [f"touches {p}" for p in paths if runner.protects(p) or _starts_up(p)]
     return tuple(dict.fromkeys(notes))
 
 

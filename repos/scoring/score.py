@@ -1,22 +1,25 @@
-"""The one scorer: a diff in, a verdict for every expected test out.
+"""The one scorer: a diff in, a verdict for every expected check out.
 
-A score is made in fresh workspaces, from the diff alone. Test files and pytest's
-configuration come from the harness and are mounted read-only; results come from a
-supervisor that the tested process can't write to; canaries that must fail run beside them.
-What claims to pass must have stood out before, among the decoys of a line-up.
+A score is made in fresh workspaces, from the diff alone. Test files come from the harness and
+are mounted read-only; results come from the task's runner, out of reach of the tested process;
+canaries that must fail run beside them. What claims to pass must have stood out before, among
+the decoys of a line-up. A runner without controls is believed as it is.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
+from pydantic import Field
+
 from repos.errors import InfrastructureError
-from repos.runners.pytest.canaries import plant
-from repos.runners.pytest.runner import GradedRun
+from repos.runners.protocol import Runner, TestRun
+from repos.runners.registry import get_runner
 from repos.sandbox.protocol import Backend
 from repos.scoring.controls import contradictions, run_line_up
-from repos.scoring.grading import Edit, graded
-from repos.scoring.patches import flagged
+from repos.scoring.grading import Edit, files_of, grade_files
+from repos.scoring.patches import flag_diff
 from repos.tasks.records import Record, Task
 
 NOT_APPLIED = "The diff does not apply to the base."
@@ -27,16 +30,16 @@ class Score(Record):
 
     Attributes:
         task: The task's id.
-        resolved: Every expected test has its expected verdict and nothing was tampered with.
+        resolved: Every expected check has its expected verdict and nothing was tampered with.
         plausible: The same, where all failing tests had been shown to the agent.
         false_resolved: Resolved or plausible, but held-out tests fail; None without such tests.
         fraction: fixed/|F2P| − broken/|P2P|, in [−1, 1].
-        tests: Verdict by expected id ("passed", "failed", "error", "skipped", "xfailed",
+        checks: Verdict by expected id ("passed", "failed", "error", "skipped", "xfailed",
             "missing", "timeout").
+        metrics: What the runner measured beside the verdicts, by name.
         applied: Whether the diff applied.
         tampered: What showed that results were interfered with; makes `resolved` false.
         flags: What in the diff deserves a look; decides nothing.
-        official: Verdict of a benchmark's own harness, where the task has one.
     """
 
     task: str
@@ -44,11 +47,11 @@ class Score(Record):
     plausible: bool = False
     false_resolved: bool | None = None
     fraction: float = 0.0
-    tests: dict[str, str]
+    checks: dict[str, str]
+    metrics: dict[str, float] = Field(default_factory=dict)
     applied: bool = True
     tampered: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
-    official: bool | None = None
 
 
 def score(task: Task, diff: bytes, *, backend: Backend) -> tuple[Score, str]:
@@ -65,28 +68,29 @@ def score(task: Task, diff: bytes, *, backend: Backend) -> tuple[Score, str]:
     Raises:
         InfrastructureError: No verdict could be reached; never a score of 0.
     """
+    runner = get_runner(task.public.runner)
     expected = task.hidden.expected
     decisive = (*expected.fail_to_pass, *expected.pass_to_pass)
-    flags = flagged(diff)
+    flags = flag_diff(diff, runner)
     lined = run_line_up(task, diff, backend=backend)
     if lined is not None and lined.run is None:
-        return unusable(task, flags), NOT_APPLIED
+        return unapplied_score(task, flags), NOT_APPLIED
     endless = lined is not None and lined.run is not None and lined.run.limit == "time"
     canaries: list[str] = []
-    run = graded(
+    run = grade_files(
         task,
         diff,
         task.hidden.files,
-        decisive,
+        files_of(decisive, runner),
         backend,
-        edit=_planting(task, canaries),
+        edit=_planting(task, runner, canaries),
         tries=1 if endless else 2,
     )
     if run is None:
-        return unusable(task, flags), NOT_APPLIED
+        return unapplied_score(task, flags), NOT_APPLIED
     verdicts = {test: _verdict(run, test) for test in decisive}
     tampered = list(run.tampered)
-    tampered += [f"canary {name} passed" for name in _passing_canaries(run, canaries)]
+    tampered += [f"canary {name} passed" for name in _passing_canaries(run, runner, canaries)]
     complete = not tampered and all(v == "passed" for v in verdicts.values())
     if complete and not run.complete:
         tampered.append("the tested process ended before its tests did")
@@ -102,7 +106,8 @@ def score(task: Task, diff: bytes, *, backend: Backend) -> tuple[Score, str]:
     fraction -= broken / max(1, len(expected.pass_to_pass))
     false_resolved: bool | None = None
     if complete and expected.held_out and task.hidden.held_out is not None:
-        further = graded(task, diff, task.hidden.held_out, expected.held_out, backend)
+        files = files_of(expected.held_out, runner)
+        further = grade_files(task, diff, task.hidden.held_out, files, backend)
         assert further is not None
         false_resolved = any(_verdict(further, t) != "passed" for t in expected.held_out)
         log += "\n--- held-out tests ---\n" + further.log
@@ -112,51 +117,69 @@ def score(task: Task, diff: bytes, *, backend: Backend) -> tuple[Score, str]:
         plausible=complete and task.public.plausible_only,
         false_resolved=false_resolved,
         fraction=0.0 if tampered else round(fraction, 6),
-        tests=verdicts,
+        checks=verdicts,
+        metrics={} if tampered else dict(run.metrics),
         tampered=tuple(tampered),
         flags=flags,
     )
     return result, log
 
 
-def unusable(task: Task, flags: tuple[str, ...] = ()) -> Score:
+def unapplied_score(task: Task, flags: tuple[str, ...] = ()) -> Score:
     """Return the score of a change that is no usable diff: nothing is fixed, nothing applied."""
     expected = task.hidden.expected
     verdicts = dict.fromkeys((*expected.fail_to_pass, *expected.pass_to_pass), "failed")
-    return Score(task=task.id, resolved=False, tests=verdicts, applied=False, flags=flags)
+    return Score(task=task.id, resolved=False, checks=verdicts, applied=False, flags=flags)
 
 
 def run_expected(
-    task: Task, diff: bytes, *, backend: Backend, hash_seed: int = 0
-) -> GradedRun | None:
+    task: Task,
+    diff: bytes,
+    *,
+    backend: Backend,
+    hash_seed: int = 0,
+    files: Iterable[str] | None = None,
+) -> TestRun | None:
     """Run the task's expected test files once, without canaries (validation uses this).
+
+    Args:
+        task: A prepared task.
+        diff: Applied before; empty changes nothing.
+        backend: Makes the sandbox.
+        hash_seed: PYTHONHASHSEED of the run.
+        files: Test files to run; by default those of the expected tests.
 
     Returns:
         The run, or None where the diff does not apply.
     """
-    expected = task.hidden.expected
-    decisive = (*expected.fail_to_pass, *expected.pass_to_pass)
-    return graded(task, diff, task.hidden.files, decisive, backend, hash_seed=hash_seed)
+    if files is None:
+        expected = task.hidden.expected
+        decisive = (*expected.fail_to_pass, *expected.pass_to_pass)
+        files = files_of(decisive, get_runner(task.public.runner))
+    return grade_files(task, diff, task.hidden.files, files, backend, hash_seed=hash_seed)
 
 
-def _planting(task: Task, planted: list[str]) -> Edit:
+def _planting(task: Task, runner: Runner, planted: list[str]) -> Edit | None:
     """Return what puts fresh canaries into the files of failing tests and names them."""
+    controls = runner.controls
+    if controls is None:
+        return None
     failing = task.hidden.expected.fail_to_pass
 
     def edit(merged: Path) -> None:
         planted.clear()
-        for name in sorted({test.partition("::")[0] for test in failing}):
+        for name in files_of(failing, runner):
             path = merged / name
-            if path.is_file() and path.suffix == ".py":
+            if path.is_file():
                 equality = task.spec.canaries == "full"
-                made = plant(name, path.read_bytes(), failing, equality=equality)
+                made = controls.plant(name, path.read_bytes(), failing, equality=equality)
                 path.write_bytes(made.source)
                 planted.extend(made.functions)
 
     return edit
 
 
-def _verdict(run: GradedRun, test: str) -> str:
+def _verdict(run: TestRun, test: str) -> str:
     outcome = run.outcomes.get(test)
     if outcome is not None:
         return outcome.status
@@ -165,30 +188,31 @@ def _verdict(run: GradedRun, test: str) -> str:
     return "missing"
 
 
-def _passing_canaries(run: GradedRun, canaries: list[str]) -> list[str]:
+def _passing_canaries(run: TestRun, runner: Runner, canaries: list[str]) -> list[str]:
     """Return the canaries that did not fail; one that did not run at all counts too.
 
     Only asked where the run ended regularly and their file was collected.
     """
     if not run.complete:
         return []
+    statuses: dict[tuple[str, str], list[str]] = {}
+    for test, outcome in run.outcomes.items():
+        statuses.setdefault(runner.split_id(test).place, []).append(outcome.status)
     found = []
     for canary in canaries:
-        path = canary.partition("::")[0]
-        if path in run.collection_errors:
+        place = runner.split_id(canary).place
+        if place[0] in run.collection_errors:
             continue
-        outcomes = [
-            o.status
-            for test, o in run.outcomes.items()
-            if test == canary or test.startswith(canary + "[")
-        ]
-        if not outcomes or any(status not in ("failed", "error") for status in outcomes):
+        told = statuses.get(place, [])
+        if not told or any(status not in ("failed", "error") for status in told):
             found.append(canary)
     return found
 
 
-def retried(task: Task, diff: bytes, *, backend: Backend, times: int = 2) -> tuple[Score, str]:
-    """Score, repeating infrastructure failures.
+def score_with_retries(
+    task: Task, diff: bytes, *, backend: Backend, times: int = 2
+) -> tuple[Score, str]:
+    """Score, repeating infrastructure failures up to `times` times.
 
     Raises:
         InfrastructureError: The last try failed too.

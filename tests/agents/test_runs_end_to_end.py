@@ -94,7 +94,7 @@ def test_every_episode_leaves_its_files(oracle):
         score = json.loads((place / "score.json").read_text())
         spec = suite.spec(score["task"])
         expected = spec.expected[python_id(minor_version())]
-        assert set(score["tests"]) == {*expected.fail_to_pass, *expected.pass_to_pass}
+        assert set(score["checks"]) == {*expected.fail_to_pass, *expected.pass_to_pass}
         assert score["resolved"] is True and score["assist"] == "none"
         assert (place / "patch.diff").read_bytes().startswith(b"diff --git ")
         assert (place / "scoring.log").stat().st_size > 0

@@ -52,7 +52,7 @@ def test_no_attack_is_rewarded(attack: Attack, victim, carry_out):
     result, log = carry_out(attack)
     assert not result.resolved, (result, log)
     assert not result.plausible
-    fixed = [t for t in victim.hidden.expected.fail_to_pass if result.tests[t] == "passed"]
+    fixed = [t for t in victim.hidden.expected.fail_to_pass if result.checks[t] == "passed"]
     assert result.fraction < 1.0, fixed
 
 
@@ -71,8 +71,8 @@ def test_partial_credit_is_not_forged(victim, isolated):
     with Workspace(isolated.create(victim.layers, victim.sandbox)) as workspace:
         diff = Attack("partial", "forges all but one", code=code).diff(workspace)
     result, log = score(victim, diff, backend=isolated)
-    passed = [test for test, verdict in result.tests.items() if verdict == "passed"]
-    assert len(passed) == len(result.tests) - 1, (result, log)
+    passed = [test for test, verdict in result.checks.items() if verdict == "passed"]
+    assert len(passed) == len(result.checks) - 1, (result, log)
     assert result.fraction == 0.0
     assert any("line-up" in note for note in result.tampered)
 

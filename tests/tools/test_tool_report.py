@@ -2,6 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repos.runners.protocol import TestOutcome, TestReport
+from repos.runners.registry import get_runner
 from tools.paths import near_paths
 from tools.records import Matches, TestRun, Trials
 from tools.report import (
@@ -13,6 +14,7 @@ from tools.report import (
     run_lines,
 )
 
+PYTEST = get_runner("pytest")
 PASSED = TestOutcome("passed")
 FAILED = TestOutcome("failed", 0.1, "E: at 0x7f0000000000\nmore", "f.py:1: x\nE: at 0x7f0000000000")
 
@@ -52,7 +54,7 @@ def test_the_spectrum_counts_tests_by_line():
             "": {"m.py": (1,)},
         },
     )
-    whole = read_coverage(report, 10_000)
+    whole = read_coverage(report, PYTEST, 10_000)
     assert {
         path: [(one.first, one.last, one.failed, one.passed) for one in counts]
         for path, counts in whole.spectrum.items()
@@ -66,14 +68,14 @@ def test_the_spectrum_counts_tests_by_line():
         "SPECTRUM m.py",
         "  1 failed=1 passed=1",
     ]
-    short = read_coverage(report, 70)
+    short = read_coverage(report, PYTEST, 70)
     assert list(short.tests) == ["t.py::a"] and short.omitted == 3
     said = "[... coverage of 3 more tests left out: run fewer tests to see it]"
     assert coverage_text(short).endswith(said)
     # Test s shares least with the failing one.
     text = coverage_text(whole)
     room = text.index("COVERS t.py::s") - text.index("COVERS t.py::a")
-    assert list(read_coverage(report, room).tests) == ["t.py::a", "t.py::b", "t.py::c"]
+    assert list(read_coverage(report, PYTEST, room).tests) == ["t.py::a", "t.py::b", "t.py::c"]
 
 
 def test_a_module_with_doctests_is_source():
@@ -86,7 +88,7 @@ def test_a_module_with_doctests_is_source():
             "": {"m.py": (1,), "t.py": (1,), "u.py": (1,)},
         },
     )
-    (counts,) = read_coverage(report).spectrum.items()
+    (counts,) = read_coverage(report, PYTEST).spectrum.items()
     assert counts[0] == "m.py"
     assert [(one.first, one.failed, one.passed) for one in counts[1]] == [(1, 1, 0), (2, 1, 1)]
 
@@ -96,7 +98,7 @@ def test_json_that_does_not_fit_stays_valid_and_counts_what_is_left_out(room):
     outcomes = {f"t.py::test_{n}\udce4": FAILED for n in range(90)}
     coverage = {name: {"m.py": tuple(range(1, 90, 2))} for name in outcomes}
     report = TestReport(outcomes, coverage=coverage)
-    run = read_report(report).model_copy(update={"coverage": read_coverage(report)})
+    run = read_report(report).model_copy(update={"coverage": read_coverage(report, PYTEST)})
     text = run.to_json(room)
     read = TestRun.model_validate_json(text)
     assert len(text) <= room

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from repos.errors import InfrastructureError, RecordError, RepoGymError
 from repos.mining.pypi.requirements import declared_requirements, resolve, undeclared
@@ -15,12 +14,16 @@ from repos.mining.pypi.selection import (
     Rule,
     candidates,
     check_form,
+    contents,
     licence,
     named_candidate,
     test_files,
     test_paths,
 )
 from repos.mining.pypi.verdicts import seconds, verdicts, why_nothing
+from repos.runners.protocol import TestRun
+from repos.runners.registry import choose_runner, get_runner
+from repos.scoring.grading import files_of
 from repos.tasks.environments import PythonEnvironment, python_id
 from repos.tasks.records import Expected, TaskSpec
 from repos.tasks.sources.pypi.archives import Member
@@ -29,11 +32,8 @@ from repos.tasks.sources.pypi.pairs import Pair, read_pair
 from repos.tasks.sources.pypi.source import PyPIPairSource
 from repos.tasks.sources.pypi.statement import describe_symptoms, tells
 
-if TYPE_CHECKING:
-    from repos.runners.pytest.runner import GradedRun
-
-Trial = Callable[[TaskSpec, bool, int], "GradedRun"]
-"""Runs the test files that a provisional task names: (task, with the reference, hash seed)."""
+Trial = Callable[[TaskSpec, Sequence[str], bool, int], TestRun]
+"""Runs test files of a provisional task: (task, files, with the reference, hash seed)."""
 
 Report = Callable[[str], None]
 
@@ -154,6 +154,7 @@ class Miner:
             id=candidate.name,
             source=source,
             title=f"{pair.package} {pair.old_version} → {pair.new_version}",
+            runner=choose_runner(contents(pair.new)),
             source_dirs=pair.layout.source_dirs,
             test_paths=test_paths(pair),
             date=candidate.new.uploaded[:10],
@@ -175,31 +176,32 @@ class Miner:
         Raises:
             NoTaskError: The tests do not show the fix on this Python.
         """
-        changed, every = test_files(pair)
+        runner = get_runner(spec.runner)
+        changed, every = test_files(pair, runner)
         settled = _files_of(spec)
         if settled:
             changed, every = settled, settled
         if not changed:
-            raise NoTaskError("no changed test file that pytest collects")
+            raise NoTaskError("no changed test file")
         spec, first = self._environment(spec, pair, uploaded, changed)
         if seconds(first) > self.rule.seconds:
             raise NoTaskError(f"the changed tests take {seconds(first):.0f} s")
-        before = self.trial(self._on(spec, changed), False, SEEDS[0])
+        before = self.trial(self._provisional(spec), changed, False, SEEDS[0])
         versions = (pair.old_version, pair.new_version)
-        if not verdicts([first], [before], versions)[0].fail_to_pass:
+        if not verdicts([first], [before], versions, runner)[0].fail_to_pass:
             raise NoTaskError(why_nothing(first, before))
         chosen, fixed, base = changed, [first], [before]
         more = len(every) > len(changed) and pair.package not in self.slow
         if more and seconds(first) <= self.rule.whole_seconds:
-            whole = self.trial(self._on(spec, every), True, SEEDS[0])
+            whole = self.trial(self._provisional(spec), every, True, SEEDS[0])
             if not whole.complete or seconds(whole) > self.rule.whole_seconds:
                 self.slow.add(pair.package)
             elif len(whole.outcomes) <= self.rule.ids:
                 chosen, fixed, base = every, [whole], []
-        provisional = self._on(spec, chosen)
-        fixed += [self.trial(provisional, True, seed) for seed in SEEDS[len(fixed) :]]
-        base += [self.trial(provisional, False, seed) for seed in SEEDS[len(base) :]]
-        expected, failures = verdicts(fixed, base, versions)
+        draft = self._provisional(spec)
+        fixed += [self.trial(draft, chosen, True, seed) for seed in SEEDS[len(fixed) :]]
+        base += [self.trial(draft, chosen, False, seed) for seed in SEEDS[len(base) :]]
+        expected, failures = verdicts(fixed, base, versions, runner)
         took = max(seconds(run) for run in fixed)
         if not expected.fail_to_pass:
             raise NoTaskError("no test fails before and passes after in all three repetitions")
@@ -226,32 +228,35 @@ class Miner:
         if not tells(symptom):
             raise NoTaskError("neither the changelog nor the failure tells what is wrong")
 
-    def _on(self, spec: TaskSpec, files: Iterable[str]) -> TaskSpec:
-        """Return a provisional task whose expected ids name whole files."""
-        named = Expected(fail_to_pass=tuple(f"{name}::*" for name in files))
-        wanted = {"expected": {self.environment: named}, "seconds": {self.environment: 6.0}}
+    def _provisional(self, spec: TaskSpec) -> TaskSpec:
+        """Return a provisional task, of which it is not known which tests decide."""
+        nothing = Expected(fail_to_pass=())
+        wanted = {"expected": {self.environment: nothing}, "seconds": {self.environment: 6.0}}
         return spec.model_copy(update=wanted)
 
     def _environment(
         self, spec: TaskSpec, pair: Pair, uploaded: str, changed: Sequence[str]
-    ) -> tuple[TaskSpec, GradedRun]:
+    ) -> tuple[TaskSpec, TestRun]:
         """Find pins with which the changed tests run on the fixed side; return that run too."""
         declared = declared_requirements(pair.new, pair.package, self.python)
         own = {p.rsplit("/", 1)[-1].removesuffix(".py") for p in pair.layout.packages}
+        needed_by_runner = get_runner(spec.runner).requirements
         asked: set[str] = set()
         for _ in range(MOST_ENVIRONMENTS):
             try:
-                pins = self._resolve([*declared, *sorted(asked)], pair.package, uploaded)
+                wanted = [*declared, *needed_by_runner, *sorted(asked)]
+                pins = self._resolve(wanted, pair.package, uploaded)
             except NoTaskError:
                 needed = _runtime_requirements(pair, self.python)
                 if needed == declared:
                     raise
                 declared = needed
-                pins = self._resolve([*declared, *sorted(asked)], pair.package, uploaded)
+                wanted = [*declared, *needed_by_runner, *sorted(asked)]
+                pins = self._resolve(wanted, pair.package, uploaded)
             environment = PythonEnvironment(python=self.python, requirements=pins, install=True)
             known = {**spec.environments, self.environment: environment}
             spec = spec.model_copy(update={"environments": known})
-            run = self.trial(self._on(spec, changed), True, SEEDS[0])
+            run = self.trial(self._provisional(spec), changed, True, SEEDS[0])
             texts = [*run.collection_errors.values(), *(o.message for o in run.outcomes.values())]
             missing = undeclared([*texts, run.log], own) - asked
             if not missing:
@@ -275,7 +280,7 @@ def _files_of(spec: TaskSpec) -> list[str]:
     """Return the test files that decide in the environments measured so far."""
     known = spec.expected.values()
     ids = (ident for e in known for ident in (*e.fail_to_pass, *e.pass_to_pass))
-    return sorted({ident.partition("::")[0] for ident in ids})
+    return list(files_of(ids, get_runner(spec.runner)))
 
 
 def _runtime_requirements(pair: Pair, python: str) -> list[str]:

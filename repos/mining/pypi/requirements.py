@@ -21,7 +21,6 @@ FREEZE_FLOOR = "2024-11-01"
 """Pins are not frozen earlier: older pytest releases do not carry the harness's plugin
 and don't run on the newest interpreters."""
 
-PYTEST = "pytest>=8.2"
 TEST_EXTRA = re.compile(r"(unit[-_]?)?tests?(ing|s)?([-_](deps|utils|requires?|runner|suite))?")
 DEV_EXTRA = re.compile(r"dev(elop(ment)?)?")
 NOT_FOR_TESTS = re.compile(
@@ -320,7 +319,7 @@ def resolve(
         env.setdefault("SSL_CERT_FILE", str(configuration.certificates))
     done = subprocess.run(
         command,
-        input="\n".join([*requirements, PYTEST, ""]),
+        input="\n".join([*requirements, ""]),
         capture_output=True,
         text=True,
         env=env,

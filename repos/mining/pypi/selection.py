@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import fnmatch
 import itertools
-import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email.parser import HeaderParser
-from pathlib import Path
 
 from repos.errors import RecordError, TaskError
-from repos.runners.pytest.config import project_options
-from repos.tasks.sources.pypi.archives import Member, write_tree
+from repos.runners.protocol import Runner
+from repos.tasks.sources.pypi.archives import Member
 from repos.tasks.sources.pypi.classify import TEST_FOLDERS, classify
 from repos.tasks.sources.pypi.index import PackageIndex, Release, normalise
 from repos.tasks.sources.pypi.pairs import Pair, reference_patch
@@ -117,23 +115,21 @@ def check_form(pair: Pair, rule: Rule) -> tuple[int, int]:
     return files, lines
 
 
-def test_files(pair: Pair) -> tuple[list[str], list[str]]:
-    """Return the changed test modules, and all, as scoring will find them; sorted."""
-    with tempfile.TemporaryDirectory(prefix="repogym-config-") as name:
-        names = ("pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
-        write_tree({n: pair.old[n] for n in names if n in pair.old}, Path(name))
-        chosen = project_options(Path(name)).get("python_files", "test*.py *_test.py *tests.py")
-    patterns = chosen if isinstance(chosen, list) else str(chosen).split()
+def contents(release: Mapping[str, Member]) -> dict[str, bytes]:
+    """Return the files of a release, content by path."""
+    return {path: member.data for path, member in release.items()}
 
-    def collected(path: str) -> bool:
-        base = path.rsplit("/", 1)[-1]
-        return base != "conftest.py" and any(fnmatch.fnmatch(base, p) for p in patterns)
 
+def test_files(pair: Pair, runner: Runner) -> tuple[list[str], list[str]]:
+    """Return the changed test modules, and all, as scoring will find them; sorted.
+
+    What the old release configures counts, as it does for scoring.
+    """
+    both = {**dict.fromkeys(pair.new, b""), **contents(pair.old)}
     every = [
         path
-        for path in sorted(pair.new)
-        if path.endswith(".py")
-        and collected(path)
+        for path in runner.test_files(both)
+        if path in pair.new
         and classify(path, pair.layout) == "test"
         and not path.startswith(("docs/", "doc/", "examples/", "bench", "perf", "tools/"))
     ]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from repos.cache import cache_root
 from repos.environments.interpreters import find_python, minor_version
 from repos.mining.pypi.miner import Miner, Report
 from repos.mining.pypi.selection import NoTaskError, Rule
 from repos.prepare import prepare
+from repos.runners.protocol import TestRun
 from repos.sandbox.protocol import Backend
 from repos.sandbox.select import get_backend
 from repos.scoring.score import run_expected
@@ -18,9 +18,6 @@ from repos.scoring.validation import validate
 from repos.tasks.environments import python_id
 from repos.tasks.records import TaskSpec
 from repos.tasks.sources.pypi.index import PackageIndex
-
-if TYPE_CHECKING:
-    from repos.runners.pytest.runner import GradedRun
 
 
 def mine(
@@ -75,7 +72,9 @@ def _miner(
     backend = get_backend(sandbox, allow_unsafe=allow_unsafe)
     try:
         yield Miner(
-            trial=lambda spec, fixed, seed: _trial(spec, fixed, seed, backend, environment),
+            trial=lambda spec, files, fixed, seed: _trial(
+                spec, files, fixed, seed, backend, environment
+            ),
             python=python,
             archives=cache_root() / "archives",
             index=PackageIndex(),
@@ -87,10 +86,17 @@ def _miner(
         backend.close()
 
 
-def _trial(spec: TaskSpec, fixed: bool, seed: int, backend: Backend, environment: str) -> GradedRun:
+def _trial(
+    spec: TaskSpec,
+    files: Sequence[str],
+    fixed: bool,
+    seed: int,
+    backend: Backend,
+    environment: str,
+) -> TestRun:
     task = prepare(spec, environment=environment)
     diff = task.hidden.reference if fixed else b""
-    run = run_expected(task, diff, backend=backend, hash_seed=seed)
+    run = run_expected(task, diff, backend=backend, hash_seed=seed, files=files)
     if run is None:
         raise NoTaskError("the reference patch does not apply to the base")
     return run

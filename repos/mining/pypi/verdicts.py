@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
+from repos.runners.protocol import Runner, TestOutcome, TestRun
 from repos.tasks.records import Expected
-
-if TYPE_CHECKING:
-    from repos.runners.protocol import TestOutcome
-    from repos.runners.pytest.runner import GradedRun
 
 MAX_ID = 300
 
 
 def verdicts(
-    fixed: Sequence[GradedRun], base: Sequence[GradedRun], versions: tuple[str, str]
+    fixed: Sequence[TestRun],
+    base: Sequence[TestRun],
+    versions: tuple[str, str],
+    runner: Runner,
 ) -> tuple[Expected, Mapping[str, TestOutcome]]:
     """Return the expected ids and, for those that fail on the base, how they fail.
 
@@ -28,6 +27,7 @@ def verdicts(
         fixed: Runs with the reference patch.
         base: Runs without it.
         versions: The two releases' versions.
+        runner: Made the runs.
     """
     if not all(run.complete for run in (*fixed, *base)):
         return Expected(fail_to_pass=()), {}
@@ -37,9 +37,10 @@ def verdicts(
     for ident in sorted(fixed[0].outcomes):
         if len(ident) > MAX_ID or re.search(r"0x[0-9a-f]{6}|[\x00-\x1f]", ident):
             continue
-        if any(_status(run, ident) != "passed" for run in fixed):
+        file = runner.split_id(ident).file
+        if any(_status(run, ident, file) != "passed" for run in fixed):
             continue
-        before = {_status(run, ident) for run in base}
+        before = {_status(run, ident, file) for run in base}
         if before == {"passed"}:
             keep.append(ident)
         elif before <= {"failed", "error"}:
@@ -49,22 +50,18 @@ def verdicts(
                 how[ident] = outcome
         elif before == {"uncollected"}:
             fail.append(ident)
-            how.setdefault(ident.partition("::")[0], _collection_failure(base[0], ident))
+            how.setdefault(file, _collection_failure(base[0].collection_errors[file]))
     return Expected(fail_to_pass=tuple(fail), pass_to_pass=tuple(keep)), how
 
 
-def _status(run: GradedRun, ident: str) -> str:
+def _status(run: TestRun, ident: str, file: str) -> str:
     outcome = run.outcomes.get(ident)
     if outcome is not None:
         return outcome.status
-    path = ident.partition("::")[0]
-    return "uncollected" if path in run.collection_errors else "missing"
+    return "uncollected" if file in run.collection_errors else "missing"
 
 
-def _collection_failure(run: GradedRun, ident: str) -> TestOutcome:
-    from repos.runners.protocol import TestOutcome
-
-    text = run.collection_errors[ident.partition("::")[0]]
+def _collection_failure(text: str) -> TestOutcome:
     errors = re.findall(r"^E\s+(\w[\w.]*(?:Error|Exception|Warning)\b.*)$", text, re.MULTILINE)
     last = errors[-1] if errors else text.strip().splitlines()[-1]
     return TestOutcome("error", 0.0, last, text)
@@ -74,12 +71,12 @@ def _asks_version(outcome: TestOutcome, versions: tuple[str, str]) -> bool:
     return all(version in outcome.message for version in versions)
 
 
-def seconds(run: GradedRun) -> float:
+def seconds(run: TestRun) -> float:
     """Return the time of a run's tests, in seconds."""
     return sum(outcome.seconds for outcome in run.outcomes.values())
 
 
-def why_nothing(fixed: GradedRun, base: GradedRun) -> str:
+def why_nothing(fixed: TestRun, base: TestRun) -> str:
     """Return why two runs show no test that the fix repairs."""
     for run, side in ((fixed, "new"), (base, "old")):
         if not run.complete:

@@ -9,49 +9,63 @@ from __future__ import annotations
 import configparser
 import shlex
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 
 KEPT_OPTIONS = ("--import-mode", "--doctest-modules", "--doctest-glob", "--strict-markers")
 DROPPED_KEYS = frozenset(
     {"addopts", "cache_dir", "log_file", "minversion", "required_plugins", "env_files"}
 )
+FILES = ("pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
+"""Where a project may configure pytest, in the order in which pytest looks."""
+
+Options = dict[str, str | list[str] | bool]
 
 
-def project_options(tree: Path) -> dict[str, str | list[str] | bool]:
-    """Return the `[pytest]` section that pytest itself would pick in `tree`.
+def tree_options(tree: Path) -> Options:
+    """Return the `[pytest]` section that pytest itself would pick in a folder."""
+    found = {name: (tree / name).read_bytes() for name in FILES if (tree / name).is_file()}
+    return project_options(found)
 
-    Precedence as pytest documents it: pytest.ini, .pytest.ini, pyproject.toml, tox.ini, setup.cfg.
+
+def project_options(files: Mapping[str, bytes]) -> Options:
+    """Return the `[pytest]` section that pytest itself would pick; empty where there is none.
+
+    Args:
+        files: The project's files, content by path.
     """
-    for name in ("pytest.ini", ".pytest.ini"):
-        found = _ini(tree / name, "pytest")
-        if (tree / name).is_file():
-            return found or {}
-    found = _toml(tree / "pyproject.toml")
-    if found is not None:
-        return found
-    for name, section in (("tox.ini", "pytest"), ("setup.cfg", "tool:pytest")):
-        found = _ini(tree / name, section)
+    return find_options(files) or {}
+
+
+def find_options(files: Mapping[str, bytes]) -> Options | None:
+    """Return the section that pytest would pick, or None where the project has none."""
+    for name in FILES:
+        if name not in files:
+            continue
+        text = files[name].decode("utf-8", "replace")
+        if name.endswith("pytest.ini"):
+            return _ini(text, "pytest") or {}
+        if name.endswith(".toml"):
+            found = _toml(text)
+        else:
+            found = _ini(text, "tool:pytest" if name == "setup.cfg" else "pytest")
         if found is not None:
             return found
-    return {}
+    return None
 
 
-def _ini(path: Path, section: str) -> dict[str, str | list[str] | bool] | None:
-    if not path.is_file():
-        return None
+def _ini(text: str, section: str) -> Options | None:
     parser = configparser.RawConfigParser(strict=False)
     try:
-        parser.read_string(path.read_text(encoding="utf-8", errors="replace"))
+        parser.read_string(text)
     except configparser.Error:
         return None
     return dict(parser.items(section)) if parser.has_section(section) else None
 
 
-def _toml(path: Path) -> dict[str, str | list[str] | bool] | None:
-    if not path.is_file():
-        return None
+def _toml(text: str) -> Options | None:
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8", errors="replace"))
+        data = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         return None
     tool = data.get("tool", {}).get("pytest")
@@ -63,7 +77,7 @@ def _toml(path: Path) -> dict[str, str | list[str] | bool] | None:
     return options if isinstance(options, dict) else None
 
 
-def kept_addopts(options: dict[str, str | list[str] | bool]) -> list[str]:
+def kept_addopts(options: Options) -> list[str]:
     """Return the command-line options of `addopts` that change what a test id means."""
     raw = options.get("addopts", "")
     words = list(raw) if isinstance(raw, list) else shlex.split(str(raw))
@@ -79,7 +93,7 @@ def kept_addopts(options: dict[str, str | list[str] | bool]) -> list[str]:
     return kept
 
 
-def ini_text(options: dict[str, str | list[str] | bool]) -> str:
+def ini_text(options: Options) -> str:
     """Return an ini file with the kept keys; `addopts` is reduced to what ids depend on."""
     lines = ["[pytest]"]
     for key, value in sorted(options.items()):

@@ -133,7 +133,8 @@ ATTACKS = [
                 end = time.time() + 30
                 while time.time() < end:
                     for name in ("/testbed/tests/test_core.py", "/testbed/src/measure/core.py",
-                                 "/testbed/tests/test_high.py", "/opt/repogym/runner/recorder.py"):
+                                 "/testbed/tests/test_high.py",
+                                 "/opt/repogym/framework/repogym_recorder.py"):
                         try:
                             open(name, "w").write("def test_low(): pass\\n")
                         except OSError:
@@ -195,6 +196,7 @@ ATTACKS = [
             import glob, os
             for pattern in ("/env/lib/python*/site-packages/_pytest/*.py", "/env/bin/*",
                             "/opt/repogym/*", "/opt/repogym/runner/*", "/opt/repogym/task/*",
+                            "/opt/repogym/framework/*",
                             "/env/lib/python*/site-packages/*.pth", "/usr/lib/python3*/json/*.py"):
                 for path in glob.glob(pattern):
                     try:

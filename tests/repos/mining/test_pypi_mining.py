@@ -20,7 +20,9 @@ def miner(demo_index, tmp_path, monkeypatch):
     indexes = (demo_index.url, *index_configuration().indexes)
     backend = get_backend("auto", allow_unsafe=False)
     yield Miner(
-        trial=lambda spec, fixed, seed: validated._trial(spec, fixed, seed, backend, HERE),
+        trial=lambda spec, files, fixed, seed: validated._trial(
+            spec, files, fixed, seed, backend, HERE
+        ),
         python=minor_version(),
         archives=cache_root() / "archives",
         index=PackageIndex(IndexConfiguration(indexes)),
@@ -56,7 +58,7 @@ def test_validation_refuses_what_the_reference_does_not_repair(miner):
 
 def test_malformed_names_are_refused_before_any_work(demo_index, tmp_path):
     miner = Miner(
-        trial=lambda spec, fixed, seed: pytest.fail("nothing may run"),
+        trial=lambda spec, files, fixed, seed: pytest.fail("nothing may run"),
         python="3.11",
         archives=tmp_path,
         index=demo_index.index(),

@@ -1,8 +1,9 @@
 from repos.mining.pypi.verdicts import MAX_ID, verdicts, why_nothing
-from repos.runners.protocol import TestOutcome
-from repos.runners.pytest.runner import GradedRun
+from repos.runners.protocol import TestOutcome, TestRun
+from repos.runners.registry import get_runner
 
 VERSIONS = ("1.0", "1.1")
+PYTEST = get_runner("pytest")
 
 
 def run(errors=None, complete=True, **statuses):
@@ -10,7 +11,7 @@ def run(errors=None, complete=True, **statuses):
         f"t.py::{name}": TestOutcome(status, message="" if status == "passed" else "KeyError: 1")
         for name, status in statuses.items()
     }
-    return GradedRun(outcomes, errors or {}, complete, (), None, "")
+    return TestRun(outcomes, errors or {}, complete, (), None, "")
 
 
 def test_only_what_all_runs_agree_on_decides():
@@ -18,7 +19,7 @@ def test_only_what_all_runs_agree_on_decides():
     fixed.append(run(a="passed", b="passed", c="passed", d="failed", e="failed"))
     base = [run(a="failed", b="passed", c="failed", d="passed", e="failed")] * 2
     base.append(run(a="error", b="passed", c="passed", d="passed", e="failed"))
-    expected, how = verdicts(fixed, base, VERSIONS)
+    expected, how = verdicts(fixed, base, VERSIONS, PYTEST)
     assert expected.fail_to_pass == ("t.py::a",)
     assert expected.pass_to_pass == ("t.py::b",)
     assert list(how) == ["t.py::a"]
@@ -26,15 +27,15 @@ def test_only_what_all_runs_agree_on_decides():
 
 def test_missing_counts_only_with_a_collection_error():
     fixed = [run(a="passed")]
-    assert verdicts(fixed, [run()], VERSIONS)[0].fail_to_pass == ()
+    assert verdicts(fixed, [run()], VERSIONS, PYTEST)[0].fail_to_pass == ()
     broken = run({"t.py": "E   ImportError: cannot import name 'x' from 'demo'"})
-    expected, how = verdicts(fixed, [broken], VERSIONS)
+    expected, how = verdicts(fixed, [broken], VERSIONS, PYTEST)
     assert expected.fail_to_pass == ("t.py::a",)
     assert [o.message for o in how.values()] == ["ImportError: cannot import name 'x' from 'demo'"]
 
 
 def test_runs_that_end_midway_decide_nothing():
-    expected, _ = verdicts([run(a="passed", complete=False)], [run(a="failed")], VERSIONS)
+    expected, _ = verdicts([run(a="passed", complete=False)], [run(a="failed")], VERSIONS, PYTEST)
     assert expected.fail_to_pass == ()
     assert "do not end regularly" in why_nothing(run(a="passed"), run(complete=False))
 
@@ -50,9 +51,9 @@ def test_version_tests_and_unstable_ids_are_left_out():
         long: fails,
         long + "x": fails,
     }
-    fixed = GradedRun({i: TestOutcome("passed") for i in before}, {}, True, (), None, "")
-    base = GradedRun(before, {}, True, (), None, "")
-    assert verdicts([fixed], [base], VERSIONS)[0].fail_to_pass == (long,)
+    fixed = TestRun({i: TestOutcome("passed") for i in before}, {}, True, (), None, "")
+    base = TestRun(before, {}, True, (), None, "")
+    assert verdicts([fixed], [base], VERSIONS, PYTEST)[0].fail_to_pass == (long,)
 
 
 def test_skipped_and_xfailed_tests_decide_nothing():
@@ -60,5 +61,6 @@ def test_skipped_and_xfailed_tests_decide_nothing():
         [run(a="skipped", b="xfailed", c="passed")],
         [run(a="skipped", b="failed", c="skipped")],
         VERSIONS,
+        PYTEST,
     )
     assert (expected.fail_to_pass, expected.pass_to_pass) == ((), ())

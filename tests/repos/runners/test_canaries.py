@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from repos.runners.pytest.canaries import plant
+from repos.runners.python.canaries import plant
 
 SOURCE = b"""import unittest
 import pytest

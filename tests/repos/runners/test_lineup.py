@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from repos.runners.pytest.lineup import line_up
-from repos.runners.pytest.shown import function_of
+from repos.runners.python.canaries import function_of
+from repos.runners.python.lineup import line_up
 
 SOURCE = b'''"""Tests of an imaginary function."""
 

@@ -1,6 +1,6 @@
 import configparser
 
-from repos.runners.pytest.config import ini_text, kept_addopts, project_options
+from repos.runners.pytest.config import ini_text, kept_addopts, tree_options
 
 
 def test_pyproject_is_read(tmp_path):
@@ -8,7 +8,7 @@ def test_pyproject_is_read(tmp_path):
         '[tool.pytest.ini_options]\naddopts = "-n 4 --import-mode=importlib --cov"\n'
         'markers = ["slow: x"]\nxfail_strict = true\npythonpath = ["src"]\n'
     )
-    options = project_options(tmp_path)
+    options = tree_options(tmp_path)
     assert kept_addopts(options) == ["--import-mode=importlib"]
     parser = configparser.ConfigParser()
     parser.read_string(ini_text(options))
@@ -21,7 +21,7 @@ def test_pyproject_is_read(tmp_path):
 def test_pytest_ini_wins_over_the_others(tmp_path):
     (tmp_path / "pytest.ini").write_text("[pytest]\npython_files = check_*.py\n")
     (tmp_path / "tox.ini").write_text("[pytest]\npython_files = other.py\n")
-    assert project_options(tmp_path) == {"python_files": "check_*.py"}
+    assert tree_options(tmp_path) == {"python_files": "check_*.py"}
 
 
 def test_setup_cfg_and_multi_line_values(tmp_path):
@@ -29,7 +29,7 @@ def test_setup_cfg_and_multi_line_values(tmp_path):
         "[tool:pytest]\nfilterwarnings =\n    error\n    ignore::X\n"
     )
     parser = configparser.ConfigParser()
-    parser.read_string(ini_text(project_options(tmp_path)))
+    parser.read_string(ini_text(tree_options(tmp_path)))
     assert parser["pytest"]["filterwarnings"].split() == ["error", "ignore::X"]
 
 
@@ -40,4 +40,4 @@ def test_an_import_mode_in_two_words_is_kept(tmp_path):
 def test_broken_files_count_as_no_configuration(tmp_path):
     (tmp_path / "pyproject.toml").write_text("[[[")
     (tmp_path / "setup.cfg").write_text("no section")
-    assert project_options(tmp_path) == {}
+    assert tree_options(tmp_path) == {}

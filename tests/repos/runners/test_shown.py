@@ -1,6 +1,9 @@
 import ast
 
-from repos.runners.pytest.shown import shown_tests
+from repos.runners.registry import get_runner
+from repos.runners.shown import shown_tests
+
+PYTEST = get_runner("pytest")
 
 SOURCE = '''
 import pytest
@@ -43,7 +46,7 @@ def write(tmp_path, text=SOURCE):
 def test_half_is_shown_and_the_rest_is_not_in_the_files(tmp_path):
     folder = write(tmp_path)
     for seed in range(20):
-        choice = shown_tests(folder, IDS, seed)
+        choice = shown_tests(folder, IDS, seed, PYTEST)
         functions = {i.partition("[")[0] for i in choice.shown}
         assert len(functions) == 2
         text = choice.files["t.py"].decode()
@@ -56,9 +59,9 @@ def test_half_is_shown_and_the_rest_is_not_in_the_files(tmp_path):
 
 def test_the_seed_decides_and_repeats(tmp_path):
     folder = write(tmp_path)
-    choices = [shown_tests(folder, IDS, seed).shown for seed in range(20)]
+    choices = [shown_tests(folder, IDS, seed, PYTEST).shown for seed in range(20)]
     assert len(set(choices)) > 1
-    assert choices == [shown_tests(folder, IDS, seed).shown for seed in range(20)]
+    assert choices == [shown_tests(folder, IDS, seed, PYTEST).shown for seed in range(20)]
 
 
 def test_of_three_functions_one_is_shown(tmp_path):
@@ -69,13 +72,13 @@ def test_of_three_functions_one_is_shown(tmp_path):
 
 
 def test_a_single_test_is_shown(tmp_path):
-    assert shown_tests(write(tmp_path), IDS[:1], 0).shown == IDS[:1]
+    assert shown_tests(write(tmp_path), IDS[:1], 0, PYTEST).shown == IDS[:1]
 
 
 def test_one_function_with_many_parameters_counts_as_one(tmp_path):
-    assert shown_tests(write(tmp_path), IDS[1:3], 0).shown == IDS[1:3]
+    assert shown_tests(write(tmp_path), IDS[1:3], 0, PYTEST).shown == IDS[1:3]
 
 
 def test_what_cannot_be_cut_out_counts_as_shown(tmp_path):
     inherited = ("t.py::TestX::test_inherited", "t.py::test_a")
-    assert "t.py::TestX::test_inherited" in shown_tests(write(tmp_path), inherited, 0).shown
+    assert "t.py::TestX::test_inherited" in shown_tests(write(tmp_path), inherited, 0, PYTEST).shown

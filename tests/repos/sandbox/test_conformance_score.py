@@ -25,5 +25,5 @@ def test_a_real_scoring(name, real_backend, task):
     idle, _ = score(task, b"", backend=backend)
     assert not idle.resolved
     expected = task.hidden.expected
-    assert {idle.tests[test] for test in expected.pass_to_pass} == {"passed"}
-    assert {idle.tests[test] for test in expected.fail_to_pass} <= {"failed", "error"}
+    assert {idle.checks[test] for test in expected.pass_to_pass} == {"passed"}
+    assert {idle.checks[test] for test in expected.fail_to_pass} <= {"failed", "error"}

@@ -4,7 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repos.scoring.patches import flagged, sections, steering, without_protected
+from repos.runners.registry import get_runner
+from repos.scoring.patches import flag_diff, sections, steering, without_protected
+
+PYTEST = get_runner("pytest")
 
 
 def patch(path, body="+x\n"):
@@ -38,14 +41,16 @@ def patch(path, body="+x\n"):
     ],
 )
 def test_what_belongs_to_the_harness_is_left_out(path):
-    assert without_protected(patch(path) + patch("src/a.py"), ("tests",)) == patch("src/a.py")
+    assert without_protected(patch(path) + patch("src/a.py"), ("tests",), PYTEST) == patch(
+        "src/a.py"
+    )
 
 
 @pytest.mark.parametrize(
     "path", ["src/a.py", "setup.cfg", "pyproject.toml", "mytests/a.py", "testing.py"]
 )
 def test_the_rest_is_kept(path):
-    assert without_protected(patch(path), ("tests",)) == patch(path)
+    assert without_protected(patch(path), ("tests",), PYTEST) == patch(path)
 
 
 def test_renames_out_of_the_tests_are_left_out():
@@ -53,7 +58,7 @@ def test_renames_out_of_the_tests_are_left_out():
         b"diff --git a/tests/test_a.py b/src/t.py\nsimilarity index 100%\n"
         b"rename from tests/test_a.py\nrename to src/t.py\n"
     )
-    assert without_protected(moved, ("tests",)) == b""
+    assert without_protected(moved, ("tests",), PYTEST) == b""
 
 
 def test_a_link_in_the_place_of_a_test_folder_is_left_out():
@@ -61,7 +66,7 @@ def test_a_link_in_the_place_of_a_test_folder_is_left_out():
         b"diff --git a/pkg b/pkg\nnew file mode 120000\n--- /dev/null\n+++ b/pkg\n"
         b"@@ -0,0 +1 @@\n+/tmp\n\\ No newline at end of file\n"
     )
-    assert without_protected(link, ("pkg/tests",)) == b""
+    assert without_protected(link, ("pkg/tests",), PYTEST) == b""
 
 
 def test_submodules_are_left_out():
@@ -69,7 +74,7 @@ def test_submodules_are_left_out():
         b"diff --git a/sub b/sub\nnew file mode 160000\nindex 0000000..1234567\n"
         b"--- /dev/null\n+++ b/sub\n@@ -0,0 +1 @@\n+Subproject commit 1234567\n"
     )
-    assert without_protected(module, ()) == b""
+    assert without_protected(module, (), PYTEST) == b""
 
 
 names = st.text(
@@ -107,13 +112,13 @@ def test_sections_find_each_path_that_git_writes(files, tmp_path_factory):
 @pytest.mark.parametrize("diff", [b"", b"\n", b"no diff at all\n"])
 def test_no_diff_has_no_sections(diff):
     assert sections(diff) == []
-    assert without_protected(diff, ("tests",)) == b""
+    assert without_protected(diff, ("tests",), PYTEST) == b""
 
 
 def test_flags_name_what_looks_odd_and_nothing_else():
-    assert flagged(patch("src/a.py", "+import os; os._exit(0)\n")) == ("calls os._exit",)
-    assert flagged(patch("src/a.py", "-os._exit(0)\n+return 1\n")) == ()
-    assert flagged(patch("conftest.py")) == ("touches conftest.py",)
+    assert flag_diff(patch("src/a.py", "+import os; os._exit(0)\n"), PYTEST) == ("calls os._exit",)
+    assert flag_diff(patch("src/a.py", "-os._exit(0)\n+return 1\n"), PYTEST) == ()
+    assert flag_diff(patch("conftest.py"), PYTEST) == ("touches conftest.py",)
 
 
 HIDDEN_PATCH = b"--- /dev/null\n+++ b/conftest.py\n@@ -0,0 +1 @@\n+x\n"
@@ -121,8 +126,8 @@ HIDDEN_PATCH = b"--- /dev/null\n+++ b/conftest.py\n@@ -0,0 +1 @@\n+x\n"
 
 @pytest.mark.parametrize("tail", [HIDDEN_PATCH, b"\n" + HIDDEN_PATCH, b"junk\n" + HIDDEN_PATCH])
 def test_a_patch_behind_the_last_hunk_is_dropped(tail):
-    assert without_protected(patch("src/a.py") + tail, ("tests",)) == patch("src/a.py")
-    assert without_protected(tail + patch("src/a.py"), ("tests",)) == patch("src/a.py")
+    assert without_protected(patch("src/a.py") + tail, ("tests",), PYTEST) == patch("src/a.py")
+    assert without_protected(tail + patch("src/a.py"), ("tests",), PYTEST) == patch("src/a.py")
 
 
 def test_a_header_inside_a_hunk_starts_no_section():
@@ -145,5 +150,5 @@ def test_a_section_with_wrong_counts_reaches_to_the_next_header():
      "a/b/conftest.py", "x.pth", ".git/config"],
 )  # fmt: skip
 def test_start_up_modules_steer_in_any_form(path):
-    assert steering(path)
-    assert not steering("src/measure/site.py")
+    assert steering(path, PYTEST)
+    assert not steering("src/measure/site.py", PYTEST)

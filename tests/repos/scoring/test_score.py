@@ -35,7 +35,7 @@ def test_the_reference_resolves_and_is_no_false_success(task, backend):
     assert result.resolved
     assert result.false_resolved is False
     assert result.fraction == 1.0
-    assert set(result.tests.values()) == {"passed"}
+    assert set(result.checks.values()) == {"passed"}
     assert "passed" in log
 
 
@@ -44,8 +44,8 @@ def test_an_empty_diff_resolves_nothing(task, backend):
     assert not result.resolved
     assert result.fraction == 0.0
     expected = task.hidden.expected
-    assert {result.tests[t] for t in expected.fail_to_pass} <= {"failed", "error"}
-    assert {result.tests[t] for t in expected.pass_to_pass} == {"passed"}
+    assert {result.checks[t] for t in expected.fail_to_pass} <= {"failed", "error"}
+    assert {result.checks[t] for t in expected.pass_to_pass} == {"passed"}
 
 
 def test_a_diff_that_does_not_apply_is_a_verdict(task, backend):
@@ -64,7 +64,7 @@ def test_a_diff_that_breaks_everything_has_a_negative_fraction(task, backend):
         diff = workspace.diff()
     result, _ = score(task, diff, backend=backend)
     assert result.fraction == -1.0
-    assert set(result.tests.values()) == {"missing"}
+    assert set(result.checks.values()) == {"missing"}
 
 
 def test_changes_to_test_files_do_not_count(task, backend):
@@ -89,7 +89,7 @@ def test_an_endless_loop_is_a_timeout_and_not_an_infrastructure_failure(task, ba
         )
         diff = workspace.diff()
     result, _ = score(replace(task, seconds=0.1), diff, backend=backend)
-    assert set(result.tests.values()) == {"timeout"}
+    assert set(result.checks.values()) == {"timeout"}
     assert not result.resolved
 
 

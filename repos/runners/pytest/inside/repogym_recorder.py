@@ -1,6 +1,6 @@
 """Runs inside the sandbox: turns pytest's hooks into one plain record a test.
 
-Standard library and pytest only; imported by `develop.py` and `grade.py`.
+Standard library and pytest only; imported by `repogym_framework`.
 """
 
 import gc

@@ -17,11 +17,10 @@ import random
 import string
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-from repos.runners.pytest.canaries import WORDS, always_reached, find_function
-from repos.runners.pytest.decoys import decoy_values
-from repos.runners.pytest.shown import function_of
+from repos.runners.protocol import LineUp
+from repos.runners.python.canaries import WORDS, always_reached, find_function, function_of
+from repos.runners.python.decoys import decoy_values
 
 STRENGTH = 1 << 14
 """Wanted odds against a blind guess, over all line-ups of a task."""
@@ -32,23 +31,6 @@ MOST_MEMBERS = 32
 LEAST_MEMBERS = 4
 
 Chosen = tuple[ast.FunctionDef | ast.AsyncFunctionDef, int, int | None]
-
-
-@dataclass(frozen=True)
-class LineUp:
-    """Test files in which each wanted test stands among its decoys.
-
-    Attributes:
-        files: New text of each file, by path; no other test is left in them.
-        genuine: `path::Class::function` of the real tests; every id of theirs must pass.
-        decoys: The same of the others; every id of theirs must fail.
-        origins: The test function that each member was made of.
-    """
-
-    files: Mapping[str, bytes]
-    genuine: tuple[str, ...]
-    decoys: tuple[str, ...]
-    origins: Mapping[str, str]
 
 
 def line_up(
@@ -63,8 +45,9 @@ def line_up(
 
     Args:
         sources: Test files by path.
-        fail_to_pass: Ids of tests whose expected values nobody was shown.
-        seconds: Measured time of all ids that ran; slow tests, and tests with many
+        fail_to_pass: Tests whose expected values nobody was shown, as
+            `path::Class::function[parameters]`.
+        seconds: Measured time of all tests that ran; slow tests, and tests with many
             parameters, get fewer decoys.
         budget_s: Seconds that all decoys together may take by that measure.
         rng: Source of randomness.

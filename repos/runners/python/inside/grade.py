@@ -1,26 +1,29 @@
-"""Runs inside the sandbox: pytest under a supervisor that owns the results.
+"""Runs inside the sandbox: tests under a supervisor that owns the results.
 
 Start it with `python -s -S grade.py`: without `site`, the supervisor reads no `.pth` file
 and imports no `sitecustomize`, so nothing of the repository runs in it, whatever the
 environment puts on the import path. It is not dumpable, so processes of its own user can
-neither read its memory nor open its descriptors. It forks the process that runs pytest, gives
+neither read its memory nor open its descriptors. It forks the process that runs the tests, gives
 it a random key, and accepts only records that carry a valid HMAC with a running number.
 It reads the config as one JSON object from standard input and prints the line `ready` before
-any project code can run, then one JSON object.
+any project code can run, then one JSON object. How tests are run is the business of the
+module `repogym_framework` in the folder that the config names.
 The code under test shares the tested process: see docs/threat-model.md for what that means.
 """
 
-import ctypes
-import gc
-import hashlib
-import hmac
-import json
-import os
-import signal
 import sys
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:] = [path for path in sys.path if path != HERE]  # as -P of Python 3.11
+HERE = __file__.rpartition("/")[0]
+# Python puts the folder of a program first on the import path; nothing is imported from it.
+sys.path[:] = [p for p in sys.path if p not in ("", HERE)]
+
+import ctypes  # noqa: E402
+import hashlib  # noqa: E402
+import hmac  # noqa: E402
+import json  # noqa: E402
+import os  # noqa: E402
+import signal  # noqa: E402
+
 PR_SET_DUMPABLE = 4
 READY = "ready\n"
 
@@ -34,7 +37,7 @@ def enable_site():
 
 
 def tested(config, key, pipe):
-    """Run pytest; write signed records to `pipe`. Never returns to the supervisor's code."""
+    """Run the tests; write signed records to `pipe`. Never returns to the supervisor's code."""
     sign = hmac.new(key, digestmod=hashlib.sha256)
     del key
     dumps, write, copy = json.dumps, os.write, sign.copy
@@ -50,66 +53,58 @@ def tested(config, key, pipe):
             line = line[write(pipe, line) :]
 
     enable_site()
-    sys.argv = ["pytest"]
     paths = [p for p in sys.path if p and os.path.abspath(p) != HERE]
     # Until the harness's own imports are done, nothing of the repository can be imported.
     root = config["root"]
     sys.path[:] = [p for p in paths if p != root and not p.startswith(root + "/")]
-    for module in ("pytest", "_pytest.assertion.rewrite", "_pytest.python", "_pytest.unittest"):
-        __import__(module)
-    import pytest
+    sys.path.insert(0, config["framework"])
+    import repogym_framework as framework  # pyright: ignore[reportMissingImports]
 
-    sys.path.append(HERE)
-    import recorder
-
+    sys.argv = [framework.PROGRAM]
+    framework.load()
     sys.path[:] = paths
     emit({"kind": "start"})
 
-    hashes = config["hashes"]
-    fresh = open, hashlib.sha256
-    if "--assert=plain" in config["args"]:
-        sys.meta_path.insert(0, source_only(hashes))
-
-    class Guard:
-        """Checks that each protected test file is the one the scorer laid there."""
-
-        def intact(self, path):
-            wanted = hashes.get(path)
-            if wanted is None:
-                return True
-            with fresh[0](path, "rb") as handle:
-                return fresh[1](handle.read()).hexdigest() == wanted
-
-        @pytest.hookimpl(wrapper=True, tryfirst=True)
-        def pytest_pycollect_makemodule(self, module_path):
-            path = str(module_path)
-            if not self.intact(path):
-                emit({"kind": "tampered", "id": path})
-            return (yield)
-
-        @pytest.hookimpl(wrapper=True, tryfirst=True)
-        def pytest_collection_finish(self):
-            for path in hashes:
-                try:
-                    if not self.intact(path):
-                        emit({"kind": "tampered", "id": path})
-                except OSError:
-                    emit({"kind": "tampered", "id": path})
-            return (yield)
-
-        def pytest_sessionfinish(self):
-            # All verdicts are in. pytest looks for garbage five times at its end: 0.1 s.
-            gc.freeze()
-
-    status = pytest.main(config["args"], plugins=[recorder.Recorder(emit), Guard()])
+    guard = Guard(config["hashes"], emit)
+    if config["brief"] or not framework.REWRITES:
+        sys.meta_path.insert(0, source_only(config["hashes"]))
+    status = framework.grade(config, emit, guard)
     sys.stdout.flush()  # the supervisor ends this process at the next record
-    emit({"kind": "end", "status": int(status)})
+    emit({"kind": "end", "status": status})
+
+
+class Guard:
+    """Checks that each protected test file is the one the scorer laid there."""
+
+    def __init__(self, hashes, emit):
+        """`hashes` holds SHA-256 by path; a file that differs is told to `emit`."""
+        self.hashes = dict(hashes)
+        self.emit = emit
+        self.open, self.digest = open, hashlib.sha256
+
+    def check(self, path):
+        """Tell of the file if it is protected and is another one."""
+        wanted = self.hashes.get(path)
+        if wanted is None:
+            return
+        try:
+            with self.open(path, "rb") as handle:
+                intact = self.digest(handle.read()).hexdigest() == wanted
+        except OSError:
+            intact = False
+        if not intact:
+            self.emit({"kind": "tampered", "id": path})
+
+    def check_all(self):
+        """Tell of each protected file that is another one."""
+        for path in self.hashes:
+            self.check(path)
 
 
 def source_only(paths):
     """Return an importer that compiles these files from what they say, whatever byte code lies by.
 
-    pytest's own importer, which rewrites assertions, keeps byte code of its own kind apart.
+    A framework that rewrites test files keeps byte code of its own kind apart.
     """
     from importlib.machinery import PathFinder, SourceFileLoader
 
@@ -162,7 +157,7 @@ def supervise(config):
             if not hmac.compare_digest(mac, wanted):
                 forged += 1
                 continue
-            number, record = json.loads(body)
+            number, record = json.loads(body.decode())
             if number != expected:
                 forged += 1
                 continue

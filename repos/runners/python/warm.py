@@ -1,7 +1,7 @@
-"""Many test runs in one workspace without starting Python and pytest for each.
+"""Many test runs in one workspace without starting Python and the framework for each.
 
-A process inside the workspace has pytest loaded and forks for each run. It never imports the
-repository's own code, so an edit between two runs is always seen.
+A process inside the workspace has the framework loaded and forks for each run. It never imports
+the repository's own code, so an edit between two runs is always seen.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ import secrets
 import time
 from collections.abc import Sequence
 
+from repos.environments.python import PYTHON
 from repos.errors import InfrastructureError
-from repos.runners.protocol import TestReport
-from repos.runners.pytest.runner import PYTHON, RUNNER_FOLDER, _report, _request, _taken
+from repos.runners.protocol import Runner, TestReport
+from repos.runners.python.records import developer_report
+from repos.runners.python.requests import FRAMEWORK, PROGRAMS, run_request, take_file
 from repos.sandbox.protocol import ExecResult, Process
 from repos.sandbox.workspace import Workspace
 
@@ -21,11 +23,12 @@ GRACE_S = 20.0
 """How long after a run's time-out the process may take to answer, in seconds."""
 
 
-class WarmPytest:
-    """Runs tests as `PytestRunner.run` does, quicker from the second run on."""
+class WarmPython:
+    """Runs tests as the runner's own `run` does, quicker from the second run on."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, runner: Runner, workspace: Workspace) -> None:
         """Start nothing yet; the process starts with the first run."""
+        self._runner = runner
         self._workspace = workspace
         self._process: Process | None = None
         self._pending = b""
@@ -38,19 +41,17 @@ class WarmPytest:
         """
         tag = secrets.token_hex(6)
         records, output = f"/tmp/.records-{tag}", f"/tmp/.output-{tag}"
-        request = {**_request(records, ids), "timeout": timeout_s, "output": output}
+        request = {**run_request(records, ids), "timeout": timeout_s, "output": output}
         answer = self._ask(request, timeout_s + GRACE_S)
         if answer is None:
             # The process was ended by a bound or by the tests: this run starts anew, alone.
             self.close()
-            from repos.runners.pytest.runner import PytestRunner
-
-            return PytestRunner().run(self._workspace, ids, timeout_s=timeout_s)
-        printed = _taken(self._workspace, output)[-8000:]
+            return self._runner.run(self._workspace, ids, timeout_s=timeout_s)
+        printed = take_file(self._workspace, output)[-8000:]
         limit = "time" if answer["limit"] == "time" else None
         status = answer["exit"] if answer["exit"] is not None else -9
         done = ExecResult(status, printed, b"", 0.0, limit)
-        return _report(_taken(self._workspace, records), done)
+        return developer_report(take_file(self._workspace, records), done)
 
     def close(self) -> None:
         """End the process; the next run starts another."""
@@ -63,7 +64,7 @@ class WarmPytest:
         """Send one request and return its answer; None where the process did not give one."""
         if self._process is None:
             self._process = self._workspace.spawn(
-                [PYTHON, f"{RUNNER_FOLDER}/warm.py"], env={"PYTHONUNBUFFERED": "1"}
+                [PYTHON, f"{PROGRAMS}/warm.py", FRAMEWORK], env={"PYTHONUNBUFFERED": "1"}
             )
         deadline = time.monotonic() + wait_s
         try:

@@ -14,9 +14,9 @@ import copy
 import random
 import secrets
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from repos.runners.pytest.shown import function_of
+from repos.runners.protocol import CanaryFile
 
 WORDS = (
     "again alias array basic batch bound branch case chain clear count cycle deep default delta "
@@ -29,23 +29,16 @@ WORDS = (
 SKIPPING = ("skip", "skipif", "xfail", "expectedFailure", "skipIf", "skipUnless", "given", "patch")
 
 
-@dataclass(frozen=True)
-class CanaryFile:
-    """A test file with canaries in it.
-
-    Attributes:
-        source: The file's new text.
-        functions: The canaries as `path::Class::function`; every id of theirs must fail.
-    """
-
-    source: bytes
-    functions: tuple[str, ...]
+def function_of(test: str) -> str:
+    """Return a test `path::Class::function[parameters]` without its parameters."""
+    head, _, tail = test.partition("::")
+    return f"{head}::{tail.partition('[')[0]}"
 
 
 def plant(
     path: str,
     source: bytes,
-    fail_to_pass: tuple[str, ...],
+    fail_to_pass: Sequence[str],
     *,
     equality: bool = True,
     most: int = 3,
@@ -54,9 +47,10 @@ def plant(
     """Return the file with up to `most` canaries of each kind.
 
     Args:
-        path: The file's path in test ids.
+        path: The file's path in tests.
         source: Its text.
-        fail_to_pass: Ids; those of this file are the models.
+        fail_to_pass: Tests as `path::Class::function[parameters]`; those of this file are the
+            models.
         equality: Whether to plant equality canaries too.
         most: Bound for each kind.
         rng: Source of randomness; the system's by default.

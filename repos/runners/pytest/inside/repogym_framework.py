@@ -1,0 +1,167 @@
+"""Runs inside the sandbox: how `develop.py`, `warm.py` and `grade.py` run pytest.
+
+For pytest 3.10 and later: hooks are written so that the pluggy of that time takes them.
+"""
+
+import gc
+import hashlib
+import importlib
+import inspect
+import json
+import marshal
+import os
+
+PROGRAM = "pytest"
+REWRITES = True
+"""pytest keeps what it makes of test files apart, but for `--assert=plain`."""
+
+
+def load():
+    """Import pytest before anything of the repository can be imported."""
+    for module in ("pytest", "_pytest.assertion.rewrite", "_pytest.python", "_pytest.unittest"):
+        importlib.import_module(module)
+    import repogym_recorder  # noqa: F401
+
+
+def preload(folder):
+    """Import pytest and its own plugins; third-party plugins load in each run as ever.
+
+    All runs share the rewritten code of test files and of plugins' modules, in `folder`:
+    sandboxes write no byte code, so pytest would parse and rewrite each of them in every run.
+    With a plugin such as hypothesis that is most of a short run's time.
+    """
+    load()
+    from _pytest import config
+
+    for name in config.default_plugins:
+        importlib.import_module("_pytest." + name)
+    remember_rewrites(folder)
+
+
+def remember_rewrites(folder):
+    """Keep what pytest makes of a file by the file's content."""
+    from _pytest.assertion import rewrite
+
+    plain = getattr(rewrite, "_rewrite_test", None)
+    # Private to pytest, and another one before pytest 6; without it runs are slower, no more.
+    if plain is None or list(inspect.signature(plain).parameters)[:1] != ["fn"]:
+        return
+
+    def remembered(path, *rest):
+        with open(path, "rb") as handle:
+            source = handle.read()
+        name = os.fsencode(path) + b"\0"
+        kept = os.path.join(folder, hashlib.sha256(name + source).hexdigest())
+        try:
+            with open(kept, "rb") as handle:
+                return os.stat(path), marshal.loads(handle.read())
+        except (OSError, ValueError, EOFError, TypeError):
+            facts, code = plain(path, *rest)
+        part = "%s.%d" % (kept, os.getpid())
+        try:
+            with open(part, "wb") as handle:
+                handle.write(marshal.dumps(code))
+            os.replace(part, kept)
+        except OSError:  # no room left: the next run does the work again
+            pass
+        return facts, code
+
+    rewrite._rewrite_test = remembered
+
+
+def arguments(config):
+    """Return what every run gives pytest: the harness's own configuration and no cache."""
+    ini = os.path.join(config["settings"], "pytest.ini")
+    args = ["-q", "-p", "no:cacheprovider", "--rootdir", config["root"], "-c", ini]
+    return [*args, "--continue-on-collection-errors"]
+
+
+def develop(config, emit, cover, quick):
+    """Run pytest as a developer would; return its exit status."""
+    import pytest
+    import repogym_recorder as recorder
+
+    plugins = [recorder.Recorder(emit), Order(config["ids"])]
+    if quick:
+        plugins.append(Ending())
+    if cover is not None:
+
+        class Contexts:
+            """Tells coverage which test runs; ends the run while there is time to tell."""
+
+            @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+            def pytest_runtest_protocol(self, item, nextitem):
+                cover.begin(item.nodeid)
+                yield
+                if cover.end(nextitem is None):
+                    item.session.shouldstop = "no time is left"
+
+        plugins.append(Contexts())
+    return int(pytest.main([*arguments(config), *config["ids"]], plugins=plugins))
+
+
+def grade(config, emit, guard):
+    """Run whole test files for the scorer; return pytest's exit status."""
+    import pytest
+    import repogym_recorder as recorder
+    from _pytest import hookspec
+
+    args = [*arguments(config), "--tb=line" if config["brief"] else "--tb=short"]
+    if config["brief"]:
+        args.append("--assert=plain")
+    with open(os.path.join(config["settings"], "plugins.json"), encoding="utf-8") as handle:
+        for plugin in json.load(handle):
+            args += ["-p", plugin]
+
+    class Guarding:
+        """Checks the protected test files before each is imported, and when all are."""
+
+        @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+        def pytest_collection_finish(self):
+            guard.check_all()
+            yield
+
+    class GuardingPath(Guarding):
+        @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+        def pytest_pycollect_makemodule(self, path):
+            guard.check(str(path))
+            yield
+
+    class GuardingModulePath(Guarding):
+        @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+        def pytest_pycollect_makemodule(self, module_path):
+            guard.check(str(module_path))
+            yield
+
+    known = inspect.signature(hookspec.pytest_pycollect_makemodule).parameters
+    guarding = GuardingModulePath if "module_path" in known else GuardingPath
+    plugins = [recorder.Recorder(emit), guarding(), Ending()]
+    return int(pytest.main([*args, *config["files"]], plugins=plugins))
+
+
+class Order:
+    """Runs tests in the order in which they are named, where a folder is named behind."""
+
+    def __init__(self, ids):
+        """`ids` are test ids, files and folders."""
+        self.ids = ids
+
+    def pytest_collection_modifyitems(self, items):
+        """Sort, and leave the order within one name as it is."""
+        items.sort(key=lambda item: self.place(item.nodeid))
+
+    def place(self, test):
+        """Return the number of the first test id, file or folder that holds a test."""
+        for number, one in enumerate(self.ids):
+            if test == one or test.startswith((one.rstrip("/") + "/", one + "::", one + "[")):
+                return number
+        return len(self.ids)
+
+
+class Ending:
+    """Spares a run pytest's five searches for garbage at its end, when all verdicts are in."""
+
+    def pytest_sessionfinish(self):
+        """Leave what there is alone: the process ends."""
+        if hasattr(gc, "freeze"):  # CPython 3.7
+            gc.freeze()

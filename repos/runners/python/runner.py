@@ -1,0 +1,122 @@
+"""What a runner of a Python test framework is made of; only the framework itself differs.
+
+Programs inside (`inside/`) run the tests, a developer's or the scorer's, and tell one record a
+test; a module of the framework's own folder says how its tests are run.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from abc import abstractmethod
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from repos.environments.harness import coverage_layer
+from repos.environments.layers import EnvironmentLayers
+from repos.environments.python import PYTHON
+from repos.runners.protocol import GradeRequest, Runner, TestReport, TestRun
+from repos.runners.python.records import developer_report, supervised_run
+from repos.runners.python.requests import (
+    FRAMEWORK,
+    MAX_RECORDS,
+    PROGRAMS,
+    SETTINGS,
+    run_request,
+    take_file,
+)
+from repos.runners.python.source import without_functions
+from repos.runners.python.warm import WarmPython
+from repos.sandbox.protocol import TESTBED, Mount
+from repos.sandbox.workspace import Workspace
+
+INSIDE = Path(__file__).parent / "inside"
+COVERAGE = "/opt/repogym/coverage"
+TESTS_SHARE = 0.8
+"""Share of a run's time after which no further test begins, so that coverage can be told."""
+
+TELLING_S = 5.0
+"""Seconds that telling it may take beyond the run's time."""
+
+
+class PythonRunner(Runner):
+    """Runs tests with the Python of the task's environment.
+
+    Attributes:
+        framework: Folder with the module `repogym_framework`.
+        variables: Environment variables of graded runs, name and value.
+    """
+
+    framework: ClassVar[Path]
+    variables: tuple[tuple[str, str], ...] = ()
+
+    @abstractmethod
+    def settings(self, base: Path, environment: Path | None) -> Path | None:
+        """Return a cached folder with what the framework is told in this task, if anything."""
+
+    def layers(self, base: Path, environment: EnvironmentLayers) -> tuple[Mount, ...]:
+        """Return the programs, the framework's module, coverage, and the settings."""
+        if environment.python is None:
+            return ()
+        mounts = [
+            Mount(INSIDE, PROGRAMS),
+            Mount(self.framework, FRAMEWORK),
+            Mount(coverage_layer(environment.python, COVERAGE), COVERAGE),
+        ]
+        settings = self.settings(base, environment.layer)
+        if settings is not None:
+            mounts.append(Mount(settings, SETTINGS))
+        return tuple(mounts)
+
+    def run(
+        self,
+        workspace: Workspace,
+        ids: Sequence[str] = (),
+        *,
+        timeout_s: float = 300.0,
+        coverage: bool = False,
+    ) -> TestReport:
+        """Run tests as a developer would; see `Runner.run`."""
+        tag = secrets.token_hex(6)
+        records, config = f"/tmp/.records-{tag}", f"/tmp/.config-{tag}"
+        body = run_request(records, ids)
+        if coverage:
+            body |= {"coverage": COVERAGE, "tests_s": TESTS_SHARE * timeout_s}
+        workspace.write(config, json.dumps(body).encode())
+        done = workspace.exec(
+            [PYTHON, f"{PROGRAMS}/develop.py", config],
+            cwd=TESTBED,
+            timeout_s=timeout_s + (TELLING_S if coverage else 0.0),
+            max_output=64 << 10,
+        )
+        return developer_report(take_file(workspace, records), done)
+
+    def warm(self, workspace: Workspace) -> WarmPython:
+        """Return a runner for many runs in one workspace; see `repos.runners.python.warm`."""
+        return WarmPython(self, workspace)
+
+    def grade(self, workspace: Workspace, request: GradeRequest) -> TestRun:
+        """Run whole test files under the supervisor; see `Runner.grade`."""
+        config = {
+            "framework": FRAMEWORK,
+            "settings": SETTINGS,
+            "root": TESTBED,
+            "files": list(request.files),
+            "hashes": {f"{TESTBED}/{path}": digest for path, digest in request.hashes.items()},
+            "brief": request.brief,
+            "max_bytes": MAX_RECORDS,
+        }
+        done = workspace.exec(
+            [PYTHON, "-s", "-S", f"{PROGRAMS}/grade.py"],
+            cwd=TESTBED,
+            env={**dict(self.variables), "PYTHONHASHSEED": str(request.hash_seed), "CI": "1"},
+            stdin=json.dumps(config).encode(),
+            timeout_s=request.timeout_s,
+            max_output=MAX_RECORDS * 2,
+        )
+        return supervised_run(done)
+
+    def cut(self, path: str, source: bytes, functions: Collection[str]) -> bytes | None:
+        """Return a test file without some of its functions; see `Runner.cut`."""
+        return without_functions(source, functions) if path.endswith(".py") else None
