@@ -18,8 +18,7 @@ from repos.tasks.sources.pypi.configuration import IndexConfiguration, find_uv
 from repos.tasks.sources.pypi.index import normalise
 
 FREEZE_FLOOR = "2024-11-01"
-"""Pins are not frozen earlier: older pytest releases do not carry the harness's plugin
-and don't run on the newest interpreters."""
+"""Pins are not frozen earlier: older pytest releases don't run on the newest interpreters."""
 
 TEST_EXTRA = re.compile(r"(unit[-_]?)?tests?(ing|s)?([-_](deps|utils|requires?|runner|suite))?")
 DEV_EXTRA = re.compile(r"dev(elop(ment)?)?")
