@@ -348,12 +348,3 @@ def _in_turns(links: list[Link]) -> list[Node]:
 def _is_test(node: Node) -> bool:
     folders, _, name = node.file_path.rpartition("/")
     return name.startswith("test_") or not {"test", "tests"}.isdisjoint(folders.split("/"))
-
-
-def __getattr__(name: str) -> object:
-    """``repo_map`` is here too; ranking loads only when it is asked for."""
-    if name == "repo_map":
-        from graphdb.ranking import repo_map
-
-        return repo_map
-    raise AttributeError(f"module 'graphdb.queries' has no attribute {name!r}")

@@ -28,21 +28,10 @@ REPOS = [
 ]
 """What `repos/` consists of; each imports only what stands before it, or beside it."""
 
-AGAINST_THE_ORDER = {("repos.tasks.sources.pypi.statement", "repos.runners.protocol")}
+AGAINST_THE_ORDER: set[tuple[str, str]] = set()
 """Imports that are still to go."""
 
-CIRCLES = {
-    frozenset({"graphdb.queries", "graphdb.ranking"}),
-    frozenset({"repos.runners.pytest.runner", "repos.runners.pytest.warm"}),
-    frozenset(
-        {
-            "repos.tasks.sources.pypi.classify",
-            "repos.tasks.sources.pypi.index",
-            "repos.tasks.sources.pypi.pairs",
-            "repos.tasks.sources.pypi.source",
-        }
-    ),
-}
+CIRCLES: set[frozenset[str]] = set()
 """Files that still import each other; whoever frees them takes them from here."""
 
 

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from repos.runners.protocol import Status, TestOutcome, TestReport
+from repos.runners.protocol import Runner, Status, TestOutcome, TestReport
 from tools.records import Coverage, Frame, LineCounts, TestResult, TestRun
 from tools.text import clip, clip_line, plural, printable, scrub
 

@@ -20,6 +20,7 @@ from repos.mining.pypi.selection import (
     test_files,
     test_paths,
 )
+from repos.mining.pypi.symptoms import describe_symptoms, tells
 from repos.mining.pypi.verdicts import seconds, verdicts, why_nothing
 from repos.runners.protocol import TestRun
 from repos.runners.registry import choose_runner, get_runner
@@ -29,8 +30,7 @@ from repos.tasks.records import Expected, TaskSpec
 from repos.tasks.sources.pypi.archives import Member
 from repos.tasks.sources.pypi.index import PackageIndex, normalise
 from repos.tasks.sources.pypi.pairs import Pair, read_pair
-from repos.tasks.sources.pypi.source import PyPIPairSource
-from repos.tasks.sources.pypi.statement import describe_symptoms, tells
+from repos.tasks.sources.pypi.records import PyPIPairSource
 
 Trial = Callable[[TaskSpec, Sequence[str], bool, int], TestRun]
 """Runs test files of a provisional task: (task, files, with the reference, hash seed)."""

@@ -17,11 +17,13 @@ from repos.environments.interpreters import (
 )
 from repos.environments.layers import environment_layers
 from repos.errors import RecordError
+from repos.runners.registry import get_runner
 from repos.sandbox.protocol import ENVIRONMENT, Layers, SandboxSpec
 from repos.sandbox.select import get_backend
 from repos.sandbox.workspace import Workspace
 from repos.tasks.environments import PythonEnvironment, ToolsEnvironment
 
+PACKAGES = get_runner("pytest").packages
 MINORS = [f"3.{number}" for number in range(6, 15)]
 OTHERS = [m for m in MINORS if m != minor_version() and is_installed(m)]
 
@@ -115,7 +117,7 @@ def test_another_python_runs_in_a_sandbox_without_its_own_packages(minor, name, 
 @pytest.mark.parametrize("minor", [m for m in OTHERS if m in ("3.6", "3.7", "3.8")])
 def test_without_requirements_an_old_python_is_refused_with_what_to_do(minor, tmp_path):
     with pytest.raises(RecordError, match=rf"RepoGym's own pytest.*for Python {minor}"):
-        environment_layers(PythonEnvironment(python=minor), tmp_path, (".",))
+        environment_layers(PythonEnvironment(python=minor), tmp_path, (".",), PACKAGES)
 
 
 def test_tools_are_programs_of_the_machine(tmp_path):

@@ -7,7 +7,7 @@ from repos.errors import InfrastructureError, NotPreparedError, RecordError
 from repos.tasks.sources.pypi import configuration, index
 from repos.tasks.sources.pypi.configuration import IndexConfiguration, index_configuration
 from repos.tasks.sources.pypi.index import PackageIndex, parse_page
-from repos.tasks.sources.pypi.source import Archive
+from repos.tasks.sources.pypi.records import Archive
 
 
 @pytest.fixture(autouse=True)

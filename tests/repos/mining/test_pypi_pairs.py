@@ -5,7 +5,7 @@ import pytest
 from repos.errors import RecordError
 from repos.tasks.sources.pypi.archives import Member
 from repos.tasks.sources.pypi.pairs import diff_trees, read_pair, sort_pair, write_pair
-from repos.tasks.sources.pypi.source import PyPIPairSource
+from repos.tasks.sources.pypi.records import PyPIPairSource
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
+from repos.mining.pypi.symptoms import describe_symptoms, tells
 from repos.runners.protocol import TestOutcome
-from repos.tasks.sources.pypi.statement import compose, describe_symptoms, tells
+from repos.tasks.sources.pypi.statement import compose
 
 BACKTRACE = """tests/test_core.py:12: assert demo.run("") == []
 /testbed/src/demo/core.py:88: return table[key]

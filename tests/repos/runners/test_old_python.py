@@ -1,20 +1,19 @@
 """The programs inside run on old interpreters, with the pytest of their time."""
 
 import hashlib
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from repos.prepare import BASE_GIT
+from repos.environments.interpreters import NotAvailableError, find_python
+from repos.environments.layers import EnvironmentLayers
 from repos.runners.protocol import GradeRequest
 from repos.runners.registry import get_runner
 from repos.sandbox.backends.bubblewrap.backend import own_layer
 from repos.sandbox.interpreter import package_folders
 from repos.sandbox.protocol import ENVIRONMENT, TESTBED, Layers, Mount, SandboxSpec
-from repos.sandbox.workspace import Workspace, make_base_git
+from repos.sandbox.workspace import BASE_GIT, Workspace, make_base_git
 
 OLD = ("3.6", "3.7", "3.8")
 RELEASES = {
@@ -101,25 +100,22 @@ UNITTEST_STATUSES = {
 }
 
 
-def find_python(minor):
-    """Return an interpreter of a minor version, of PATH or of pyenv; None where there is none."""
-    versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    found = [shutil.which(f"python{minor}"), *sorted(versions.glob(f"{minor}.*/bin/python{minor}"))]
-    for candidate in filter(None, found):
-        done = subprocess.run([candidate, "-c", "import venv"], capture_output=True)
-        if done.returncode == 0:
-            return Path(candidate).resolve()
-    return None
+def installed(minor):
+    """Return the installed Python of a minor version; None where there is none."""
+    try:
+        return find_python(minor)
+    except NotAvailableError:
+        return None
 
 
-PYTHONS = {minor: python for minor in OLD if (python := find_python(minor))}
+PYTHONS = {minor: python for minor in OLD if (python := installed(minor))}
 CASES = [(minor, release) for minor in PYTHONS for release in RELEASES[minor]]
 
 
 def make_environment(folder, minor, requirements):
     """Make a virtual environment, and return it with the mounts that its interpreter needs."""
     python = PYTHONS[minor]
-    subprocess.run([str(python), "-m", "venv", str(folder)], check=True, capture_output=True)
+    subprocess.run([python.executable, "-m", "venv", str(folder)], check=True, capture_output=True)
     if requirements:
         constraints = folder / "constraints.txt"
         constraints.write_text("\n".join(LAST_FOR_36 if minor == "3.6" else ()))
@@ -134,7 +130,7 @@ def make_environment(folder, minor, requirements):
     empty = folder.parent / "empty"
     empty.mkdir()
     own_layer(folder)
-    prefix = str(python.parent.parent)
+    prefix = python.prefix
     mounts = [Mount(folder, ENVIRONMENT)]
     if not prefix.startswith("/usr"):
         mounts.append(Mount(Path(prefix), prefix))
@@ -142,7 +138,7 @@ def make_environment(folder, minor, requirements):
     return mounts
 
 
-def open_workspace(backend, folder, tests, runner, mounts):
+def open_workspace(backend, folder, tests, runner, minor, mounts):
     tree = folder / "tree"
     (tree / "tests").mkdir(parents=True)
     (tree / "calc.py").write_text("def add(a, b):\n    return a + b\n")
@@ -153,11 +149,12 @@ def open_workspace(backend, folder, tests, runner, mounts):
     )
     make_base_git(tree, folder / "base.git")
     own_layer(tree)
+    environment = EnvironmentLayers(python=PYTHONS[minor], layer=mounts[0].source)
     layers = Layers(
         testbed=(tree,),
         mounts=(
             *mounts,
-            *runner.layers(tree, mounts[0].source),
+            *runner.layers(tree, environment),
             Mount(folder / "base.git", BASE_GIT),
         ),
         path=(f"{ENVIRONMENT}/bin",),
@@ -203,14 +200,15 @@ def check_all_ways(workspace, runner, wanted, tmp_path):
 def test_pytest_of_its_time_runs_on_an_old_python(minor, release, backend, tmp_path):
     runner = get_runner("pytest")
     mounts = make_environment(tmp_path / "env", minor, [release])
-    with open_workspace(backend, tmp_path, PYTEST_TESTS, runner, mounts) as workspace:
+    with open_workspace(backend, tmp_path, PYTEST_TESTS, runner, minor, mounts) as workspace:
         check_all_ways(workspace, runner, PYTEST_STATUSES, tmp_path)
 
 
+@pytest.mark.index
 @pytest.mark.skipif(not PYTHONS, reason="there is no old Python on this machine")
 @pytest.mark.parametrize("minor", PYTHONS)
 def test_unittest_runs_on_an_old_python(minor, backend, tmp_path):
     runner = get_runner("unittest")
     mounts = make_environment(tmp_path / "env", minor, [])
-    with open_workspace(backend, tmp_path, UNITTEST_TESTS, runner, mounts) as workspace:
+    with open_workspace(backend, tmp_path, UNITTEST_TESTS, runner, minor, mounts) as workspace:
         check_all_ways(workspace, runner, UNITTEST_STATUSES, tmp_path)

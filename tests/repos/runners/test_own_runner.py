@@ -5,13 +5,14 @@ import sys
 
 import pytest
 
-from repos.environments import minor_version
 from repos.errors import RepoGymError, UnknownNameError
 from repos.prepare import prepare
 from repos.runners.registry import get_runner
 from repos.scoring.score import score
 from repos.scoring.validation import validate
-from repos.tasks.records import Environment, Expected, GitSource, TaskSpec
+from repos.tasks.environments import ToolsEnvironment
+from repos.tasks.records import Expected, TaskSpec
+from repos.tasks.sources.git import GitSource
 from repos.tasks.suite import write_manifest
 
 RUNNER = '''\
@@ -96,18 +97,17 @@ def spec(tmp_path_factory):
         git("add", "-A")
         git("commit", "-qm", "sum.sh subtracted")
         commits.append(git("rev-parse", "HEAD"))
-    minor = minor_version()
     sys.path.append(str(folder / "modules"))
     yield TaskSpec(
         id="own/sums",
         source=GitSource(path=str(root), base=commits[0], fix=commits[1]),
         runner="tap_for_make:TapRunner",
         test_paths=("checks.sh",),
-        environments={minor: Environment()},
+        environments={"make": ToolsEnvironment(programs=("make",))},
         expected={
-            minor: Expected(fail_to_pass=("checks.sh:sum",), pass_to_pass=("checks.sh:zero",))
+            "make": Expected(fail_to_pass=("checks.sh:sum",), pass_to_pass=("checks.sh:zero",))
         },
-        seconds={minor: 1.0},
+        seconds={"make": 1.0},
     )
     sys.path.remove(str(folder / "modules"))
 

@@ -67,7 +67,7 @@ def test_the_seed_decides_and_repeats(tmp_path):
 def test_of_three_functions_one_is_shown(tmp_path):
     three = (IDS[0], *IDS[1:3], IDS[3])
     folder = write(tmp_path)
-    shown = [shown_tests(folder, three, seed).shown for seed in range(20)]
+    shown = [shown_tests(folder, three, seed, PYTEST).shown for seed in range(20)]
     assert {len({i.partition("[")[0] for i in ids}) for ids in shown} == {1}
 
 

@@ -4,12 +4,11 @@ import pytest
 
 from repos.errors import InfrastructureError
 from repos.prepare import NotAvailableError, prepare
-from repos.runners.pytest.shown import function_of
 from repos.runners.registry import get_runner
 from repos.sandbox.workspace import Workspace
 from repos.scoring.controls import reference_times, run_line_up
-from repos.scoring.grading import graded
-from repos.scoring.score import retried, score
+from repos.scoring.grading import files_of, grade_files
+from repos.scoring.score import score, score_with_retries
 from repos.scoring.validation import validate
 from repos.tasks.environments import PythonEnvironment
 from repos.tasks.suite import load_suite
@@ -142,7 +141,7 @@ def test_assist_tests_shows_half_and_hides_the_rest(backend):
 
 def test_a_test_that_is_shown_takes_no_part_in_a_line_up(task, backend):
     shown = prepare(SUITE.spec(TASK), assist="tests", seed=3)
-    visible = {function_of(test) for test in shown.public.visible_tests}
+    visible = {test.partition("[")[0] for test in shown.public.visible_tests}
     plain, cut = (run_line_up(each, b"", backend=backend) for each in (task, shown))
     assert set(plain.members.origins.values()) & visible
     assert cut is None or not set(cut.members.origins.values()) & visible
@@ -180,11 +179,13 @@ class Unsteady:
 
 def test_infrastructure_failures_are_repeated_twice(task, backend):
     reference_times(task, backend=backend)
-    result, _ = retried(task, task.hidden.reference, backend=Unsteady(backend, failures=2))
+    result, _ = score_with_retries(
+        task, task.hidden.reference, backend=Unsteady(backend, failures=2)
+    )
     assert result.resolved
     broken = Unsteady(backend, failures=99)
     with pytest.raises(InfrastructureError, match="failure 3"):
-        retried(task, task.hidden.reference, backend=broken)
+        score_with_retries(task, task.hidden.reference, backend=broken)
     assert broken.asked == 3
 
 
@@ -196,14 +197,15 @@ def test_a_time_out_is_repeated_once_and_nothing_else_is(task, backend, monkeypa
             ["sh", "-c", "for f in src/*/__init__.py; do echo 'while True: pass' >> $f; done"]
         )
         endless = workspace.diff()
-    tests, ids = task.hidden.files, task.hidden.expected.fail_to_pass
+    tests = task.hidden.files
+    files = files_of(task.hidden.expected.fail_to_pass, get_runner(task.public.runner))
     hasty, counting = replace(task, seconds=0.1), Unsteady(backend)
-    run = graded(hasty, endless, tests, ids, counting, tries=tries)
+    run = grade_files(hasty, endless, tests, files, counting, tries=tries)
     assert run.limit == "time"
     assert counting.asked == asked
     monkeypatch.setattr("repos.scoring.grading.LEAST_SECONDS", 60.0)
     counting = Unsteady(backend)
-    assert graded(task, b"", tests, ids, counting, tries=tries).limit is None
+    assert grade_files(task, b"", tests, files, counting, tries=tries).limit is None
     assert counting.asked == 1
 
 

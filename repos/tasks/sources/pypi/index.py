@@ -21,7 +21,7 @@ from pathlib import Path
 from repos.cache import offline
 from repos.errors import InfrastructureError, NotPreparedError, RecordError
 from repos.tasks.sources.pypi.configuration import IndexConfiguration, index_configuration
-from repos.tasks.sources.pypi.source import Archive
+from repos.tasks.sources.pypi.records import Archive
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
 ATTEMPTS = 3

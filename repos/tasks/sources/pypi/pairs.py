@@ -21,7 +21,7 @@ from repos.tasks.sources.pypi.classify import (
     read_layout,
 )
 from repos.tasks.sources.pypi.index import PackageIndex
-from repos.tasks.sources.pypi.source import PyPIPairSource
+from repos.tasks.sources.pypi.records import PyPIPairSource
 from repos.tasks.sources.pypi.statement import compose
 
 GIT_OPTIONS = (

@@ -1,31 +1,12 @@
-"""The source "pypi": what its records say, and how preparing reaches it."""
+"""The source "pypi", as preparing reaches it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
-
 from repos.cache import cache_root
-from repos.tasks.base import Record
-from repos.tasks.sources.base import BuiltFiles, SourceRecord
-
-
-class Archive(Record):
-    """A source distribution on a package index."""
-
-    version: str
-    filename: str
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-
-
-class PyPIPairSource(SourceRecord):
-    """Two consecutive releases: base = `old`, hidden tests and reference from `new`."""
-
-    kind: str = "pypi"
-    package: str
-    old: Archive
-    new: Archive
+from repos.tasks.sources.base import BuiltFiles
+from repos.tasks.sources.pypi.records import PyPIPairSource
 
 
 class ReleasePairs:
