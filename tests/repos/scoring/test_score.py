@@ -4,6 +4,7 @@ import pytest
 
 from repos.errors import InfrastructureError
 from repos.prepare import NotAvailableError, prepare
+from repos.runners.protocol import GradeRequest
 from repos.runners.registry import get_runner
 from repos.sandbox.workspace import Workspace
 from repos.scoring.controls import reference_times, run_line_up
@@ -239,7 +240,7 @@ def test_a_second_record_never_mends_a_first_one(task, backend):
     path = "tests/test_second.py"
     with Workspace(backend.create(task.layers, task.sandbox)) as workspace:
         workspace.write(path, SECOND_RECORDS)
-        run = get_runner("pytest").grade(workspace, [path], hashes={}, timeout_s=60.0)
+        run = get_runner("pytest").grade(workspace, GradeRequest((path,), {}, 60.0))
     assert run.complete
     assert {test.rpartition(":")[2]: outcome.status for test, outcome in run.outcomes.items()} == {
         "test_fails": "failed",
