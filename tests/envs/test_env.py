@@ -339,3 +339,18 @@ def test_gymnasium_make_imports_the_package():
     made = gymnasium.make("repogym:repogym/swe-mini-v1", task=TASK)
     made.reset(seed=0)
     made.close()
+
+
+@pytest.mark.parametrize("suite", ["swe-mini", "swe-lite"])
+def test_an_id_of_another_version_names_the_right_one(suite):
+    with pytest.raises(gymnasium.error.DeprecatedEnv, match=f"repogym/{suite}-v1"):
+        gymnasium.make(f"repogym/{suite}-v0")
+    with pytest.raises(gymnasium.error.VersionNotFound, match="v1"):
+        gymnasium.make(f"repogym/{suite}-v7")
+
+
+def test_the_environment_of_the_task_can_be_named():
+    made = gymnasium.make("repogym/swe-mini-v1", task=TASK, environment="python3.1")
+    with pytest.raises(RepoGymError, match="Unknown environment of"):
+        made.reset()
+    made.close()
