@@ -175,8 +175,12 @@ def test_an_unknown_option_is_bad_usage(monkeypatch, capsys):
 
 
 def test_a_failure_of_the_infrastructure_has_a_status_of_its_own(monkeypatch, capsys, tmp_path):
+    from repos.tasks.sources.pypi.configuration import index_configuration
+
     monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
     monkeypatch.setattr("repos.tasks.sources.pypi.index.time.sleep", lambda seconds: None)
+    # A process asks for its index once; another test may have done that here.
+    monkeypatch.setattr("repos.tasks.sources.pypi.index._configured", index_configuration)
     manifest = tmp_path / "m.jsonl"
     status, _, err = call(monkeypatch, capsys, "tasks", "mine", "demo", "-o", str(manifest))
     assert status == 3

@@ -83,7 +83,7 @@ def test_a_run_that_is_left_after_its_last_verdict_is_not_resolved(victim, isola
         workspace.apply(victim.hidden.reference)
         diff = leaves.diff(workspace)
     result, log = score(victim, diff, backend=isolated)
-    assert set(result.tests.values()) == {"passed"}, (result, log)
+    assert set(result.checks.values()) == {"passed"}, (result, log)
     assert result.tampered == ("the tested process ended before its tests did",)
     assert not result.resolved
 
