@@ -125,6 +125,13 @@ def test_graph_language(done):
     assert "test" in result.stdout
 
 
+@pytest.mark.parametrize("done", ["A suite", "A task source", "A test runner"], indirect=True)
+def test_suite_source_and_runner(done):
+    folder, _ = done
+    found = summary(folder)
+    assert (found["n"], found["resolved"]) == (1, 1)
+
+
 def offer(folder: Path, groups: dict[str, dict[str, str]]) -> None:
     """Lay out an installed distribution that offers entry points."""
     info = folder / "extra-1.0.dist-info"
@@ -149,6 +156,7 @@ def test_entry_points_are_found_by_name(tmp_path):
             "repogym.rewards": {"strict": "strict:strict"},
             "repogym.sandboxes": {"audited": "audited:Audited"},
             "repogym.languages": {"make": "recipes:LANGUAGE"},
+            "repogym.suites": {"short": "short:short"},
         },
     )
     found = {"PYTHONPATH": str(tmp_path / "site")}
@@ -156,8 +164,9 @@ def test_entry_points_are_found_by_name(tmp_path):
     assert "greeter" in [row["name"] for row in listing["agents"]]
     assert "eager" in [row["name"] for row in listing["models"]]
     assert "count_lines" in [row["name"] for row in listing["tools"]]
+    assert "short" in [row["name"] for row in listing["suites"]]
     command = (
-        "repogym --env swe-mini --task warmcache-refresh --agent greeter --sandbox audited "
+        "repogym --env short --agent greeter --sandbox audited "
         "--reward strict --env-arg tools=+count_lines"
     )
     done = run(command, tmp_path, **found)
