@@ -1,4 +1,4 @@
-"""Whole runs through the command line: real tasks, real sandboxes, real kills."""
+"""Whole runs through the command line; one file, since one played run serves many tests."""
 
 import json
 import os

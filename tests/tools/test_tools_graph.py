@@ -1,4 +1,4 @@
-"""The graph tools on a real workspace: answers, edits followed, forks, caches, stores, errors."""
+"""The graph tools on a real workspace; one file, since all look at the same small program."""
 
 import json
 import os

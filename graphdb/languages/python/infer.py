@@ -378,9 +378,8 @@ class Inference(Memo):
         scope = self.scopes(path)[dotted]
         held = scope.bindings.get(name)
         if held is None:
-            if name in scope.attributes:
-                return (("D", path, dotted, name, receiver),)
-            return ()
+            is_field = name in scope.attributes
+            return (("D", path, dotted, name, receiver),) if is_field else ()
         plain = [value for value in held if value[0] == "#"]
         if not plain:
             return (("D", path, dotted, name, receiver),)

@@ -1,4 +1,4 @@
-"""What every back end does in the same way, each where it runs; see also the files beside it."""
+"""What every back end does in the same way; one file, since a back end is started once for it."""
 
 from __future__ import annotations
 
