@@ -38,7 +38,7 @@ class SymbolicModel:
     context_chars = sys.maxsize
     """It reads the whole conversation: what is shortened there it would not know any more."""
 
-    def __init__(self, seed: int = 0, candidates: int = 60, batch: int = 40) -> None:
+    def __init__(self, seed: int = 0, candidates: int = 40, batch: int = 40) -> None:
         """Make it.
 
         Args:

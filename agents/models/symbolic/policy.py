@@ -31,8 +31,8 @@ from agents.models.symbolic.validation import Validation
 NEEDED = ("run_tests", "view", "try_edits", "edit", "submit")
 """Tools without which it can't work."""
 
-SUITE_SECONDS = 30.0
-MIXED_SECONDS = 30.0
+SUITE_SECONDS = 20.0
+MIXED_SECONDS = 20.0
 """For the files of the failing tests, and as many of the others as end in that time."""
 
 FILES_SECONDS = 60.0

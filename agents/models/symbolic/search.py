@@ -13,10 +13,10 @@ from agents.models.symbolic.pool import Pool
 from agents.models.symbolic.schemata.build import Schema
 from agents.models.symbolic.schemata.results import MutantResult, order, read_results
 
-UNPROMISING_SHARE = 0.6
+UNPROMISING_SHARE = 0.85
 """Without any sign of success, this part of the budget is spent."""
 
-MAX_LATE = 10
+MAX_LATE = 5
 """Candidates that may run into their time-out: where changes hang, each costs seconds."""
 
 RESULT_SHARE = 0.6

@@ -15,7 +15,7 @@ from agents.models.symbolic.search import Search
 from agents.models.symbolic.templates.probes import FORCE
 from agents.models.symbolic.test_selection import others_failing
 
-MAX_PLAUSIBLE = 6
+MAX_PLAUSIBLE = 4
 """Candidates in one validation."""
 
 DOUBTFUL_FACTOR = 0.35
