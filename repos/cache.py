@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from repos.errors import InfrastructureError, RepoGymError
+from repos.errors import InfrastructureError, InputError
 
 
 def cache_root() -> Path:
@@ -65,7 +65,7 @@ def _writable(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RepoGymError(
+        raise InputError(
             f"The cache folder {folder} can't be made ({error.strerror}): "
             "set REPOGYM_CACHE to a folder that you may write to."
         ) from error

@@ -15,7 +15,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from repos.errors import RepoGymError, UnknownNameError
+from repos.errors import InputError, UnknownNameError
 
 
 @lru_cache(maxsize=16)
@@ -78,19 +78,19 @@ def load_dotted(path: str, kind: str, form: str = "package.module:function") -> 
     """
     module_name, _, attribute = path.partition(":")
     if not module_name or not attribute or module_name.startswith("."):
-        raise RepoGymError(f"{kind} {path!r}: write {form}.")
+        raise InputError(f"{kind} {path!r}: write {form}.")
     here = str(Path.cwd())
     if here not in sys.path and "" not in sys.path:
         sys.path.append(here)
     try:
         found: Any = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        raise RepoGymError(
+        raise InputError(
             f"{kind} {path!r}: there is no module {error.name!r} here or on PYTHONPATH "
             f"(looked from {here})."
         ) from error
     except Exception as error:  # whatever someone's own module does when it is imported
-        raise RepoGymError(
+        raise InputError(
             f"{kind} {path!r}: importing {module_name} failed: {type(error).__name__}: {error}"
         ) from error
     for part in attribute.split("."):

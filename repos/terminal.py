@@ -13,7 +13,7 @@ import tty
 from collections.abc import Iterator
 
 from repos.environments.python import PYTHON
-from repos.errors import RepoGymError
+from repos.errors import InputError
 from repos.sandbox.workspace import Workspace
 from repos.tasks.records import PublicTask
 
@@ -38,7 +38,7 @@ def interact(workspace: Workspace, task: PublicTask) -> None:
         RepoGymError: Standard input is not a terminal.
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise RepoGymError("A shell needs a terminal; use `-c COMMAND` to run one command.")
+        raise InputError("A shell needs a terminal; use `-c COMMAND` to run one command.")
     print(f"{task.id}: {task.title}\nLeave with `exit`; what you change here is thrown away.")
     size = shutil.get_terminal_size()
     terminal = os.environ.get("TERM", "xterm")

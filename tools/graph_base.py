@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from repos.cache import locked, publish
-from repos.errors import InfrastructureError, RepoGymError
+from repos.errors import InfrastructureError, InputError
 from repos.sandbox.guest.git.repository import environment
 from tools.graph_source import BASE, WorkspaceSource
 
@@ -112,7 +112,7 @@ def _made(workspace: Workspace, commit: str, dataset: str, store: str) -> CodeGr
         with locked(f"graph-server|{store}"):
             return load()
     except GraphError as error:
-        raise RepoGymError(
+        raise InputError(
             f"The code graph has no store: {error}. REPOGYM_GRAPH_STORE and NEO4J_URI choose it."
         ) from error
 

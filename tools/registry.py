@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast, overload
 
-from repos.errors import RepoGymError, UnknownNameError
+from repos.errors import InputError, UnknownNameError
 from repos.plugins import installed_plugins, load_dotted, load_plugin
 from tools.context import ToolContext
 from tools.result import Submitted, ToolError, ToolResult
@@ -192,7 +192,7 @@ class ToolSet:
         for name in _chosen(names):
             chosen = get_tool(name)
             if chosen.name in self.tools:
-                raise RepoGymError(f"The tool {chosen.name} was chosen twice.")
+                raise InputError(f"The tool {chosen.name} was chosen twice.")
             self.tools[chosen.name] = chosen
 
     @property
@@ -248,13 +248,13 @@ def _chosen(names: str | Iterable[str]) -> tuple[str, ...]:
     listed = isinstance(names, Iterable) and not isinstance(names, Mapping)
     chosen = tuple(names) if listed else ()
     if not all(isinstance(name, str) and name.strip("+ ") for name in chosen) or not chosen:
-        raise RepoGymError(
+        raise InputError(
             f'tools is {names!r}: give a list of names, for example ["view", "submit"], or names '
             'that are added to the default ones, for example "+my.module:count".'
         )
     added = [name.removeprefix("+") for name in chosen if name.startswith("+")]
     if added and len(added) < len(chosen):
-        raise RepoGymError(
+        raise InputError(
             f"tools is {names!r}: put a + in front of all names (added to the default ones) or "
             "of none (these and no others)."
         )
@@ -312,5 +312,5 @@ def _as_tool(found: Any, path: str) -> Tool:
     if isinstance(found, Tool):
         return found
     if not callable(found) or not hasattr(found, "__name__"):
-        raise RepoGymError(f"{path} is not a function, so it can't be a tool.")
+        raise InputError(f"{path} is not a function, so it can't be a tool.")
     return _make(cast(ToolFunction, found), read_only=False, max_chars=None)

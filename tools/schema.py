@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.errors import PydanticUserError
 
-from repos.errors import RepoGymError
+from repos.errors import InputError
 from tools.result import ToolError
 
 _SECTION = re.compile(
@@ -29,7 +29,7 @@ _PREFIX = "arg_"
 _MAX_PROBLEMS = 5
 
 
-class ToolDefinitionError(RepoGymError):
+class ToolDefinitionError(InputError):
     """A function that can't be a tool; the message says what to change."""
 
 

@@ -14,14 +14,14 @@ from pathlib import Path
 
 from repos.cache import platform_key
 from repos.environments import probe
-from repos.errors import RepoGymError
+from repos.errors import InputError
 from repos.sandbox.interpreter import running
 
 PROBE_TIMEOUT_S = 20.0
 SYSTEM = ("/usr/local/bin", "/usr/bin")
 
 
-class NotAvailableError(RepoGymError):
+class NotAvailableError(InputError):
     """An environment that this machine does not have."""
 
 

@@ -13,7 +13,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from repos.environments.harness import misfit
 from repos.environments.interpreters import find_python, minor_version
-from repos.errors import InfrastructureError, RepoGymError
+from repos.errors import InfrastructureError, InputError, TaskError
 from repos.prepare import prepare
 from repos.runners.protocol import Runner, TestRun
 from repos.runners.registry import choose_runner, get_runner
@@ -84,12 +84,12 @@ def task_from_repository(
         if status != "D" and path in holding and belongs_to_tests(path, tuple(test_paths))
     )
     if not files and tests:
-        raise RepoGymError(
+        raise InputError(
             f"No test file in {', '.join(tests)} changed between {base} and {fix}: leave --tests "
             "out to have them found by their names."
         )
     if not files:
-        raise RepoGymError(
+        raise InputError(
             f"No test file changed between {base} and {fix}: name the tests with --tests."
         )
     if not source_dirs:
@@ -129,14 +129,14 @@ def task_from_repository(
             }
         )
         if not expected.fail_to_pass:
-            raise RepoGymError(
+            raise TaskError(
                 "Validation refuses the task: no test fails before the fix and passes after."
             )
         verdict = validate(prepare(spec), backend=backend)
     finally:
         backend.close()
     if not verdict.valid:
-        raise RepoGymError(f"Validation refuses the task: {'; '.join(verdict.problems)}.")
+        raise TaskError(f"Validation refuses the task: {'; '.join(verdict.problems)}.")
     return spec
 
 
@@ -167,7 +167,7 @@ class CommitFiles(Mapping[str, bytes]):
 def _run(task: Task, files: Sequence[str], diff: bytes, backend: Backend, seed: int) -> TestRun:
     run = run_expected(task, diff, backend=backend, hash_seed=seed, files=files)
     if run is None:
-        raise RepoGymError("The fix's own diff does not apply to the base.")
+        raise TaskError("The fix's own diff does not apply to the base.")
     return run
 
 
@@ -212,7 +212,7 @@ def _check_folder(repository: Repo, commit: str, folder: str, base: str) -> None
     except KeyError:
         kind = "nothing"
     if kind != "tree":
-        raise RepoGymError(f"--source {folder}: there is no such folder in {base}.")
+        raise InputError(f"--source {folder}: there is no such folder in {base}.")
 
 
 def _test_paths(paths: list[str], tests: set[str]) -> tuple[str, ...]:
@@ -245,7 +245,7 @@ def pinned(requirements: tuple[str, ...], python: str, runner: Runner) -> tuple[
             Requirement(requirement)
         except InvalidRequirement as error:
             said = str(error).partition("\n")[0]
-            raise RepoGymError(f"--requires {requirement!r} is no requirement: {said}.") from error
+            raise InputError(f"--requires {requirement!r} is no requirement: {said}.") from error
     from uv import find_uv_bin
 
     done = subprocess.run(

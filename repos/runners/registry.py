@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from repos.errors import RepoGymError
+from repos.errors import InputError
 from repos.plugins import load_plugin
 from repos.runners.protocol import Runner
 from repos.runners.unittest.detect import only_unittest
@@ -29,14 +29,14 @@ def get_runner(name: str) -> Runner:
     kind = load_plugin("runners", name, BUILT_IN, noun="test runner")
     lacks = [part for part in NEEDED if not hasattr(kind, part)]
     if not isinstance(kind, type) or lacks:
-        raise RepoGymError(
+        raise InputError(
             f"Test runner {name!r} is no class that extends repos.runners.protocol.Runner"
             + (f": it has no {', '.join(lacks)}." if lacks else ".")
         )
     try:
         return kind()
     except TypeError as error:
-        raise RepoGymError(f"Test runner {name!r} can't be made: {error}.") from error
+        raise InputError(f"Test runner {name!r} can't be made: {error}.") from error
 
 
 def choose_runner(files: Mapping[str, bytes]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
-from repos.errors import RepoGymError, SandboxUnavailableError
+from repos.errors import InputError, SandboxUnavailableError
 from repos.plugins import load_plugin
 from repos.sandbox.protocol import Backend, Isolation, Probe
 
@@ -119,7 +119,7 @@ def _entry(name: str) -> Entry:
         form="package.module:Backend",
     )
     if not callable(made):
-        raise RepoGymError(f"The sandbox {name!r} is no class or function that makes a back end.")
+        raise InputError(f"The sandbox {name!r} is no class or function that makes a back end.")
     # A back end that does not say what it isolates is taken for one that isolates nothing.
     return Entry(cast("Callable[[], Backend]", made), getattr(made, "isolation", "none"))
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self, Unpack
 
-from repos.errors import AgentError, InfrastructureError, RepoGymError
+from repos.errors import AgentError, InfrastructureError, InputError
 from repos.sandbox import zipapps
 from repos.sandbox.guest.git import paths, repository
 from repos.sandbox.protocol import (
@@ -216,7 +216,7 @@ def make_base_git(tree: Path, dest: Path, *, worktree: bool = False) -> str:
         RepoGymError: git is missing, or `dest` exists.
     """
     if dest.exists():
-        raise RepoGymError(f"{dest} exists already: remove it first.")
+        raise InputError(f"{dest} exists already: remove it first.")
     root = os.fsencode(tree)
     for name in ("objects/info", "objects/pack", "refs/heads", "info"):
         (dest / name).mkdir(parents=True)
@@ -273,7 +273,7 @@ def _host_git(git_dir: Path, args: builtins.list[str], data: bytes) -> bytes:
             check=False,
         )
     except FileNotFoundError:
-        raise RepoGymError("The git program is missing: install git.") from None
+        raise InputError("The git program is missing: install git.") from None
     if done.returncode != 0 and args[-1] != "--refresh":
         why = " ".join(done.stderr.decode("utf-8", "replace").split())
         raise InfrastructureError(f"git could not make {git_dir}: {why[:300]}")

@@ -8,7 +8,7 @@ import re
 import sys
 from pathlib import Path
 
-from repos.errors import RepoGymError
+from repos.errors import InputError
 from repos.runners.protocol import Runner
 
 START_UP = frozenset({"sitecustomize", "usercustomize"})
@@ -245,13 +245,13 @@ def read_diff(path: Path, task: str) -> bytes:
     if str(path) == "-":
         diff = sys.stdin.buffer.read()
     elif not path.is_file():
-        raise RepoGymError(f"There is no diff {path}.")
+        raise InputError(f"There is no diff {path}.")
     elif path.suffix == ".jsonl":
         diff = _prediction(path, task)
     else:
         diff = path.read_bytes()
     if diff.strip() and not sections(diff):
-        raise RepoGymError(
+        raise InputError(
             f"{path} holds no git diff (a line `diff --git a/FILE b/FILE` for each file): make "
             "it with `git diff --binary`."
         )
@@ -265,11 +265,11 @@ def _prediction(path: Path, task: str) -> bytes:
             record = json.loads(line)
             name, patch = record["instance_id"], record["model_patch"]
         except (ValueError, KeyError, TypeError) as error:
-            raise RepoGymError(
+            raise InputError(
                 f"{path}, line {number} is no prediction: it needs instance_id and model_patch."
             ) from error
         if name == task:
             found = patch or ""
     if found is None:
-        raise RepoGymError(f"{path} holds no prediction for {task}.")
+        raise InputError(f"{path} holds no prediction for {task}.")
     return found.encode("utf-8", "surrogateescape")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from repos.errors import RepoGymError, UnknownNameError
+from repos.errors import InputError, UnknownNameError
 
 MANIFESTS = Path(__file__).parent.parent / "data" / "manifests"
 
@@ -68,7 +68,7 @@ def suite_of(name: str) -> str:
     if not mark or suite not in versions:
         raise UnknownNameError("environment id", plain, known)
     if version != versions[suite]:
-        raise RepoGymError(
+        raise InputError(
             f"There is no {plain}: {suite} has version {versions[suite]}, so write "
             f"{environment_id(suite, versions[suite])}."
         )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from repos.errors import RecordError, RepoGymError, UnknownNameError
+from repos.errors import InputError, RecordError, UnknownNameError
 from repos.plugins import installed_plugins, load_plugin, plugin_names
 from repos.tasks.base import check_version
 from repos.tasks.bundled import bundled_specs
@@ -160,10 +160,10 @@ def check_manifest_path(path: Path) -> None:
         RepoGymError: The name does not end in .jsonl, or its folder can't be written to.
     """
     if path.suffix != ".jsonl":
-        raise RepoGymError(f"The manifest's name must end in .jsonl, not {path.name!r}.")
+        raise InputError(f"The manifest's name must end in .jsonl, not {path.name!r}.")
     folder = path.parent
     if path.is_dir() or not (folder.is_dir() and os.access(folder, os.W_OK)):
-        raise RepoGymError(
+        raise InputError(
             f"The manifest {path} can't be written: {folder} must be a folder that you may "
             "write to, and no folder may have the manifest's name."
         )

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from agents.models.protocol import Message, ModelToolCall, Reply, Usage
-from repos.errors import RepoGymError
+from repos.errors import InputError
 
 if TYPE_CHECKING:
     from agents.models.symbolic.history import History
@@ -51,9 +51,9 @@ class SymbolicModel:
         """
         for name, number in (("candidates", candidates), ("batch", batch)):
             if not isinstance(number, int) or number < 1:
-                raise RepoGymError(f"--model-arg {name}={number}: give a whole number above 0.")
+                raise InputError(f"--model-arg {name}={number}: give a whole number above 0.")
         if not isinstance(seed, int):
-            raise RepoGymError(f"--model-arg seed={seed}: give a whole number.")
+            raise InputError(f"--model-arg seed={seed}: give a whole number.")
         self.seed = seed
         self.candidates = candidates
         self.batch = batch

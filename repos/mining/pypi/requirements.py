@@ -12,7 +12,7 @@ from email.parser import HeaderParser
 from typing import Any
 
 from repos.cache import offline
-from repos.errors import InfrastructureError, NotPreparedError, RepoGymError
+from repos.errors import InfrastructureError, InputError, NotPreparedError
 from repos.tasks.sources.pypi.archives import Tree
 from repos.tasks.sources.pypi.configuration import IndexConfiguration, find_uv
 from repos.tasks.sources.pypi.index import normalise
@@ -329,7 +329,7 @@ def resolve(
         reason = " ".join(done.stderr.split())[-500:]
         if re.search(r"error sending request|dns error|timed out|connect", reason, re.I):
             raise InfrastructureError(f"The package index does not answer: {reason}")
-        raise RepoGymError(f"The requirements of {package}'s tests cannot be met: {reason}")
+        raise InputError(f"The requirements of {package}'s tests cannot be met: {reason}")
     pins = [line.split(";")[0].strip() for line in done.stdout.splitlines()]
     return tuple(
         sorted(

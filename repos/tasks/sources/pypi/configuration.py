@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from repos.errors import InfrastructureError, RepoGymError
+from repos.errors import InfrastructureError, InputError
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def find_uv() -> str:
     beside = Path(sys.executable).parent / "uv"
     found = str(beside) if beside.is_file() else shutil.which("uv")
     if found is None:
-        raise RepoGymError("The program uv is missing: install it with `pip install uv`.")
+        raise InputError("The program uv is missing: install it with `pip install uv`.")
     return found
 
 
@@ -106,7 +106,7 @@ def _pip_settings() -> dict[str, str]:
         try:
             parser.read(path, encoding="utf-8")
         except configparser.Error as error:
-            raise RepoGymError(f"pip's configuration file {path} can't be read: {error}") from error
+            raise InputError(f"pip's configuration file {path} can't be read: {error}") from error
         for section in ("global", "download"):
             if parser.has_section(section):
                 settings.update(parser.items(section))
