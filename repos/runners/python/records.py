@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from repos.errors import InfrastructureError
 from repos.runners.protocol import TestOutcome, TestReport, TestRun
+from repos.runners.python.messages import (
+    Changed,
+    Covered,
+    Ended,
+    Message,
+    NotCollected,
+    Started,
+    Tested,
+    read_answer,
+    read_lines,
+)
 from repos.sandbox.protocol import ExecResult
 
 READY = b"ready\n"
+SHOWN = 10
+"""Changed files that are named at most."""
 
 
 @dataclass
@@ -22,61 +33,57 @@ class Folded:
     errors: dict[str, str] = field(default_factory=dict)
     coverage: dict[str, dict[str, tuple[int, ...]]] = field(default_factory=dict)
     end: int | None = None
+    stopped: bool = False
 
 
-def fold(records: Sequence[dict[str, Any]]) -> Folded:
+def fold(records: Sequence[Message]) -> Folded:
     """Return what records tell; a second one never makes up for a first one."""
     folded = Folded()
     for record in records:
-        kind = record["kind"]
-        if kind == "test":
-            earlier = folded.outcomes.get(record["id"])
-            if earlier is not None and earlier.status != "passed":
-                continue
-            folded.outcomes[record["id"]] = TestOutcome(
-                record["status"],
-                round(record["seconds"], 4),
-                record.get("message", ""),
-                record.get("traceback", ""),
-            )
-        elif kind == "collect":
-            folded.errors[record["id"]] = record["message"]
-        elif kind == "coverage":
-            tests = folded.coverage.setdefault(record["id"], {})
-            tests[record["file"]] = tuple(record["lines"])
-        elif kind == "end":
-            folded.end = record["status"]
+        match record:
+            case Tested():
+                earlier = folded.outcomes.get(record.id)
+                if earlier is not None and earlier.status != "passed":
+                    continue
+                folded.outcomes[record.id] = TestOutcome(
+                    record.status, round(record.seconds, 4), record.message, record.traceback
+                )
+            case NotCollected():
+                folded.errors[record.id] = record.message
+            case Covered():
+                folded.coverage.setdefault(record.id, {})[record.file] = tuple(record.lines)
+            case Ended(kind="stopped"):
+                folded.stopped = True
+            case Ended():
+                folded.end = record.status
     return folded
 
 
 def developer_report(raw: bytes, done: ExecResult) -> TestReport:
-    """Return the report of a developer's run.
+    """Return the report of a developer's run; malformed records count as not written.
 
     Args:
         raw: The records' file, its last line maybe cut.
         done: How the program ended, and what it printed.
     """
-    records = []
-    for line in raw.decode("utf-8", "replace").splitlines():
-        try:
-            records.append(json.loads(line))
-        except ValueError:
-            continue  # the last line of a killed run
+    records, malformed = read_lines(raw)
     folded = fold(records)
-    stopped = any(record["kind"] == "stopped" for record in records)
     return TestReport(
         outcomes=folded.outcomes,
         collection_errors=folded.errors,
         coverage=folded.coverage or None,
-        complete=folded.end is not None,
+        complete=folded.end is not None and not malformed,
         exit_code=done.exit_code,
-        limit=done.limit or ("time" if stopped else None),
+        limit=done.limit or ("time" if folded.stopped else None),
         output=done.text[-8000:],
     )
 
 
 def supervised_run(done: ExecResult) -> TestRun:
     """Return what the supervisor of a graded run told.
+
+    Whatever the tested process sent, this returns a run: a record that does not have the shape
+    of one shows that results were interfered with.
 
     Raises:
         InfrastructureError: It did not start, or the framework did not start under it.
@@ -88,20 +95,25 @@ def supervised_run(done: ExecResult) -> TestRun:
     # code of the project: what is missing after it is the tested process's own doing.
     if not done.stdout.startswith(READY):
         raise InfrastructureError(f"The test supervisor did not start: {log[-500:]}")
-    try:
-        answer = json.loads(done.stdout.removeprefix(READY))
-    except ValueError:
-        killed = ("the test supervisor was killed",)
-        return TestRun({}, complete=False, tampered=killed, log=log)
-    records = answer["records"]
-    if not any(record["kind"] == "start" for record in records):
+    told = done.stdout.removeprefix(READY)
+    read = read_answer(told)
+    if read is None:
+        killed = not told.endswith(b"}")
+        note = "the test supervisor was killed" if killed else "result records that can't be read"
+        return TestRun({}, complete=False, tampered=(note,), log=log)
+    answer, records, malformed = read
+    started = any(isinstance(record, Started) for record in records)
+    if not started and not malformed and not answer.forged:
         raise InfrastructureError(f"The tests did not start in the environment: {log[-500:]}")
     folded = fold(records)
-    tampered = [f"{r['id']} was changed" for r in records if r["kind"] == "tampered"]
-    if answer["overflow"]:
+    changed = [record.id[:200] for record in records if isinstance(record, Changed)]
+    tampered = [f"{name} was changed" for name in changed[:SHOWN]]
+    if answer.overflow:
         tampered.append("more result records than any run could make")
-    if answer["forged"]:
-        tampered.append(f"{answer['forged']} forged result records")
+    if answer.forged:
+        tampered.append(f"{answer.forged} forged result records")
+    if malformed:
+        tampered.append(f"{malformed} malformed result records")
     return TestRun(
         outcomes=folded.outcomes,
         collection_errors=folded.errors,

@@ -12,8 +12,8 @@ import time
 from collections.abc import Sequence
 
 from repos.environments.python import PYTHON
-from repos.errors import InfrastructureError
 from repos.runners.protocol import Runner, TestReport
+from repos.runners.python.messages import WarmAnswer, read_warm_answer
 from repos.runners.python.records import developer_report
 from repos.runners.python.requests import FRAMEWORK, PROGRAMS, run_request, take_file
 from repos.sandbox.protocol import ExecResult, Process
@@ -48,9 +48,8 @@ class WarmPython:
             self.close()
             return self._runner.run(self._workspace, ids, timeout_s=timeout_s)
         printed = take_file(self._workspace, output)[-8000:]
-        limit = "time" if answer["limit"] == "time" else None
-        status = answer["exit"] if answer["exit"] is not None else -9
-        done = ExecResult(status, printed, b"", 0.0, limit)
+        status = answer.exit if answer.exit is not None else -9
+        done = ExecResult(status, printed, b"", 0.0, answer.limit)
         return developer_report(take_file(self._workspace, records), done)
 
     def close(self) -> None:
@@ -60,8 +59,8 @@ class WarmPython:
             self._process = None
         self._pending = b""
 
-    def _ask(self, request: dict, wait_s: float) -> dict | None:
-        """Send one request and return its answer; None where the process did not give one."""
+    def _ask(self, request: dict, wait_s: float) -> WarmAnswer | None:
+        """Send one request and return its answer; None where there is none, or a malformed one."""
         if self._process is None:
             self._process = self._workspace.spawn(
                 [PYTHON, f"{PROGRAMS}/warm.py", FRAMEWORK], env={"PYTHONUNBUFFERED": "1"}
@@ -80,7 +79,4 @@ class WarmPython:
                 self._workspace.exec(["true"])  # tells a dead sandbox from a dead process
             return None
         line, _, self._pending = self._pending.partition(b"\n")
-        try:
-            return json.loads(line)
-        except ValueError as error:
-            raise InfrastructureError(f"The warm runner answered {line[:100]!r}.") from error
+        return read_warm_answer(line)

@@ -11,6 +11,7 @@ THEMES = (
     "values",
     "channel",
     "introspection",
+    "records",
     "covert",
     "diffs",
     "knowledge",

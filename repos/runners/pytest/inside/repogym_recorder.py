@@ -8,11 +8,18 @@ import re
 
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
 RANK = {"passed": 0, "xpassed": 1, "skipped": 2, "xfailed": 3, "failed": 4, "error": 5}
+MAX_FRAMES = 16000
+"""Characters of a traceback's frames that are kept, the last ones."""
+
+
+def plain(text):
+    """Return a text without addresses and without what UTF-8 can't say."""
+    return ADDRESS.sub("0x…", text).encode("utf-8", "replace").decode("utf-8")
 
 
 def one_line(text, limit=400):
     """Return the first line of a message, addresses blanked, cut to `limit` characters."""
-    line = ADDRESS.sub("0x…", str(text).strip().split("\n", 1)[0])
+    line = plain(str(text).strip().split("\n", 1)[0])
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
@@ -20,7 +27,7 @@ def frames(longrepr, rootdir):
     """Return the traceback as short lines `path:line in function: source`, oldest first."""
     entries = getattr(getattr(longrepr, "reprtraceback", None), "reprentries", None)
     if not entries:
-        return ADDRESS.sub("0x…", str(longrepr))[-1500:]
+        return plain(str(longrepr))[-1500:]
     lines = []
     for entry in entries:
         place = getattr(entry, "reprfileloc", None)
@@ -32,7 +39,7 @@ def frames(longrepr, rootdir):
     crash = getattr(longrepr, "reprcrash", None)
     message = str(crash.message) if crash is not None else ""
     body = "\n".join(lines[:3] + ["…"] + lines[-12:] if len(lines) > 15 else lines)
-    return ADDRESS.sub("0x…", body + "\n" + message[:1500])
+    return plain(body[-MAX_FRAMES:] + "\n" + message[:1500])
 
 
 COLLECTING = (50000, 20, 100)
@@ -98,6 +105,6 @@ class Recorder:
                 {
                     "kind": "collect",
                     "id": report.nodeid,
-                    "message": ADDRESS.sub("0x…", text)[-2500:],
+                    "message": plain(text)[-2500:],
                 }
             )

@@ -157,13 +157,18 @@ def supervise(config):
             if not hmac.compare_digest(mac, wanted):
                 forged += 1
                 continue
-            number, record = json.loads(body.decode())
+            try:
+                number, record = json.loads(body.decode())
+                kind = record["kind"]
+            except (ValueError, TypeError, LookupError, RecursionError):
+                forged += 1
+                continue
             if number != expected:
                 forged += 1
                 continue
             expected += 1
             records.append(record)
-            if record["kind"] == "end":
+            if kind == "end":
                 break
     os.kill(child, 9)
     os.waitpid(child, 0)

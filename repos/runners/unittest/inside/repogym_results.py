@@ -13,8 +13,8 @@ MAX_FRAMES = 15
 
 
 def plain(text):
-    """Return a text without addresses."""
-    return ADDRESS.sub("0x…", text)
+    """Return a text without addresses and without what UTF-8 can't say."""
+    return ADDRESS.sub("0x…", text).encode("utf-8", "replace").decode("utf-8")
 
 
 def one_line(text, limit=400):
@@ -170,7 +170,7 @@ class Result(unittest.TestResult):
             trace = trace.tb_next
         if len(lines) > MAX_FRAMES:
             lines = [*lines[:3], "…", *lines[-12:]]
-        return plain("\n".join([*lines, whole_message(err)[:1500]]))
+        return plain("\n".join(lines)[-16000:] + "\n" + whole_message(err)[:1500])
 
 
 def whole_message(err):
