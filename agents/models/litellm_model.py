@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from agents.models.budget import Budget
 from agents.models.errors import ContextWindowError, ModelRequestError, ModelUnavailableError
 from agents.models.litellm_setup import litellm
 from agents.models.pricing import Price, given_price, listed, listed_price
 from agents.models.protocol import Message, Reply, Usage
+from agents.models.waiting import Report, Waiting, told_when_slow
 from agents.models.wire import to_wire, tool_calls_from_wire
 from repos.errors import InputError
 
@@ -27,12 +29,16 @@ _LONGEST_WAIT_S = 60.0
 _RESERVED = ("model", "messages", "tools", "stream", "n", "num_retries", "max_retries")
 
 
+T = TypeVar("T")
+
+
 class LiteLLMModel:
     """A model behind LiteLLM; any thread may call it.
 
     Attributes:
         name: What reports call it.
         price: Its price, or None where nobody knows it (its calls then count as free).
+        on_wait: Is told of retries and of calls that take long; None tells nobody.
     """
 
     def __init__(
@@ -67,6 +73,7 @@ class LiteLLMModel:
             if name in options:
                 raise InputError(f"--model-arg {name} is set by RepoGym: leave it out.")
         self.name = label or model
+        self.on_wait: Report | None = None
         self.timeout_s = _number(options, "timeout", DEFAULT_TIMEOUT_S, least=0.001)
         self.retries = int(_number(options, "retries", DEFAULT_RETRIES))
         self.backoff_s = _number(options, "backoff_s", DEFAULT_BACKOFF_S)
@@ -131,21 +138,29 @@ class LiteLLMModel:
             request["temperature"] = temperature
         if self._api_base is not None:
             request["api_base"] = self._api_base
-        attempt = 0
-        while True:
+        return self._patiently(lambda: self._call(request, len(messages)))
+
+    def _patiently(self, call: Callable[[], T]) -> T:
+        """Make a call, again after failures that may pass; waits are told."""
+        attempts = self.retries + 1
+        for attempt in itertools.count(1):
             try:
-                return self._call(request, len(messages))
+                with told_when_slow(self.on_wait, self.name, attempt, attempts):
+                    return call()
             except _RetryError as retry:
-                if attempt >= self.retries:
+                if attempt >= attempts:
                     raise ModelUnavailableError(
-                        f"The model {self.name} did not answer after {attempt + 1} attempts: "
+                        f"The model {self.name} did not answer after {attempt} attempts: "
                         f"{retry.reason}"
                     ) from retry.__cause__
-                wait = min(_LONGEST_WAIT_S, self.backoff_s * 2**attempt)
+                wait = min(_LONGEST_WAIT_S, self.backoff_s * 2 ** (attempt - 1))
                 # Jitter keeps many workers from coming back at the same moment.
                 wait *= 0.5 + random.random() / 2
-                time.sleep(min(_LONGEST_WAIT_S, max(wait, retry.after_s)))
-                attempt += 1
+                wait = min(_LONGEST_WAIT_S, max(wait, retry.after_s))
+                if self.on_wait is not None:
+                    self.on_wait(Waiting(self.name, wait, attempt, attempts, retry.reason))
+                time.sleep(wait)
+        raise AssertionError("unreachable")
 
     def _call(self, request: dict[str, Any], turn: int) -> Reply:
         counted = 0

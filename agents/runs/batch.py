@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from agents.runs.episode import RECORD, read_record
 from agents.runs.folder import RunFolder
-from agents.runs.pool import Finished, Lost, PoolEvent, Refused, Stepped, WorkerPool
+from agents.runs.pool import Finished, Lost, PoolEvent, Refused, Stepped, Waited, WorkerPool
 from agents.runs.progress import Counts, Display, display_for
 from agents.runs.report import summarise, write_reports
 from agents.runs.spec import EpisodeRecord, EpisodeSpec
@@ -132,41 +132,58 @@ def _play_all(
     queue = _Queue()
     for spec in todo:
         queue.push(spec, 1)
-    tries: dict[tuple[str, int], int] = {}
-    failed_in_a_row = 0
     display = display_for(console, counts, os.environ)
     try:
         with WorkerPool(min(workers, len(todo)), folder.path / "logs") as pool:
-            while pool.busy or queue.heap:
-                while pool.idle and failed_in_a_row < HOPELESS:
-                    next_up = queue.pop()
-                    if next_up is None:
-                        break
-                    spec, tries[spec.task, spec.sample] = next_up
-                    pool.submit(spec)
-                if failed_in_a_row >= HOPELESS and not pool.busy:
-                    return
-                for event in pool.events(0.5):
-                    record = _outcome(event, display)
-                    if record is None:
-                        continue
-                    attempt = tries[record.task, record.sample]
-                    if record.status != "done" and attempt < TRIES:
-                        folder.log.append(
-                            "failed", task=record.task, sample=record.sample, error=record.error
-                        )
-                        display.retried(event.spec, record.error)
-                        queue.push(event.spec, attempt + 1, PAUSES[attempt - 1])
-                        continue
-                    failed_in_a_row = failed_in_a_row + 1 if record.status != "done" else 0
-                    records[record.task, record.sample] = record
-                    counts.add(record)
-                    folder.log.append(
-                        "episode", task=record.task, sample=record.sample, status=record.status
-                    )
-                    display.finished(record, counts)
+            try:
+                _work_off(folder, pool, queue, records, counts, display)
+            except KeyboardInterrupt:
+                # Before the workers are ended: whoever asked hears at once what happens.
+                display.stopping(pool.busy)
+                raise
     finally:
         display.close()
+
+
+def _work_off(
+    folder: RunFolder,
+    pool: WorkerPool,
+    queue: _Queue,
+    records: dict[tuple[str, int], EpisodeRecord],
+    counts: Counts,
+    display: Display,
+) -> None:
+    """Play the queue to its end, or until too many episodes in a row had no verdict."""
+    tries: dict[tuple[str, int], int] = {}
+    failed_in_a_row = 0
+    while pool.busy or queue.heap:
+        while pool.idle and failed_in_a_row < HOPELESS:
+            next_up = queue.pop()
+            if next_up is None:
+                break
+            spec, tries[spec.task, spec.sample] = next_up
+            pool.submit(spec)
+        if failed_in_a_row >= HOPELESS and not pool.busy:
+            return
+        for event in pool.events(0.5):
+            record = _outcome(event, display)
+            if record is None:
+                continue
+            attempt = tries[record.task, record.sample]
+            if record.status != "done" and attempt < TRIES:
+                folder.log.append(
+                    "failed", task=record.task, sample=record.sample, error=record.error
+                )
+                display.retried(event.spec, record.error)
+                queue.push(event.spec, attempt + 1, PAUSES[attempt - 1])
+                continue
+            failed_in_a_row = failed_in_a_row + 1 if record.status != "done" else 0
+            records[record.task, record.sample] = record
+            counts.add(record)
+            folder.log.append(
+                "episode", task=record.task, sample=record.sample, status=record.status
+            )
+            display.finished(record, counts)
 
 
 def _outcome(event: PoolEvent, display: Display) -> EpisodeRecord | None:
@@ -174,6 +191,9 @@ def _outcome(event: PoolEvent, display: Display) -> EpisodeRecord | None:
     match event:
         case Stepped():
             display.stepped(event.spec, event.steps)
+            return None
+        case Waited():
+            display.waited(event.spec, event.text)
             return None
         case Refused():
             raise RunRefusedError(event.message, event.exit_status)

@@ -20,8 +20,9 @@ from agents.models.protocol import Model
 from agents.models.registry import make_model
 from agents.registry import make_agent
 from agents.runs.atif import AtifAgent
+from agents.runs.interruption import Interruption
 from agents.runs.journal import Journal, read_journal, write_atomic
-from agents.runs.recorder import JournalRecorder, Progress
+from agents.runs.recorder import JournalRecorder, Progress, Waits
 from agents.runs.replay import RecordedModel
 from agents.runs.report import repogym_version
 from agents.runs.spec import SCHEMA_VERSION, EpisodeRecord, EpisodeSpec, ModelUse
@@ -56,7 +57,13 @@ def read_record(folder: Path) -> EpisodeRecord | None:
     return parse_record(EpisodeRecord, data, str(folder / RECORD))
 
 
-def run_episode(spec: EpisodeSpec, *, progress: Progress | None = None) -> EpisodeRecord:
+def run_episode(
+    spec: EpisodeSpec,
+    *,
+    progress: Progress | None = None,
+    waits: Waits | None = None,
+    interruption: Interruption | None = None,
+) -> EpisodeRecord:
     """Play one episode, score it and write its folder; a finished one is only read.
 
     Where the folder holds the journal of an interrupted play, the episode starts again and
@@ -65,6 +72,8 @@ def run_episode(spec: EpisodeSpec, *, progress: Progress | None = None) -> Episo
     Args:
         spec: What to play.
         progress: Called with the number of steps after each step.
+        waits: Called with a line whenever the model keeps the episode waiting; any thread may.
+        interruption: Is told when a tool call begins and ends.
 
     Returns:
         The record; `status` is "infrastructure" where there is no verdict.
@@ -77,26 +86,28 @@ def run_episode(spec: EpisodeSpec, *, progress: Progress | None = None) -> Episo
     done = read_record(folder)
     if done is not None:
         return done
-    folder.mkdir(parents=True, exist_ok=True)
     begun = time.time()
-    with Journal(folder / "episode.jsonl") as journal:
-        journal.append("start", schema_version=SCHEMA_VERSION, spec=spec.model_dump(mode="json"))
-        try:
-            record = _play(spec, journal, begun, progress)
-        except InfrastructureError as error:
-            return _failed(spec, journal, begun, str(error))
-        except RepoGymError:
-            raise
-        except (OSError, MemoryError, EOFError) as error:
-            traceback.print_exc()
-            return _failed(spec, journal, begun, f"{type(error).__name__}: {error}")
-        journal.append("end", record=record.model_dump(mode="json"))
-    (folder / FAILURE).unlink(missing_ok=True)
-    write_atomic(folder / RECORD, _pretty(record.model_dump(mode="json")))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with Journal(folder / "episode.jsonl") as journal:
+            start = spec.model_dump(mode="json")
+            journal.append("start", schema_version=SCHEMA_VERSION, spec=start)
+            recorder = JournalRecorder(journal, progress, waits, interruption)
+            record = _play(spec, journal, begun, recorder)
+            journal.append("end", record=record.model_dump(mode="json"))
+        write_atomic(folder / RECORD, _pretty(record.model_dump(mode="json")))
+        (folder / FAILURE).unlink(missing_ok=True)
+    except InfrastructureError as error:
+        return _failed(spec, begun, str(error))
+    except RepoGymError:
+        raise
+    except (OSError, MemoryError, EOFError) as error:
+        traceback.print_exc()
+        return _failed(spec, begun, f"{type(error).__name__}: {error}")
     return record
 
 
-def _failed(spec: EpisodeSpec, journal: Journal, begun: float, message: str) -> EpisodeRecord:
+def _failed(spec: EpisodeSpec, begun: float, message: str) -> EpisodeRecord:
     record = EpisodeRecord(
         task=spec.task,
         sample=spec.sample,
@@ -105,15 +116,21 @@ def _failed(spec: EpisodeSpec, journal: Journal, begun: float, message: str) -> 
         started=begun,
         seconds=time.time() - begun,
     )
-    journal.append("failed", error=message)
-    write_atomic(spec.folder / FAILURE, _pretty(record.model_dump(mode="json")))
+    try:
+        with Journal(spec.folder / "episode.jsonl") as journal:
+            journal.append("failed", error=message)
+        write_atomic(spec.folder / FAILURE, _pretty(record.model_dump(mode="json")))
+    except OSError as error:
+        # The record says it, where the folder can't.
+        note = f"{spec.folder} can't be written ({error.strerror})"
+        if note.partition(" (")[2] not in message:
+            record = record.model_copy(update={"error": f"{message}; and {note}"})
     return record
 
 
 def _play(
-    spec: EpisodeSpec, journal: Journal, begun: float, progress: Progress | None
+    spec: EpisodeSpec, journal: Journal, begun: float, recorder: JournalRecorder
 ) -> EpisodeRecord:
-    recorder = JournalRecorder(journal, progress)
     model = _model(spec, recorder, read_journal(journal.path))
     with contextlib.closing(environment_of(spec)) as env:
         episode = Episode(env, seed=spec.seed, recorder=recorder)

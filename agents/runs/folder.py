@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Mapping
@@ -64,20 +65,20 @@ class RunFolder:
         try:
             path.mkdir(parents=True, exist_ok=True)
             self.log = Journal(path / LOG, patience=patience)
+            data = {
+                "schema_version": SCHEMA_VERSION,
+                "settings": settings.model_dump(mode="json"),
+                "budget_usd": budget_usd,
+            }
+            write_atomic(path / SETTINGS, json.dumps(data, indent=1) + "\n")
+            self.log.append("opened", schema_version=SCHEMA_VERSION)
         except OSError as error:
             raise InputError(
-                f"The folder {path} can't be written ({error.strerror}): name another one "
-                "with --out."
+                f"The folder {path} can't be written ({error.strerror}): make room there, or "
+                "name another one with --out."
             ) from error
         self.resumed = kept is not None
         self.former_budget = kept[1] if kept else None
-        data = {
-            "schema_version": SCHEMA_VERSION,
-            "settings": settings.model_dump(mode="json"),
-            "budget_usd": budget_usd,
-        }
-        write_atomic(path / SETTINGS, json.dumps(data, indent=1) + "\n")
-        self.log.append("opened", schema_version=SCHEMA_VERSION)
 
     def seconds(self) -> float:
         """Return the wall time of all processes that worked on this run, in seconds.
@@ -94,8 +95,12 @@ class RunFolder:
 
     def close(self) -> None:
         """Leave the folder."""
-        self.log.append("closed")
-        self.log.close()
+        try:
+            # Only times are read from it: on a full disk the run is as good without.
+            with contextlib.suppress(OSError):
+                self.log.append("closed")
+        finally:
+            self.log.close()
 
     def __enter__(self) -> RunFolder:
         return self

@@ -139,6 +139,9 @@ def write_atomic(path: Path, data: bytes | str) -> None:
         while view:
             view = view[os.write(fd, view) :]
         os.fsync(fd)
+    except BaseException:
+        work.unlink(missing_ok=True)
+        raise
     finally:
         os.close(fd)
     work.replace(path)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from rich.console import Console
 
@@ -16,6 +17,7 @@ from agents.runs.batch import run_batch
 from agents.runs.folder import RunFolder, open_default
 from agents.runs.report import show, title
 from agents.runs.request import Request, settings_of, worker_count
+from agents.runs.spec import EpisodeRecord
 from repos.errors import InfrastructureError
 
 COMPLETE, INFRASTRUCTURE, INTERRUPTED = 0, 3, 130
@@ -42,14 +44,42 @@ def play(request: Request, *, as_json: bool = False) -> int:
     if not console.is_terminal:
         # Files and pipes have no width; 80 would break the names of tasks.
         console.width = 120
+    with _terminations_interrupt():
+        try:
+            played = _played(request, console, _speaker(console))
+        except KeyboardInterrupt:
+            _speaker(console)("Interrupted before anything was played.")
+            return INTERRUPTED
+    if played is None:
+        return INTERRUPTED
+    folder, records, summary = played
+    settings = folder.settings
+    say = _speaker(console)
+    show(console, settings, records, summary)
+    say(f"Reports: {folder.path}/summary.json, {folder.path}/predictions.jsonl")
+    if as_json:
+        sys.stdout.write(json.dumps(summary, indent=1) + "\n")
+    if summary["complete"]:
+        return COMPLETE
+    open_ = summary["infrastructure_errors"] + summary["not_played"]
+    say(
+        f"The infrastructure left {open_} {'episode' if open_ == 1 else 'episodes'} without a "
+        "verdict; the same command goes on with what is left."
+    )
+    return INFRASTRUCTURE
+
+
+def _played(
+    request: Request, console: Console, say: Callable[[str], None]
+) -> tuple[RunFolder, list[EpisodeRecord], dict[str, Any]] | None:
+    """Check, open the folder and play; None after an interrupt, which has been told."""
     notes: list[str] = []
     settings = settings_of(request, notes)
-    say = _speaker(console)
     if request.out is not None:
         folder = RunFolder(request.out, settings, request.budget)
     else:
         folder = open_default(settings, request.budget, RUNS)
-    with folder, _terminations_interrupt():
+    with folder:
         say(title(settings))
         for note in notes:
             say(note)
@@ -68,19 +98,8 @@ def play(request: Request, *, as_json: bool = False) -> int:
             ) from error
         except KeyboardInterrupt:
             say("Interrupted: finished episodes are kept; the same command goes on.")
-            return INTERRUPTED
-    show(console, settings, records, summary)
-    say(f"Reports: {folder.path}/summary.json, {folder.path}/predictions.jsonl")
-    if as_json:
-        sys.stdout.write(json.dumps(summary, indent=1) + "\n")
-    if summary["complete"]:
-        return COMPLETE
-    open_ = summary["infrastructure_errors"] + summary["not_played"]
-    say(
-        f"The infrastructure left {open_} {'episode' if open_ == 1 else 'episodes'} without a "
-        "verdict; the same command goes on with what is left."
-    )
-    return INFRASTRUCTURE
+            return None
+    return folder, records, summary
 
 
 def _speaker(console: Console) -> Callable[[str], None]:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import faulthandler
 import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
+from agents.runs.interruption import Interruption, Stopped
 from agents.runs.spec import EpisodeRecord, EpisodeSpec
 
 _PR_SET_PDEATHSIG = 1
@@ -34,6 +37,15 @@ class Stepped:
     worker: int
     spec: EpisodeSpec
     steps: int
+
+
+@dataclass(frozen=True)
+class Waited:
+    """The model keeps an episode waiting; a line for a person says why."""
+
+    worker: int
+    spec: EpisodeSpec
+    text: str
 
 
 @dataclass(frozen=True)
@@ -64,18 +76,17 @@ class Lost:
     message: str
 
 
-PoolEvent = Stepped | Finished | Refused | Lost
-
-
-class _TerminatedError(BaseException):
-    """SIGTERM in a worker; unlike SystemExit it can't be an agent's own doing."""
+PoolEvent = Stepped | Waited | Finished | Refused | Lost
 
 
 @dataclass
 class _Worker:
     process: Any
     connection: Connection
+    log: Path
+    log_begin: int
     spec: EpisodeSpec | None = None
+    last_words: str = ""
 
 
 class WorkerPool:
@@ -95,15 +106,16 @@ class WorkerPool:
 
     def _start(self, number: int) -> _Worker:
         ours, theirs = self._context.Pipe()
+        log = self._logs / f"worker-{number + 1}.log"
         process = self._context.Process(
             target=_work,
-            args=(theirs, os.getpid(), str(self._logs / f"worker-{number + 1}.log")),
+            args=(theirs, os.getpid(), str(log)),
             name=f"repogym-worker-{number + 1}",
             daemon=True,
         )
         process.start()
         theirs.close()
-        return _Worker(process, ours)
+        return _Worker(process, ours, log, log.stat().st_size if log.exists() else 0)
 
     @property
     def idle(self) -> bool:
@@ -141,6 +153,12 @@ class WorkerPool:
             if kind == "stepped":
                 yield Stepped(number, spec, *rest)
                 continue
+            if kind == "waited":
+                yield Waited(number, spec, *rest)
+                continue
+            if kind == "dying":
+                worker.last_words = str(rest[0])
+                continue
             worker.spec = None
             if kind == "finished":
                 yield Finished(number, spec, *rest)
@@ -156,11 +174,28 @@ class WorkerPool:
             how = f"killed by {signal.Signals(-status).name}"
         else:
             how = f"exit status {status}"
+        why = worker.last_words or _last_line(worker.log, worker.log_begin)
+        if not why and status == -signal.SIGKILL:
+            why = "most often the machine had no memory left; fewer --workers need less"
         self._workers[number] = self._start(number)
-        return Lost(number, spec, f"the worker process died ({how}); see worker-{number + 1}.log")
+        return Lost(
+            number, spec, f"the worker process died ({how}): {why or 'it left no word why'}"
+        )
 
     def close(self) -> None:
-        """End all workers: politely first, so that they close their sandboxes."""
+        """End all workers: politely first, so that they close their sandboxes.
+
+        A KeyboardInterrupt meanwhile kills them.
+        """
+        try:
+            self._close_politely()
+        except KeyboardInterrupt:
+            for worker in self._workers:
+                worker.process.kill()
+                worker.process.join()
+                worker.connection.close()
+
+    def _close_politely(self) -> None:
         for worker in self._workers:
             if worker.spec is None:
                 worker.connection.close()
@@ -186,21 +221,29 @@ def _work(connection: Connection, parent: int, log: str) -> None:
     _die_with(parent)
     # Ctrl-C reaches the whole process group; the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _terminate)
-    _print_to(log)
-    with contextlib.suppress(_TerminatedError):
-        _play_all(connection)
-        return
-    sys.exit(128 + signal.SIGTERM)
+    interruption = Interruption()
+    try:
+        interruption.listen()
+        _print_to(log)
+        _play_all(connection, interruption)
+    except Stopped:
+        sys.exit(128 + signal.SIGTERM)
+    except Exception as error:
+        # The log may be on a disk that is full: the reason goes to the parent first.
+        with contextlib.suppress(OSError):
+            connection.send(("dying", f"{type(error).__name__}: {error}"))
+        raise
 
 
-def _terminate(*_: object) -> None:
-    raise _TerminatedError
-
-
-def _play_all(connection: Connection) -> None:
+def _play_all(connection: Connection, interruption: Interruption) -> None:
     from agents.runs.episode import run_episode
     from repos.errors import RepoGymError
+
+    lock = threading.Lock()
+
+    def send(*message: object) -> None:
+        with lock:
+            connection.send(message)
 
     while True:
         try:
@@ -208,11 +251,29 @@ def _play_all(connection: Connection) -> None:
         except EOFError:
             return
         try:
-            record = run_episode(spec, progress=lambda steps: connection.send(("stepped", steps)))
+            record = run_episode(
+                spec,
+                progress=lambda steps: send("stepped", steps),
+                waits=lambda text: send("waited", text),
+                interruption=interruption,
+            )
         except RepoGymError as error:
-            connection.send(("refused", str(error), error.exit_status))
+            send("refused", str(error), error.exit_status)
         else:
-            connection.send(("finished", record))
+            send("finished", record)
+
+
+def _last_line(log: Path, begin: int) -> str:
+    """Return what a worker printed last, from `begin` on, or what Python said of its crash."""
+    try:
+        with log.open("rb") as file:
+            file.seek(begin)
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return ""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    fatal = [line for line in lines if line.startswith("Fatal Python error")]
+    return (fatal or lines or [""])[-1][:500]
 
 
 def _die_with(parent: int) -> None:
@@ -228,3 +289,4 @@ def _print_to(log: str) -> None:
     os.dup2(fd, 1)
     os.dup2(fd, 2)
     os.close(fd)
+    faulthandler.enable()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from agents.runs.interruption import TOOL_SECONDS
 from agents.runs.report import verdict
 from agents.runs.spec import EpisodeRecord, EpisodeSpec
 
@@ -27,6 +28,14 @@ class Display(Protocol):
 
     def retried(self, spec: EpisodeSpec, message: str) -> None:
         """An infrastructure failure; the episode will be tried again."""
+        ...
+
+    def waited(self, spec: EpisodeSpec, text: str) -> None:
+        """The model keeps an episode waiting."""
+        ...
+
+    def stopping(self, playing: int) -> None:
+        """The run was interrupted while so many episodes were being played."""
         ...
 
     def close(self) -> None:
@@ -93,6 +102,18 @@ class PlainDisplay:
         """Print why."""
         self._line(f"{name(spec)}: infrastructure failure, trying again: {message}")
 
+    def waited(self, spec: EpisodeSpec, text: str) -> None:
+        """Print what it waits for."""
+        self._line(f"{name(spec)}: {text}")
+
+    def stopping(self, playing: int) -> None:
+        """Say what happens now."""
+        episodes = "1 episode" if playing == 1 else f"{playing} episodes"
+        self._line(
+            f"Stopping {episodes}: a tool call that runs may end, for at most "
+            f"{TOOL_SECONDS:g} seconds; model calls stop now. Once more (Ctrl-C) stops at once."
+        )
+
     def close(self) -> None:
         """Nothing is drawn."""
 
@@ -151,6 +172,14 @@ class LiveDisplay:
         """Print why above the bar."""
         self._playing.pop(name(spec), None)
         self._lines.retried(spec, message)
+
+    def waited(self, spec: EpisodeSpec, text: str) -> None:
+        """Print what it waits for above the bar."""
+        self._lines.waited(spec, text)
+
+    def stopping(self, playing: int) -> None:
+        """Say what happens now, above the bar."""
+        self._lines.stopping(playing)
 
     def close(self) -> None:
         """Stop drawing."""

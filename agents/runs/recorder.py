@@ -10,12 +10,17 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from agents.models.protocol import Reply
+from agents.models.waiting import Waiting
+from agents.runs.interruption import Interruption
 from agents.runs.journal import Journal
 from envs.episode import Episode, EpisodeRecorder, ToolCall
 from repos.errors import InfrastructureError
 
 Progress = Callable[[int], None]
 """Called after each step with the number of steps so far, forks included."""
+
+Waits = Callable[[str], None]
+"""Called with a line for a person whenever the model keeps the episode waiting."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,10 @@ class ModelRecorder(Protocol):
         """A model has answered."""
         ...
 
+    def on_model_wait(self, waiting: Waiting) -> None:
+        """A model call failed and will be tried again, or takes long."""
+        ...
+
 
 class RunRecorder(EpisodeRecorder, ModelRecorder, Protocol):
     """Is told all that happens in an episode of a run."""
@@ -54,15 +63,25 @@ class RunRecorder(EpisodeRecorder, ModelRecorder, Protocol):
 class JournalRecorder(RunRecorder):
     """Writes what happens to a journal, on the disk before the agent goes on."""
 
-    def __init__(self, journal: Journal, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        progress: Progress | None = None,
+        waits: Waits | None = None,
+        interruption: Interruption | None = None,
+    ) -> None:
         """Make it for one episode and its forks.
 
         Args:
             journal: Where everything goes.
             progress: Called with the number of steps after each step.
+            waits: Called with a line whenever the model keeps the episode waiting.
+            interruption: Is told when a tool call begins and ends.
         """
         self._journal = journal
         self._progress = progress
+        self._waits = waits
+        self._interruption = interruption
         self._lock = threading.Lock()
         self._steps = 0
         self._inside = 0
@@ -90,11 +109,20 @@ class JournalRecorder(RunRecorder):
 
     def on_step_begin(self, episode: Episode) -> None:
         """Note that an environment works."""
+        if self._interruption is not None:
+            self._interruption.enter()
         with self._lock:
             self._inside += 1
 
     def on_step(self, episode: Episode, call: ToolCall, seconds: float) -> None:
         """Write a step and its observation."""
+        try:
+            self._write_step(episode, call, seconds)
+        finally:
+            if self._interruption is not None:
+                self._interruption.leave()
+
+    def _write_step(self, episode: Episode, call: ToolCall, seconds: float) -> None:
         with self._lock:
             self._inside -= 1
         self._append(
@@ -120,6 +148,8 @@ class JournalRecorder(RunRecorder):
         with self._lock:
             self._inside -= 1
             self._errors.append(error)
+        if self._interruption is not None:
+            self._interruption.leave()
 
     def on_stop(self, episode: Episode, reason: str) -> None:
         """Write why the next step ends the episode."""
@@ -150,6 +180,12 @@ class JournalRecorder(RunRecorder):
             new=new,
             reply=asdict(call.reply),
         )
+
+    def on_model_wait(self, waiting: Waiting) -> None:
+        """Write a wait, and say it."""
+        self._append("wait", **asdict(waiting))
+        if self._waits is not None:
+            self._waits(str(waiting))
 
     def close_forks(self) -> None:
         """Close the environments of all forks; closing one twice is fine."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from agents.models.protocol import Message, Model, ModelToolCall, Reply, Usage
 from agents.models.registry import make_model
+from agents.models.waiting import report_to
 from agents.runs.recorder import ModelCall, ModelRecorder, digest
 
 
@@ -73,6 +74,7 @@ class RecordedModel:
         self._recorder = recorder
         self._make = make
         self._lock = threading.Lock()
+        report_to(model, recorder.on_model_wait)
         self._recorded: dict[str, deque[Reply]] = defaultdict(deque)
         for event in events:
             if event["kind"] == "reply" and not event["reused"]:
@@ -91,7 +93,9 @@ class RecordedModel:
         Raises:
             InputError: No such model, a missing key, or a budget with an unknown price.
         """
-        return _Another(self, self._make(name))
+        made = self._make(name)
+        report_to(made, self._recorder.on_model_wait)
+        return _Another(self, made)
 
     def complete(
         self,
