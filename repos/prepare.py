@@ -6,7 +6,7 @@ import hashlib
 import shutil
 from pathlib import Path
 
-from repos.cache import platform_key, publish, remove_tree
+from repos.cache import cache_root, platform_key, publish, remove_tree
 from repos.environments.choosing import choose_environment
 from repos.environments.compiling import compile_layer
 from repos.environments.interpreters import NotAvailableError as NotAvailableError
@@ -136,6 +136,12 @@ def build_files(spec: TaskSpec) -> BuiltFiles:
         get_source(spec.source.kind).build(spec.source, spec.test_paths, folder).save(folder)
 
     return BuiltFiles.load(publish(f"tasks/{files_key(spec)}/files", build))
+
+
+def stored_files(spec: TaskSpec) -> BuiltFiles | None:
+    """Return the task's files where the cache holds them; nothing is fetched or built."""
+    folder = cache_root() / f"tasks/{files_key(spec)}/files"
+    return BuiltFiles.load(folder) if folder.is_dir() else None
 
 
 def files_key(spec: TaskSpec) -> str:

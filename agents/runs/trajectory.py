@@ -221,9 +221,13 @@ class _Builder:
                 self.branch(number).turns.append(turn)
             call_id = turn.add_call(name, arguments)
             turn.take(name, arguments)
-        extra = {"error": True} if observation.get("error") else None
+        extra: dict[str, Any] = {"seconds": event["seconds"]} if "seconds" in event else {}
+        if observation.get("error"):
+            extra["error"] = True
         turn.results.append(
-            ObservationResult(source_call_id=call_id, content=observation["text"], extra=extra)
+            ObservationResult(
+                source_call_id=call_id, content=observation["text"], extra=extra or None
+            )
         )
 
     def _fork(self, event: Event) -> None:

@@ -1,0 +1,1 @@
+"""The page: its template, its program and what builds it."""
