@@ -37,7 +37,7 @@ and say in a few lines what is wrong and where."""
 
 WORK = """\
 Questions are over. Now make the change: reproduce the problem where you can, edit, run the \
-tests that cover it, look at your diff, and call submit."""
+tests that cover it, and look at your diff."""
 
 OVER = "That was the last round of questions."
 LEFT_OUT = "Only the first {most} questions of a reply are answered; {left} were left out."
@@ -107,7 +107,7 @@ class CodexGraph(React):
             reply = conversation.turn()
             questions = questions_of(reply.text)
             if not questions:
-                if reply.tool_calls:
+                if reply.tool_calls or reply.cut:
                     continue
                 return ""
             asked += 1

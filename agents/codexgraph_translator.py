@@ -114,9 +114,11 @@ class Translator:
         conversation.say(f"Question: {question}")
         last = Answer(question, "", "", ok=False)
         for _ in range(1 + self.repairs):
-            query = query_of(conversation.turn().text)
+            reply = conversation.turn()
+            query = "" if reply.cut else query_of(reply.text)
             if not query:
-                conversation.say(NO_QUERY)
+                if not reply.cut:  # that has been told
+                    conversation.say(NO_QUERY)
                 continue
             observation = self._run(query)
             last = Answer(question, query, observation["text"], ok=not observation["error"])

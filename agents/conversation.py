@@ -1,17 +1,17 @@
 """The loop that model-driven agents share: reply, tool calls, observations.
 
 The history only grows at its end, so that providers can reuse the cached prefix. When it
-becomes too long, old observations are shortened in one go, far enough that it does not
-happen again at the next step.
+becomes too long it is shortened in one go, see `agents.history`.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
-from agents.models.errors import BudgetExceededError, ContextWindowError
+from agents.history import length, shortened
+from agents.models.errors import BudgetExceededError, ContextWindowError, WindowTooSmallError
 from agents.models.protocol import Message, Model, Reply, Usage
 from envs.episode import Episode, ToolCall
 
@@ -23,10 +23,15 @@ END_COST = "cost"
 END_CONTEXT = "context"
 END_SILENT = "no_tool_calls"
 
-# An observation that is shortened keeps this many characters at its start.
-_KEPT_CHARS = 200
-# The latest messages are never shortened: the model is still working with them.
-_KEPT_MESSAGES = 6
+CUT = """\
+Your reply was cut off after {tokens} tokens, the most that one may have, and what would have \
+come after that is lost. {calls}Go on, in fewer words."""
+CUT_CALLS = "Calls in it that were not whole did nothing. "
+
+TOO_SMALL = """\
+The first request for {task} does not fit the model {model}: it has {needed} tokens with the \
+tools and a reply keeps {room}, and the window is {window}. Serve the model with a larger window, \
+offer fewer tools (--env-arg tools='["bash", "submit"]'), or name another model. ({words})"""
 
 
 class EpisodeOver(Exception):  # noqa: N818 - it ends the agent's run, it is no error
@@ -39,6 +44,7 @@ class Conversation:
     Attributes:
         messages: The history; its first two messages are never shortened.
         usage: What the model's calls used.
+        calls: How many tool calls were run.
     """
 
     def __init__(
@@ -75,17 +81,26 @@ class Conversation:
         self.tools = tools
         self.messages: list[Message] = [Message("system", system)]
         self.usage = Usage()
+        self.calls = 0
 
     def say(self, text: str) -> None:
         """Append a user message."""
         self.messages.append(Message("user", text))
 
+    def nudge(self, text: str) -> None:
+        """Append a user message after a reply without a call, with the form of a call in it."""
+        form = of_model(self.model, "call_format")
+        self.say(text if form is None else f"{text} A call is written like this:\n\n{form}")
+
     def turn(self) -> Reply:
         """Ask the model once and run the tool calls of its reply.
+
+        A reply that was cut off at its bound is told so; see `Reply.cut`.
 
         Raises:
             EpisodeOver: The episode ended, by one of the calls or because the model cannot
                 go on (no budget, no room in its context).
+            InputError: The first request does not fit the model.
             InfrastructureError: The provider or the sandbox failed.
         """
         if self.episode.done:
@@ -97,18 +112,21 @@ class Conversation:
         )
         for call, observation in zip(reply.tool_calls, observations, strict=False):
             self.messages.append(Message("tool", observation["text"], tool_call_id=call.id))
+        self.calls += len(observations)
         if self.episode.done:
             raise EpisodeOver
+        if reply.cut:
+            tokens = reply.usage.completion_tokens or "so many"
+            self.say(CUT.format(tokens=tokens, calls=CUT_CALLS if reply.tool_calls else ""))
         return reply
 
     def _ask(self) -> Reply:
-        limit = self.context_chars
+        self.messages = shortened(self.messages, self.context_chars)
         while True:
-            self._shorten(limit)
             try:
                 reply = self.model.complete(
                     self.messages,
-                    self.episode.tools if self.tools is None else self.tools,
+                    self._offered,
                     temperature=self.temperature,
                     max_tokens=self.max_tokens,
                 )
@@ -116,56 +134,63 @@ class Conversation:
                 self.episode.stop(END_COST)
                 raise EpisodeOver from error
             except ContextWindowError as error:
-                limit = self._chars() // 2
-                if not self._shorten(limit):
-                    self.episode.stop(END_CONTEXT)
-                    raise EpisodeOver from error
-                # The model's context is smaller than was thought: keep to that from now on.
-                self.context_chars = min(self.context_chars, int(1.8 * limit))
+                self._make_room(error)
                 continue
             self.usage += reply.usage
             return reply
 
-    def _chars(self) -> int:
-        return sum(
-            len(m.content) + sum(len(c.name) + len(c.arguments) for c in m.tool_calls)
-            for m in self.messages
-        )
+    @property
+    def _offered(self) -> Sequence[Mapping[str, Any]]:
+        return self.episode.tools if self.tools is None else self.tools
 
-    def _shorten(self, limit: int) -> bool:
-        """Shorten old observations when the history is longer than `limit` characters.
+    def _make_room(self, error: ContextWindowError) -> None:
+        """Shorten the history so that the request fits, and keep to that from now on.
 
-        Returns:
-            Whether anything was shortened.
+        Raises:
+            InputError: Nothing can be shortened, and the model has not acted yet.
+            EpisodeOver: Nothing can be shortened.
         """
-        total = self._chars()
-        if total <= limit:
-            return False
-        shortened = False
-        for index in range(2, len(self.messages) - _KEPT_MESSAGES):
-            message = self.messages[index]
-            if message.role != "tool" or len(message.content) <= 2 * _KEPT_CHARS:
-                continue
-            head = message.content[:_KEPT_CHARS]
-            left_out = len(message.content) - len(head)
-            text = f"{head}\n[{left_out} characters of this old output were left out]"
-            self.messages[index] = replace(message, content=text)
-            total -= len(message.content) - len(text)
-            shortened = True
-            if total <= limit // 2:
-                break
-        return shortened
+        before = length(self.messages)
+        limit = before // 2
+        if error.needed is not None and error.window is not None:
+            # Tokens go with characters; the tools are a part that stays.
+            tools = len(json.dumps(list(self._offered), ensure_ascii=False))
+            fitting = (error.window - error.room) / max(error.needed, 1)
+            limit = min(int(0.95 * before), int((before + tools) * fitting * 0.95) - tools)
+        self.messages = shortened(self.messages, max(limit, 0))
+        if length(self.messages) >= before:
+            if self.calls:
+                self.episode.stop(END_CONTEXT)
+                raise EpisodeOver from error
+            unknown = "an unknown number of"
+            raise WindowTooSmallError(
+                TOO_SMALL.format(
+                    task=self.episode.task.id,
+                    model=self.model.name,
+                    needed=unknown if error.needed is None else error.needed,
+                    room=error.room,
+                    window="unknown" if error.window is None else f"{error.window} tokens",
+                    words=str(error).rstrip("."),
+                )
+            ) from error
+        self.context_chars = min(self.context_chars, max(limit, length(self.messages)))
+
+
+def of_model(model: Model, name: str) -> Any:
+    """Return what a model, wrapped or not, has as its attribute `name`; None for nothing."""
+    inner: Any = model
+    while inner is not None:
+        known = getattr(inner, name, None)
+        if known is not None:
+            return known
+        inner = getattr(inner, "unwrapped", None)
+    return None
 
 
 def context_of(model: Model) -> int:
     """Return the length of a history, in characters, that a model takes, wrapped or not."""
-    inner: Any = model
-    while inner is not None:
-        known = getattr(inner, "context_chars", None)
-        if known is not None:
-            return int(known)
-        inner = getattr(inner, "unwrapped", None)
-    return CONTEXT_CHARS
+    known = of_model(model, "context_chars")
+    return CONTEXT_CHARS if known is None else int(known)
 
 
 def problem(statement: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -24,7 +25,6 @@ class ModelAgent:
     """
 
     requires_model: ClassVar[bool] = True
-    system: ClassVar[str]
 
     model: Model
     temperature: float | None = None
@@ -36,7 +36,7 @@ class ModelAgent:
         conversation = Conversation(
             episode,
             self.model,
-            self.system,
+            self.system([tool["function"]["name"] for tool in episode.tools]),
             temperature=self.temperature,
             max_tokens=self.max_tokens,
             context_chars=self.context_chars,
@@ -45,6 +45,14 @@ class ModelAgent:
             self.work(conversation)
         except EpisodeOver:
             return
+
+    def system(self, tools: Collection[str]) -> str:
+        """Return the system message.
+
+        Args:
+            tools: Names of the tools on offer; it names no others.
+        """
+        raise NotImplementedError
 
     def work(self, conversation: Conversation) -> None:
         """Lead the conversation, which has begun with the system message."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from repos.tasks.records import PublicTask
 
 PROMPT = """\
@@ -10,12 +12,17 @@ You are working on the repository {repository} ({base}) at /testbed.
 {statement}
 {assist}
 Change the source so that the problem is solved. Hidden tests decide; changes to test files \
-do not count. Call the tool `submit` when you are done.
+do not count.{submit}
 """
 
 
-def initial_prompt(task: PublicTask) -> str:
-    """Return the first observation of an episode."""
+def initial_prompt(task: PublicTask, tools: Collection[str]) -> str:
+    """Return the first observation of an episode.
+
+    Args:
+        task: What an agent may know of the task.
+        tools: Names of the tools on offer; no others are named.
+    """
     assist = ""
     if task.assist == "files":
         assist = "\nThe fix touches these files:\n" + _listed(task.hint_files)
@@ -26,6 +33,7 @@ def initial_prompt(task: PublicTask) -> str:
         base=task.base,
         statement=task.statement.strip() + "\n",
         assist=assist,
+        submit=" Call the tool `submit` when you are done." if "submit" in tools else "",
     )
 
 

@@ -71,7 +71,7 @@ class EpisodeState:
     ) -> EpisodeState:
         """Return the start of an episode in a fresh workspace."""
         context = ToolContext(workspace, task.public, get_runner(task.public.runner))
-        prompt = initial_prompt(task.public)[:max_text]
+        prompt = initial_prompt(task.public, toolset.tools)[:max_text]
         return cls(task, workspace, CallRunner(toolset, context), LastCall(prompt))
 
     def restart(self, max_text: int) -> EpisodeState:

@@ -7,15 +7,18 @@ import json
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from agents.models.budget import Budget
-from agents.models.errors import ContextWindowError, ModelRequestError, ModelUnavailableError
+from agents.models.endpoint import Endpoint
+from agents.models.errors import ContextWindowError, ModelUnavailableError
 from agents.models.litellm_setup import litellm
 from agents.models.pricing import Price, given_price, listed, listed_price
 from agents.models.protocol import Message, Reply, Usage
+from agents.models.provider_errors import RetryError, maybe_billed, translated, wants_stream
 from agents.models.waiting import Report, Waiting, told_when_slow
+from agents.models.window import room_of, window_in
 from agents.models.wire import to_wire, tool_calls_from_wire
 from repos.errors import InputError
 
@@ -23,6 +26,9 @@ DEFAULT_TIMEOUT_S = 300.0
 DEFAULT_RETRIES = 5
 DEFAULT_BACKOFF_S = 1.0
 DEFAULT_MAX_TOKENS = 16_384
+UNKNOWN_MAX_TOKENS = 4_096
+"""Bound of a reply of a model that LiteLLM's table does not know."""
+
 _LONGEST_WAIT_S = 60.0
 
 # Arguments that the house sets itself.
@@ -50,6 +56,7 @@ class LiteLLMModel:
         budget: Budget | None = None,
         price: tuple[float, float] | None = None,
         label: str | None = None,
+        seed: int | None = None,
     ) -> None:
         """Check everything that can be checked without a call.
 
@@ -58,11 +65,13 @@ class LiteLLMModel:
                 that LiteLLM knows is taken as an OpenAI-compatible endpoint's.
             api_base: Address of the endpoint; None is the provider's own.
             args: `timeout` (seconds a call), `retries`, `backoff_s` (the first wait between
-                retries), `max_tokens` (bound of a reply, also the budget's worst case);
-                everything else goes to `litellm.completion`.
+                retries), `max_tokens` (bound of a reply, also the budget's worst case), `seed`
+                (in place of the parameter, null sends none); everything else goes to
+                `litellm.completion`.
             budget: Limit that all calls together keep to.
             price: USD per million prompt and completion tokens; None asks LiteLLM's table.
             label: Name in reports; None is `model`.
+            seed: Seed of the sampling, for providers that take one; None leaves it to them.
 
         Raises:
             InputError: A bad argument, an unknown provider, a missing key, or a budget
@@ -93,11 +102,21 @@ class LiteLLMModel:
                 f"The price of {model} is unknown, so --budget cannot hold: give it with "
                 "--price IN,OUT (USD per million prompt and completion tokens)."
             )
+        self._seed = options.pop("seed", seed)
+        if self._seed is not None and "seed" not in _parameters(self._model):
+            self._seed = None
+        row = listed(self._model)
         if self._max_tokens is None:
-            most = listed(self._model).get("max_output_tokens")
-            # Of an unknown model the window is unknown too: only a budget needs the bound.
-            if most is not None or budget is not None:
-                self._max_tokens = min(DEFAULT_MAX_TOKENS, int(most or DEFAULT_MAX_TOKENS))
+            most = row.get("max_output_tokens")
+            self._max_tokens = min(DEFAULT_MAX_TOKENS, int(most)) if most else UNKNOWN_MAX_TOKENS
+        # What an endpoint of one's own says of itself counts more than a table.
+        self._window: int | None = row.get("max_input_tokens") if api_base is None else None
+        self._endpoint: Endpoint | None = None
+        if api_base is not None:
+            self._endpoint = Endpoint(api_base, str(options.get("api_key", "none")))
+        self._streams = False
+        # Tokens that the provider counted in a prompt per byte of it: the latest.
+        self._per_byte: float | None = None
         # Tokens that the provider billed per token counted here: the most seen so far.
         self._ratio: float | None = None
         self._lock = threading.Lock()
@@ -129,16 +148,50 @@ class LiteLLMModel:
             # for every call with tools; nothing here goes through that gateway.
             "_skip_mcp_handler": True,
         }
-        bound = max_tokens or self._max_tokens
-        if bound is not None:
-            request["max_tokens"] = bound
         if tools:
             request["tools"] = [dict(tool) for tool in tools]
         if temperature is not None:
             request["temperature"] = temperature
+        if self._seed is not None:
+            request["seed"] = self._seed
         if self._api_base is not None:
             request["api_base"] = self._api_base
+        self._bound_reply(request, max_tokens or self._max_tokens or UNKNOWN_MAX_TOKENS)
         return self._patiently(lambda: self._call(request, len(messages)))
+
+    @property
+    def window(self) -> int | None:
+        """What the model reads and writes at most, in tokens; None where nobody says it."""
+        if self._window is None and self._endpoint is not None:
+            self._window = window_in(self._endpoint.models(), self._model)
+        return self._window
+
+    def _bound_reply(self, request: dict[str, Any], most: int) -> None:
+        """Set the bound of a reply, so that it fits the window with its prompt.
+
+        Raises:
+            ContextWindowError: By what was learned from earlier calls, a reply has no room.
+        """
+        request["max_tokens"] = most
+        if self.window is None:
+            return
+        room = room_of(self.window, most)
+        with self._lock:
+            per_byte = self._per_byte
+        if per_byte is None:
+            # Nothing is known of its tokens yet, and the provider says whether the prompt fits;
+            # text has at least two bytes a token.
+            request["max_tokens"] = min(most, max(room, self.window - _size(request) // 2))
+            return
+        prompt = int(_size(request) * per_byte)
+        if prompt + room > self.window:
+            raise ContextWindowError(
+                f"The conversation of about {prompt} tokens leaves no room for a reply",
+                prompt,
+                self.window,
+                room,
+            )
+        request["max_tokens"] = min(most, self.window - prompt)
 
     def _patiently(self, call: Callable[[], T]) -> T:
         """Make a call, again after failures that may pass; waits are told."""
@@ -147,7 +200,7 @@ class LiteLLMModel:
             try:
                 with told_when_slow(self.on_wait, self.name, attempt, attempts):
                     return call()
-            except _RetryError as retry:
+            except RetryError as retry:
                 if attempt >= attempts:
                     raise ModelUnavailableError(
                         f"The model {self.name} did not answer after {attempt} attempts: "
@@ -173,17 +226,17 @@ class LiteLLMModel:
         cost: float | None = None
         try:
             try:
-                response = litellm().completion(**request)
+                response = self._complete(request)
             except Exception as error:
-                if not _maybe_billed(error):
+                if not maybe_billed(error):
                     cost = 0.0
-                raise self._translated(error) from error
+                raise self._refusal(error, request) from error
             usage = self._usage(response)
             if usage is not None:
                 cost = usage.cost_usd
-                self._learn(counted, usage.prompt_tokens)
+                self._learn(request, counted, usage)
             if not response.choices:
-                raise _RetryError("it sent a response without choices.")
+                raise RetryError("it sent a response without choices.")
         finally:
             if reservation is not None and self._budget is not None:
                 if cost is None:
@@ -199,6 +252,40 @@ class LiteLLMModel:
             reasoning=getattr(message, "reasoning_content", None) or "",
             finish_reason=choice.finish_reason or "",
         )
+
+    def _complete(self, request: Mapping[str, Any]) -> Any:
+        """Ask the provider, in the form that it takes: an endpoint may only stream."""
+        if not self._streams:
+            try:
+                return litellm().completion(**request)
+            except Exception as error:
+                if not wants_stream(error):
+                    raise
+        deadline = time.monotonic() + self.timeout_s
+        chunks = []
+        for chunk in litellm().completion(
+            **request, stream=True, stream_options={"include_usage": True}
+        ):
+            chunks.append(chunk)
+            if time.monotonic() > deadline:
+                raise RetryError(f"its stream did not end within {self.timeout_s:g} s.")
+        self._streams = True
+        return litellm().stream_chunk_builder(chunks, messages=request["messages"])
+
+    def _refusal(self, error: Exception, request: Mapping[str, Any]) -> Exception:
+        """Return the house's error; what it says of the window is remembered."""
+        if isinstance(error, RetryError):
+            return error
+        found = translated(error, self.name)
+        if isinstance(found, ContextWindowError):
+            self._window = found.window or self.window
+            if found.needed is None:
+                # What the provider counts it may have learned from; else the tokenizer's word.
+                found.needed = self._count(request)
+            found.window = self._window
+            if self._window is not None:
+                found.room = room_of(self._window, request["max_tokens"])
+        return found
 
     def _usage(self, response: Any) -> Usage | None:
         usage = getattr(response, "usage", None)
@@ -221,42 +308,27 @@ class LiteLLMModel:
         A token is at least a byte, so the bytes are one; once the provider has billed a
         call, its ratio to the count here, with a quarter on top, is a closer one.
         """
-        text = json.dumps([request["messages"], request.get("tools")], ensure_ascii=False)
-        most = len(text.encode()) + 16
+        most = _size(request) + 16
         with self._lock:
             ratio = self._ratio
         return most if ratio is None else min(most, int(counted * ratio * 1.25) + 64)
 
-    def _learn(self, counted: int, billed: int) -> None:
-        if counted and billed:
-            with self._lock:
-                self._ratio = max(self._ratio or 0.0, billed / counted)
-
-    def _translated(self, error: Exception) -> Exception:
-        """Return the house's error for what LiteLLM raised."""
-        module = litellm()
-        status = getattr(error, "status_code", None)
-        words = " ".join(str(error).split())[:500]
-        if isinstance(error, module.ContextWindowExceededError) or status == 413:
-            return ContextWindowError(f"The conversation is too long for {self.name}: {words}")
-        if missing := next((e for e in _chain(error) if isinstance(e, ImportError)), None):
-            return ModelRequestError(
-                f"LiteLLM needs a further package for {self.name}: {missing}. Install it."
-            )
-        if any(getattr(e, "code", None) == "insufficient_quota" for e in _chain(error)):
-            return ModelUnavailableError(f"The account behind {self.name} is used up: {words}")
-        if not isinstance(status, int) or status in (408, 409, 429) or status >= 500:
-            return _RetryError(words, _retry_after(error))
-        return ModelRequestError(f"The provider of {self.name} refused the request: {words}")
+    def _learn(self, request: Mapping[str, Any], counted: int, usage: Usage) -> None:
+        if not usage.prompt_tokens:
+            return
+        with self._lock:
+            self._per_byte = usage.prompt_tokens / _size(request)
+            if counted:
+                self._ratio = max(self._ratio or 0.0, usage.prompt_tokens / counted)
 
 
-class _RetryError(Exception):
-    """A failure after which the same request may succeed."""
+def _size(request: Mapping[str, Any]) -> int:
+    text = json.dumps([request["messages"], request.get("tools")], ensure_ascii=False)
+    return len(text.encode("utf-8", "replace"))
 
-    def __init__(self, reason: str, after_s: float = 0.0) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.after_s = after_s
+
+def _parameters(model: str) -> Sequence[str]:
+    return litellm().get_supported_openai_params(model=model) or ()
 
 
 def _number(options: dict[str, Any], name: str, default: float, least: float = 0) -> float:
@@ -297,37 +369,3 @@ def _check_key(model: str, options: Mapping[str, Any]) -> None:
     # Other providers have further ways to know their user (profiles, metadata servers).
     if missing and all(name.endswith("_API_KEY") for name in missing):
         raise InputError(f"The model {model} needs a key: set {' or '.join(missing)}.")
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    seen = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def _maybe_billed(error: BaseException) -> bool:
-    """Return whether the provider may have worked on the request.
-
-    An HTTP error status says that it did not, and so does a connection that never stood;
-    after a time-out or a broken connection nobody here knows.
-    """
-    import httpx
-
-    certain = (httpx.HTTPStatusError, httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-    return not any(isinstance(e, certain) for e in _chain(error))
-
-
-def _retry_after(error: BaseException) -> float:
-    for e in _chain(error):
-        for headers in (
-            getattr(e, "litellm_response_headers", None),
-            getattr(getattr(e, "response", None), "headers", None),
-        ):
-            try:
-                return max(0.0, float((headers or {})["retry-after"]))
-            except (KeyError, ValueError):
-                # Absent, or in the form of a date: the next place, or no hint.
-                continue
-    return 0.0

@@ -46,13 +46,28 @@ class Usage:
 
 @dataclass(frozen=True)
 class Reply:
-    """A model's answer."""
+    """A model's answer.
+
+    Attributes:
+        text: What it says beside its calls.
+        tool_calls: Its calls, in order.
+        usage: What the call used.
+        reasoning: What it thought, where the provider shows that.
+        finish_reason: Why it ended, in OpenAI's words ("stop", "length", "tool_calls", ...).
+        raw: What was written, where `text` and `tool_calls` were read from it.
+    """
 
     text: str
     tool_calls: tuple[ModelToolCall, ...] = ()
     usage: Usage = Usage()
     reasoning: str = ""
     finish_reason: str = ""
+    raw: str = ""
+
+    @property
+    def cut(self) -> bool:
+        """Whether the reply was cut off at its bound."""
+        return self.finish_reason == "length"
 
 
 class Model(Protocol):
@@ -78,6 +93,7 @@ class Model(Protocol):
 
         Raises:
             BudgetExceededError: The call could cost more than what is left.
+            ContextWindowError: The conversation is too long for the model.
             InfrastructureError: The provider did not answer after retries.
         """
         ...

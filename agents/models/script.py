@@ -38,6 +38,7 @@ class Fault(_Part):
         retry_after: Its Retry-After header, in seconds.
         body: Text that is sent, with status 200, in place of a completion.
         drop: Close the connection without an answer.
+        unless_stream: The fault is met only by requests that ask for no stream.
         delay_s: Wait so long; alone, the true answer follows.
     """
 
@@ -47,6 +48,7 @@ class Fault(_Part):
     retry_after: float | None = None
     body: str | None = None
     drop: bool = False
+    unless_stream: bool = False
     delay_s: float = 0.0
 
 
@@ -67,6 +69,7 @@ class ScriptedReply(_Part):
         finish_reason: None means "tool_calls" or "stop", whichever fits.
         usage: Tokens to report.
         faults: What the first attempts at this turn meet.
+        as_stream: Answer as a stream of events, whether it was asked for or not.
     """
 
     content: str | None = None
@@ -75,6 +78,7 @@ class ScriptedReply(_Part):
     finish_reason: str | None = None
     usage: ScriptedUsage = ScriptedUsage()
     faults: tuple[Fault, ...] = ()
+    as_stream: bool = False
 
     @model_validator(mode="before")
     @classmethod

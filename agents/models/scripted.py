@@ -99,9 +99,16 @@ class ScriptedServer:
         if reply is None:
             _send_error(http, 400, f"the script has no reply for turn {turn} of this conversation")
             return
-        if attempt < len(reply.faults) and self._fail(http, reply.faults[attempt]):
+        fault = reply.faults[attempt] if attempt < len(reply.faults) else None
+        if fault is not None and fault.unless_stream and request.get("stream"):
+            fault = None
+        if fault is not None and self._fail(http, fault):
             return
-        _send(http, 200, json.dumps(_completion(request, reply, turn)))
+        completion = _completion(request, reply, turn)
+        if request.get("stream") or reply.as_stream:
+            _send(http, 200, _events(completion), {"Content-Type": "text/event-stream"})
+            return
+        _send(http, 200, json.dumps(completion))
 
     def _fail(self, http: BaseHTTPRequestHandler, fault: Fault) -> bool:
         """Send the fault; returns whether that was the answer."""
@@ -125,6 +132,7 @@ def scripted_model(
     *,
     budget: Budget | None = None,
     price: tuple[float, float] | None = None,
+    seed: int | None = None,
 ) -> LiteLLMModel:
     """Serve the script in `file` and return the model that talks to it.
 
@@ -144,6 +152,7 @@ def scripted_model(
         budget=budget,
         price=price or (0.0, 0.0),
         label=f"scripted:{Path(file).name}",
+        seed=seed,
     )
 
 
@@ -209,15 +218,33 @@ def _completion(request: Mapping[str, Any], reply: ScriptedReply, turn: int) -> 
     }
 
 
+def _events(completion: Mapping[str, Any]) -> str:
+    """Return a completion as the events of a stream: its message, its end, its usage."""
+    chunk = {**completion, "object": "chat.completion.chunk"}
+    choice = completion["choices"][0]
+    message = dict(choice["message"])
+    if "tool_calls" in message:
+        message["tool_calls"] = [
+            {"index": index, **call} for index, call in enumerate(message["tool_calls"])
+        ]
+    usage = chunk.pop("usage")
+    parts = [
+        {**chunk, "choices": [{"index": 0, "delta": message, "finish_reason": None}]},
+        {**chunk, "choices": [{**choice, "delta": {}}]},
+        {**chunk, "choices": [], "usage": usage},
+    ]
+    lines = [json.dumps(part) for part in parts]
+    return "".join(f"data: {line}\n\n" for line in [*lines, "[DONE]"])
+
+
 def _send(
     http: BaseHTTPRequestHandler, status: int, text: str, headers: Mapping[str, str] | None = None
 ) -> None:
     data = text.encode()
     try:
         http.send_response(status)
-        for name, value in (headers or {}).items():
+        for name, value in {"Content-Type": "application/json", **(headers or {})}.items():
             http.send_header(name, value)
-        http.send_header("Content-Type", "application/json")
         http.send_header("Content-Length", str(len(data)))
         http.end_headers()
         http.wfile.write(data)

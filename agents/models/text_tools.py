@@ -14,12 +14,16 @@ from typing import Any
 
 from agents.models.protocol import Message, Model, ModelToolCall, Reply
 
-INSTRUCTIONS = """\
-You use tools by writing blocks of this form, and nothing follows the last block:
-
+CALL_FORMAT = """\
 ```tool
 {"name": "NAME", "arguments": {"PARAMETER": "value"}}
-```
+```"""
+"""The form of a call."""
+
+INSTRUCTIONS = f"""\
+You use tools by writing blocks of this form, and nothing follows the last block:
+
+{CALL_FORMAT}
 
 A block holds one JSON object; several blocks are several calls, run in order. The results \
 come with the next message. Tools:
@@ -41,10 +45,16 @@ _DECODER = json.JSONDecoder(strict=False)
 
 
 class TextToolModel:
-    """Wraps a model that only reads and writes text; any thread may call it."""
+    """Wraps a model that only reads and writes text; any thread may call it.
+
+    Attributes:
+        name: The model's name.
+        call_format: How a call is written, for whoever reminds the model of it.
+    """
 
     def __init__(self, model: Model) -> None:
         self.name = model.name
+        self.call_format = CALL_FORMAT
         self._model = model
 
     @property
@@ -68,7 +78,8 @@ class TextToolModel:
             return reply
         names = {tool["function"]["name"] for tool in tools}
         text, calls = parse_calls(reply.text, names, turn=len(messages))
-        return replace(reply, text=text, tool_calls=(*reply.tool_calls, *calls))
+        raw = reply.text if calls else ""
+        return replace(reply, text=text, tool_calls=(*reply.tool_calls, *calls), raw=raw)
 
 
 def render_messages(
@@ -123,8 +134,9 @@ def parse_calls(
     """Read the tool calls in a reply.
 
     A block with a telling word, or one that names a known tool, is a call; other blocks
-    stay text. A call whose JSON is broken is passed on as it was written, so that the
-    environment can say what is wrong with it.
+    stay text. A reply that is JSON alone and names known tools only is calls as well. A call
+    whose JSON is broken is passed on as it was written, so that the environment can say what
+    is wrong with it.
 
     Args:
         text: The reply.
@@ -134,9 +146,9 @@ def parse_calls(
     Returns:
         The text without the calls, and the calls in order.
     """
-    calls: list[tuple[str, str]] = []
+    calls: list[tuple[str, str]] = _bare(text, names)
     kept: list[str] = []
-    position = 0
+    position = len(text) if calls else 0
     while opening := _OPENING.search(text, position):
         closing = _closing(opening)
         said = (opening["word"] or opening["tag"] or "").lower()
@@ -168,6 +180,16 @@ def parse_calls(
         for index, (name, arguments) in enumerate(calls)
     )
     return "".join(kept).strip(), parsed
+
+
+def _bare(text: str, names: set[str] | frozenset[str]) -> list[tuple[str, str]]:
+    """Return the calls of a reply that is nothing but the JSON of calls."""
+    found, end = _objects(text, 0)
+    if not found or text[end:].strip():
+        return []
+    calls = [_as_calls(value) for value in found]
+    known = all(block and all(name in names for name, _ in block) for block in calls)
+    return [call for block in calls for call in block] if known else []
 
 
 def _closing(opening: re.Match[str]) -> re.Pattern[str]:

@@ -16,8 +16,9 @@ import gymnasium
 
 from agents.models.budget import Budget
 from agents.models.errors import BudgetExceededError, ContextWindowError, ModelRequestError
+from agents.models.litellm_setup import warm_up
 from agents.models.protocol import Model
-from agents.models.registry import make_model
+from agents.models.registry import make_model, uses_litellm
 from agents.registry import make_agent
 from agents.runs.atif import AtifAgent
 from agents.runs.interruption import Interruption
@@ -131,9 +132,12 @@ def _failed(spec: EpisodeSpec, begun: float, message: str) -> EpisodeRecord:
 def _play(
     spec: EpisodeSpec, journal: Journal, begun: float, recorder: JournalRecorder
 ) -> EpisodeRecord:
-    model = _model(spec, recorder, read_journal(journal.path))
+    warm_up_model(spec.model)
+    events = read_journal(journal.path)
     with contextlib.closing(environment_of(spec)) as env:
         episode = Episode(env, seed=spec.seed, recorder=recorder)
+        # After the preparing, beside which its library is being imported.
+        model = _model(spec, recorder, events)
         try:
             problem = _act(spec, episode, model, recorder, journal)
         finally:
@@ -171,6 +175,12 @@ def _model(
     return RecordedModel(model_of(spec), recorder, events, another)
 
 
+def warm_up_model(name: str | None) -> None:
+    """Begin to import what a model needs, by its name; what follows may take its time."""
+    if name is not None and uses_litellm(name):
+        warm_up()
+
+
 def model_of(spec: EpisodeSpec) -> Model:
     """Make the model of a spec, bound by its budget.
 
@@ -187,6 +197,7 @@ def model_of(spec: EpisodeSpec) -> Model:
         budget=budget,
         price=(spec.price.input, spec.price.output) if spec.price else None,
         tool_format=spec.tool_format,
+        seed=spec.model_seed,
     )
 
 

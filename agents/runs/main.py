@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from agents.runs.batch import run_batch
+from agents.runs.episode import warm_up_model
 from agents.runs.folder import RunFolder, open_default
 from agents.runs.report import show, title
 from agents.runs.request import Request, settings_of, worker_count
@@ -74,6 +75,7 @@ def _played(
 ) -> tuple[RunFolder, list[EpisodeRecord], dict[str, Any]] | None:
     """Check, open the folder and play; None after an interrupt, which has been told."""
     notes: list[str] = []
+    warm_up_model(request.model)
     settings = settings_of(request, notes)
     if request.out is not None:
         folder = RunFolder(request.out, settings, request.budget)

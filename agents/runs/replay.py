@@ -42,6 +42,7 @@ def reply_from(data: Mapping[str, Any]) -> Reply:
         usage=Usage(**data["usage"]),
         reasoning=data["reasoning"],
         finish_reason=data["finish_reason"],
+        raw=data.get("raw", ""),
     )
 
 

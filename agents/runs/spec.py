@@ -48,6 +48,12 @@ class EpisodeSpec(EpisodeOptions):
         text = f"{self.seed}|{self.task}|{self.sample}"
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
 
+    @property
+    def model_seed(self) -> int:
+        """Seed of the model: the run's own for the first sample, others for further ones."""
+        # Some providers take no more than 31 bits.
+        return (self.agent_seed if self.sample else self.seed) & 0x7FFF_FFFF
+
 
 class ModelUse(Record):
     """What the model calls of an episode used; cost in USD."""

@@ -137,8 +137,15 @@ class _Turn:
             if use
             else None,
             llm_call_count=(1 if self.reply else 0) if agent else None,
-            extra={"reused": True} if self.reused else None,
+            extra=self._extra() or None,
         )
+
+    def _extra(self) -> dict[str, Any]:
+        extra: dict[str, Any] = {"reused": True} if self.reused else {}
+        if self.reply and self.reply.get("finish_reason") == "length":
+            # It was cut off at its bound: what is missing the model never said.
+            extra["finish_reason"] = "length"
+        return extra
 
 
 @dataclass

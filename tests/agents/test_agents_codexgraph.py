@@ -258,7 +258,8 @@ def test_in_a_run_the_second_model_is_recorded_counted_and_replayed(tmp_path):
 
 
 def test_the_planner_names_the_graph_where_it_is_offered(tmp_path):
-    replies = ["?", "1. Look", {"content": "?"}, "Nothing.", "Verdict: give up"]
+    look = {"tool_calls": [{"name": "view", "arguments": {"path": "."}}]}
+    replies = [look, "?", "1. Look", "?", *["Nothing."] * 3, "Verdict: give up"]
     for tools, named in ((None, True), (["view", "edit", "callers", "submit"], True), (
         ["view", "edit", "submit"], False,
     )):  # fmt: skip

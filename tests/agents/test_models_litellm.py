@@ -15,7 +15,7 @@ from agents.models.errors import (
     ModelUnavailableError,
 )
 from agents.models.litellm_model import LiteLLMModel
-from agents.models.protocol import Message, ModelToolCall
+from agents.models.protocol import Message, ModelToolCall, Usage
 from agents.models.registry import make_model
 from agents.models.script import Script
 from agents.models.scripted import ScriptedServer
@@ -202,7 +202,7 @@ def test_the_reservation_comes_close_to_the_bill_once_a_call_was_billed(serve):
     request = {"messages": [{"role": "user", "content": "word " * 4000}], "tools": None}
     counted = model._count(request)
     assert model._bound(request, counted) > 20_000  # its bytes
-    model._learn(100, 110)
+    model._learn(request, counted, Usage(1, int(1.1 * counted), 1))
     assert counted < model._bound(request, counted) < 1.5 * counted
 
 
@@ -233,6 +233,10 @@ def test_known_prices_come_from_the_table():
         ("scripted:/no/such/file.json", {}, "cannot be read"),
         ("scripted:x.json", {"api_base": "http://x"}, "--api-base"),
         ("symbolic", {"api_base": "http://x"}, "--api-base"),
+        ("x", {"api_base": "localhost:8000/v1"}, "write http://localhost:8000/v1 or https"),
+        ("x", {"api_base": "//h/v1"}, "write http://h/v1 or https"),
+        ("x", {"api_base": "ftp://h/v1"}, "write it as http://HOST:PORT/v1"),
+        ("x", {"api_base": "http:///v1"}, "write it as http://HOST:PORT/v1"),
     ],
 )
 def test_bad_input_is_one_sentence_before_any_call(monkeypatch, name, keywords, words):
@@ -283,9 +287,42 @@ def test_nothing_is_printed(serve, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_replies_of_unknown_models_are_bounded_only_where_a_budget_needs_it(serve, tmp_path):
+def test_replies_of_unknown_models_are_bounded(serve):
     server = serve("x")
     model_at(server).complete(HELLO)
-    model_at(server, price=(1.0, 1.0), budget=Budget(tmp_path / "b", 1.0)).complete(HELLO)
-    assert "max_tokens" not in server.requests[0]
-    assert server.requests[1]["max_tokens"] == 16384
+    model_at(server, args={"max_tokens": 20_000}).complete(HELLO)
+    assert [request["max_tokens"] for request in server.requests] == [4096, 20_000]
+
+
+ONLY_STREAMS = {"status": 400, "message": "Stream must be set to true", "unless_stream": True}
+
+
+@pytest.mark.parametrize(
+    "how", [{"faults": [ONLY_STREAMS] * 9}, {"as_stream": True}], ids=["refuses", "streams anyway"]
+)
+def test_an_endpoint_that_only_streams_works(serve, how):
+    call = {"name": "view", "arguments": {"path": "é.py"}}
+    usage = {"prompt_tokens": 90, "completion_tokens": 12}
+    first = {"content": "I look.", "tool_calls": [call], "usage": usage, **how}
+    server = serve(first, {"content": "done", "finish_reason": "length", **how})
+    model = model_at(server, price=(1.0, 1.0))
+    reply = model.complete(HELLO, [VIEW])
+    assert reply.text == "I look."
+    assert [(c.name, json.loads(c.arguments)) for c in reply.tool_calls] == [
+        ("view", {"path": "é.py"})
+    ]
+    assert (reply.usage.prompt_tokens, reply.usage.completion_tokens) == (90, 12)
+    assert reply.usage.cost_usd == pytest.approx(102e-6)
+    again = model.complete([*HELLO, Message("assistant", "I look.")])
+    assert (again.text, again.cut) == ("done", True)
+    # Once it is known, no request is lost to finding it out.
+    assert [bool(request.get("stream")) for request in server.requests] == [False, True, True]
+
+
+def test_seeds_reach_providers_that_take_them(serve):
+    server = serve("x")
+    model_at(server, seed=7).complete(HELLO)
+    model_at(server, seed=7, args={"seed": 8}).complete(HELLO)
+    model_at(server, seed=7, args={"seed": None}).complete(HELLO)
+    assert [request.get("seed") for request in server.requests] == [7, 8, None]
+    assert LiteLLMModel("anthropic/claude-sonnet-4-5", args={"api_key": "k"}, seed=7)._seed is None

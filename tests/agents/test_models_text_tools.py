@@ -75,6 +75,13 @@ def test_plain_text_stays_as_it_is(text):
         ('```json\n{"name": "repogym", "version": 1}\n```', []),
         ('```python\n{"name": "view"}\n```', []),
         ("```tool\n```", []),
+        ('{"name": "view", "arguments": {"path": "a"}}', [("view", {"path": "a"})]),
+        (' \n{"tool": "view", "input": {"path": "a"}}\n', [("view", {"path": "a"})]),
+        ('{"name": "view"}\n{"name": "bash"}', [("view", {}), ("bash", {})]),
+        ('[{"name": "view"}, {"name": "bash"}]', [("view", {}), ("bash", {})]),
+        ('{"name": "repogym", "version": 1}', []),
+        ('{"name": "view"} and then {"name": "bash"}', []),
+        ('{"name": "view"', []),
     ],
 )
 def test_what_models_write(text, found):
