@@ -11,7 +11,7 @@ from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from repos.environments.layers import EnvironmentLayers
 from repos.sandbox.protocol import Limit, Mount
@@ -97,7 +97,9 @@ class GradeRequest:
         hashes: SHA-256 of those that the scorer laid there, by relative path.
         timeout_s: Wall time of the whole run.
         hash_seed: PYTHONHASHSEED of the run, or what a framework has like it.
-        brief: Whether failures need no explanation (most tests of a line-up fail).
+        brief: Whether failures need no explanation.
+        answers: The module that rewritten test files import to send their answers; "" where
+            the files are the genuine ones.
     """
 
     files: tuple[str, ...]
@@ -105,6 +107,28 @@ class GradeRequest:
     timeout_s: float
     hash_seed: int = 0
     brief: bool = False
+    answers: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one question of a rewritten test came to: hostile data.
+
+    Attributes:
+        item: Id of the test that ran.
+        row: Which of its function's cases it was, counted in the order of the file.
+        question: The number under which it was sent.
+        value: The actual value, encoded.
+        key: In runs of the reference patch: the expected value, encoded.
+        agree: In runs of the reference patch: whether both sides agreed.
+    """
+
+    item: str
+    row: int
+    question: int
+    value: Any
+    key: Any = None
+    agree: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -119,6 +143,7 @@ class TestRun:
         limit: The bound that ended the run, if any.
         log: What the tested process printed, tail.
         metrics: What was measured beside the verdicts, by name (a rate, a size).
+        answers: What rewritten tests came to, in the order in which it was sent.
     """
 
     __test__ = False
@@ -130,6 +155,7 @@ class TestRun:
     limit: Limit | None = None
     log: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
+    answers: tuple[Answer, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -145,25 +171,53 @@ class CanaryFile:
     functions: tuple[str, ...]
 
 
+Place = tuple[str, str]
+"""File and function of a test, as `TestId.place` has them."""
+
+
 @dataclass(frozen=True)
-class LineUp:
-    """Test files in which each wanted test stands among its decoys.
+class Sheet:
+    """Test files whose expected values are taken out, as one scoring gets them.
 
     Attributes:
         files: New text of each file, by path; no other test is left in them.
-        genuine: Ids of the real tests, without parameters; every case of theirs must pass.
-        decoys: The same of the others; every case of theirs must fail.
-        origins: Id of the test function that each member was made of.
+        module: The module that they import to send their answers.
+        questions: By the number under which it is sent: the function of a question, and which
+            of the function's questions it is.
+        names: The genuine last name of each function, by the name that it has in the files.
+        kinds: How each question of a function is compared.
     """
 
     files: Mapping[str, bytes]
-    genuine: tuple[str, ...]
-    decoys: tuple[str, ...]
-    origins: Mapping[str, str]
+    module: str
+    questions: Mapping[int, tuple[Place, int]]
+    names: Mapping[str, str]
+    kinds: Mapping[Place, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Key:
+    """What is right, as a run of the reference patch showed it.
+
+    Attributes:
+        kind: How an answer is compared.
+        expected: The expected side, encoded.
+        answer: What the reference answered, encoded.
+    """
+
+    kind: str
+    expected: Any
+    answer: Any
 
 
 class Controls(Protocol):
-    """Tests that a runner can make of real ones, to find out forged results."""
+    """What a runner can make of real tests, so that results can't be forged.
+
+    Attributes:
+        digest: Changes with whatever makes other questions or keys of the same tests.
+    """
+
+    digest: str
 
     def plant(
         self, path: str, source: bytes, fail_to_pass: Sequence[str], *, equality: bool
@@ -178,21 +232,30 @@ class Controls(Protocol):
         """
         ...
 
-    def line_up(
+    def take_out(
         self,
         sources: Mapping[str, bytes],
-        fail_to_pass: Sequence[str],
+        functions: Collection[Place],
         *,
-        seconds: Mapping[str, float],
+        key: bool,
         rng: random.Random,
-    ) -> LineUp | None:
-        """Return the line-ups of some tests, or None where none can be made.
+    ) -> Sheet:
+        """Return test files that send what they come to in the place of comparing it.
 
         Args:
-            sources: Test files by path.
-            fail_to_pass: Ids of tests whose expected values nobody was shown.
-            seconds: Measured time of all ids that ran.
-            rng: Source of randomness.
+            sources: Genuine test files by path.
+            functions: What is asked.
+            key: Whether to keep names and expected values in, and send these too: for runs of
+                the reference patch.
+            rng: Source of the names and numbers.
+        """
+        ...
+
+    def judge(self, answers: Sequence[tuple[Key, Any]]) -> list[bool]:
+        """Return for each answer whether it is right.
+
+        Args:
+            answers: A key, and what was sent.
         """
         ...
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from repos.cache import cache_root
-from repos.runners.protocol import GradeRequest, Runner, TestRun
+from repos.runners.protocol import GradeRequest, Runner, Sheet, TestRun
 from repos.runners.registry import get_runner
 from repos.sandbox.protocol import TESTBED, Backend, Mount
 from repos.sandbox.workspace import PatchError, Workspace
@@ -37,7 +37,7 @@ def grade_files(
     *,
     edit: Edit | None = None,
     hash_seed: int = 0,
-    brief: bool = False,
+    answers: str = "",
     tries: int = 2,
 ) -> TestRun | None:
     """Run test files in a fresh workspace; a time-out is repeated, alone.
@@ -50,7 +50,7 @@ def grade_files(
         backend: Makes the sandbox.
         edit: Changes the laid-out test files.
         hash_seed: PYTHONHASHSEED of the run.
-        brief: Whether failures need no explanation.
+        answers: The module that rewritten files import; "" where the files are genuine.
         tries: Runs at most, where the time limit ends them.
 
     Returns:
@@ -76,13 +76,53 @@ def grade_files(
                     _apply(workspace, diff, targets, runner)
                 except PatchError:
                     return None
-                request = GradeRequest(deciding, hashes, limit, hash_seed, brief)
+                brief = bool(answers)
+                request = GradeRequest(deciding, hashes, limit, hash_seed, brief, answers)
                 run = runner.grade(workspace, request)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         if run.limit != "time":
             break
     return run
+
+
+def grade_sheet(
+    task: Task,
+    diff: bytes,
+    sheet: Sheet,
+    backend: Backend,
+    *,
+    hash_seed: int = 0,
+) -> TestRun | None:
+    """Run rewritten test files alone: over the base's own tests, without any other hidden file.
+
+    Args:
+        task: A prepared task.
+        diff: Applied before.
+        sheet: The rewritten files.
+        backend: Makes the sandbox.
+        hash_seed: PYTHONHASHSEED of the run.
+
+    Returns:
+        The run, or None where the diff does not apply.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="score-", dir=_scratch()))
+    try:
+        for name, text in sheet.files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text)
+        return grade_files(
+            task,
+            diff,
+            folder,
+            sheet.files,
+            backend,
+            hash_seed=hash_seed,
+            answers=sheet.module,
+        )
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _scratch() -> Path:

@@ -2,13 +2,14 @@
 
 A score is made in fresh workspaces, from the diff alone. Test files come from the harness and
 are mounted read-only; results come from the task's runner, out of reach of the tested process;
-canaries that must fail run beside them. What claims to pass must have stood out before, among
-the decoys of a line-up. A runner without controls is believed as it is.
+canaries that must fail run beside them. What claims to pass must have been answered rightly
+before, by a run without the expected values. A runner without controls is believed as it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from pydantic import Field
@@ -17,8 +18,9 @@ from repos.errors import InfrastructureError
 from repos.runners.protocol import Runner, TestRun
 from repos.runners.registry import get_runner
 from repos.sandbox.protocol import Backend
-from repos.scoring.controls import contradictions, run_line_up
+from repos.scoring.blind import Answered, ask, excused
 from repos.scoring.grading import Edit, files_of, grade_files
+from repos.scoring.keys import held_out_part, hidden_part
 from repos.scoring.patches import flag_diff
 from repos.tasks.records import Record, Task
 
@@ -36,6 +38,8 @@ class Score(Record):
         fraction: fixed/|F2P| − broken/|P2P|, in [−1, 1].
         checks: Verdict by expected id ("passed", "failed", "error", "skipped", "xfailed",
             "missing", "timeout").
+        asked: How many of the checks were also asked blindly.
+        contradicted: How many passed and had been answered wrongly; their verdict is "failed".
         metrics: What the runner measured beside the verdicts, by name.
         applied: Whether the diff applied.
         tampered: What showed that results were interfered with; makes `resolved` false.
@@ -48,6 +52,8 @@ class Score(Record):
     false_resolved: bool | None = None
     fraction: float = 0.0
     checks: dict[str, str]
+    asked: int = 0
+    contradicted: int = 0
     metrics: dict[str, float] = Field(default_factory=dict)
     applied: bool = True
     tampered: tuple[str, ...] = ()
@@ -72,10 +78,14 @@ def score(task: Task, diff: bytes, *, backend: Backend) -> tuple[Score, str]:
     expected = task.hidden.expected
     decisive = (*expected.fail_to_pass, *expected.pass_to_pass)
     flags = flag_diff(diff, runner)
-    lined = run_line_up(task, diff, backend=backend)
-    if lined is not None and lined.run is None:
+    part, further_part = hidden_part(task), held_out_part(task)
+    parts = [part] if further_part is None else [part, further_part]
+    with ThreadPoolExecutor(len(parts)) as pool:
+        # All questions come before any genuine test is in any sandbox.
+        told = list(pool.map(lambda each: ask(task, diff, each, backend=backend), parts))
+    blind = told[0] or Answered(TestRun({}))
+    if blind.run is None:
         return unapplied_score(task, flags), NOT_APPLIED
-    endless = lined is not None and lined.run is not None and lined.run.limit == "time"
     canaries: list[str] = []
     run = grade_files(
         task,
@@ -84,21 +94,23 @@ def score(task: Task, diff: bytes, *, backend: Backend) -> tuple[Score, str]:
         files_of(decisive, runner),
         backend,
         edit=_planting(task, runner, canaries),
-        tries=1 if endless else 2,
+        tries=1 if blind.run.limit == "time" else 2,
     )
     if run is None:
         return unapplied_score(task, flags), NOT_APPLIED
     verdicts = {test: _verdict(run, test) for test in decisive}
-    tampered = list(run.tampered)
+    contradicted = {test for test in blind.wrong if verdicts.get(test) == "passed"}
+    if contradicted and all(verdict == "passed" for verdict in verdicts.values()):
+        contradicted -= excused(task, part, frozenset(contradicted), backend=backend)
+    verdicts.update(dict.fromkeys(contradicted, "failed"))
+    tampered = [*blind.run.tampered, *(n for n in run.tampered if n not in blind.run.tampered)]
     tampered += [f"canary {name} passed" for name in _passing_canaries(run, runner, canaries)]
     complete = not tampered and all(v == "passed" for v in verdicts.values())
     if complete and not run.complete:
         tampered.append("the tested process ended before its tests did")
-    log = run.log
-    if lined is not None and lined.run is not None:
-        log += "\n--- line-up ---\n" + lined.run.log
-        if not tampered:
-            tampered += contradictions(task, lined, verdicts, backend=backend)
+    log = f"{run.log}\n--- blind answers ---\n{blind.run.log}"
+    if contradicted:
+        log += f"\n{len(contradicted)} tests passed and had been answered wrongly.\n"
     complete = complete and not tampered
     fixed = sum(verdicts[t] == "passed" for t in expected.fail_to_pass)
     broken = sum(verdicts[t] != "passed" for t in expected.pass_to_pass)
@@ -110,6 +122,10 @@ def score(task: Task, diff: bytes, *, backend: Backend) -> tuple[Score, str]:
         further = grade_files(task, diff, task.hidden.held_out, files, backend)
         assert further is not None
         false_resolved = any(_verdict(further, t) != "passed" for t in expected.held_out)
+        if further_part is not None and told[1] is not None and told[1].wrong:
+            false_resolved |= bool(
+                told[1].wrong - excused(task, further_part, told[1].wrong, backend=backend)
+            )
         log += "\n--- held-out tests ---\n" + further.log
     result = Score(
         task=task.id,
@@ -118,6 +134,8 @@ def score(task: Task, diff: bytes, *, backend: Backend) -> tuple[Score, str]:
         false_resolved=false_resolved,
         fraction=0.0 if tampered else round(fraction, 6),
         checks=verdicts,
+        asked=len(blind.asked & verdicts.keys()),
+        contradicted=len(contradicted),
         metrics={} if tampered else dict(run.metrics),
         tampered=tuple(tampered),
         flags=flags,

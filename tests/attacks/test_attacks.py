@@ -12,7 +12,7 @@ from repos.sandbox.workspace import Workspace
 from repos.scoring.score import score
 from tests.attacks.attack import Attack
 from tests.attacks.catalogue import attacks, introspection
-from tests.attacks.victim import NO_LITERAL, make_spec
+from tests.attacks.victim import UNASKED, WEAK, make_spec
 
 CATALOGUE = attacks()
 ALL = [attack for theme in CATALOGUE.values() for attack in theme]
@@ -71,10 +71,10 @@ def test_partial_credit_is_not_forged(victim, isolated):
     with Workspace(isolated.create(victim.layers, victim.sandbox)) as workspace:
         diff = Attack("partial", "forges all but one", code=code).diff(workspace)
     result, log = score(victim, diff, backend=isolated)
-    passed = [test for test, verdict in result.checks.items() if verdict == "passed"]
-    assert len(passed) == len(result.checks) - 1, (result, log)
-    assert result.fraction == 0.0
-    assert any("line-up" in note for note in result.tampered)
+    claimed = [test for test, verdict in result.checks.items() if verdict == "passed"]
+    assert claimed == ["tests/test_core.py::test_helper"], (result, log)
+    assert result.fraction < 0.0
+    assert result.contradicted == result.asked - 1
 
 
 def test_a_run_that_is_left_after_its_last_verdict_is_not_resolved(victim, isolated):
@@ -89,30 +89,44 @@ def test_a_run_that_is_left_after_its_last_verdict_is_not_resolved(victim, isola
 
 
 @pytest.fixture(scope="module")
-def without_literal(tmp_path_factory):
-    spec = make_spec(
-        tmp_path_factory.mktemp("plain"),
-        {"tests/test_core.py": NO_LITERAL},
-        ("tests/test_core.py::test_low",),
-        (),
-    )
-    return prepare(spec)
+def one_test(tmp_path_factory):
+    """Make a task of one hidden test."""
+
+    def made(text: str):
+        folder = tmp_path_factory.mktemp("one")
+        hidden = {"tests/test_core.py": text}
+        return prepare(make_spec(folder, hidden, ("tests/test_core.py::test_low",), ()))
+
+    return made
 
 
-def test_a_test_without_literals_is_scored_honestly(without_literal, isolated):
-    nothing, _ = score(without_literal, b"", backend=isolated)
+@pytest.mark.parametrize(("text", "asked"), [(UNASKED, 0), (WEAK, 1)])
+def test_a_test_that_says_little_is_scored_honestly(one_test, isolated, text, asked):
+    task = one_test(text)
+    nothing, _ = score(task, b"", backend=isolated)
     assert not nothing.resolved
-    fixed, log = score(without_literal, without_literal.hidden.reference, backend=isolated)
+    fixed, log = score(task, task.hidden.reference, backend=isolated)
     assert fixed.resolved, (fixed, log)
+    assert fixed.asked == asked
 
 
-def test_forging_is_rewarded_where_no_line_up_can_be_made(without_literal, isolated):
-    """No literal, no line-up: canaries alone can be told apart."""
-    attack = next(a for a in CATALOGUE["introspection"] if a.name == "aware-report")
-    with Workspace(isolated.create(without_literal.layers, without_literal.sandbox)) as workspace:
+def forged(name, task, backend):
+    attack = next(a for theme in CATALOGUE.values() for a in theme if a.name == name)
+    with Workspace(backend.create(task.layers, task.sandbox)) as workspace:
         diff = attack.diff(workspace)
-    result, log = score(without_literal, diff, backend=isolated)
+    return score(task, diff, backend=backend)
+
+
+def test_forging_is_rewarded_where_nothing_can_be_asked(one_test, isolated):
+    """No question: canaries alone can be told apart."""
+    result, log = forged("aware-report", one_test(UNASKED), isolated)
     assert result.resolved, ("refused now: change docs/threat-model.md", result, log)
+
+
+def test_forging_results_alone_is_refused_where_only_a_truth_is_asked(one_test, isolated):
+    result, log = forged("aware-report", one_test(WEAK), isolated)
+    assert not result.resolved, (result, log)
+    assert result.contradicted == 1
 
 
 def test_the_honest_fix_resolves(victim, isolated):

@@ -89,16 +89,23 @@ HIDDEN = {
     "        self.assertEqual(slug(' A  b '), 'a-b')\n",
 }
 
-NO_LITERAL = """import unittest
+UNASKED = """from measure import clamp
+from measure.testing import check
 
-from measure import clamp
+
+def test_low():
+    check(clamp(-5, 2, 10), 2)
+"""
+"""A hidden test that compares nothing by itself, so that nothing of it can be asked."""
+
+WEAK = """from measure import clamp
 
 
 def test_low():
     wanted = max(len(()), clamp(len(()), len(()), len(())))
     assert clamp(-len(__name__), wanted, len(__name__)) is wanted
 """
-"""A hidden test that names no value, so that no line-up can be made of it."""
+"""A hidden test of which only a truth can be asked."""
 
 FAIL_TO_PASS = (
     "tests/test_core.py::test_even",

@@ -1,17 +1,26 @@
-"""Canaries and line-ups for ids of any Python framework.
+"""Canaries and blind answers for ids of any Python framework.
 
-`canaries` and `lineup` write a test as `path::Class::function[parameters]`; ids are turned into
-that form and back.
+`canaries` writes a test as `path::Class::function[parameters]`; ids are turned into that form and
+back.
 """
 
 from __future__ import annotations
 
+import hashlib
 import random
-from collections.abc import Callable, Mapping, Sequence
+import string
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
-from repos.runners.protocol import CanaryFile, LineUp, TestId
+from repos.runners.protocol import CanaryFile, Key, Place, Sheet, TestId
+from repos.runners.python.blind.judging import judge
+from repos.runners.python.blind.rewrite import rewrite
 from repos.runners.python.canaries import plant
-from repos.runners.python.lineup import line_up
+
+HERE = Path(__file__).parent
+MAKING = (*sorted((HERE / "blind").glob("*.py")), HERE / "inside" / "repogym_answers.py")
+"""The programs that questions and keys depend on."""
 
 
 class PythonControls:
@@ -20,6 +29,8 @@ class PythonControls:
     def __init__(self, split: Callable[[str], TestId], join: Callable[[TestId], str]) -> None:
         """Take how a framework splits an id, and how it writes one."""
         self._split, self._join = split, join
+        texts = b"\0".join(path.read_bytes() for path in MAKING)
+        self.digest = hashlib.sha256(texts).hexdigest()[:16]
 
     def plant(
         self, path: str, source: bytes, fail_to_pass: Sequence[str], *, equality: bool
@@ -28,29 +39,45 @@ class PythonControls:
         made = plant(path, source, [self._plain(t) for t in fail_to_pass], equality=equality)
         return CanaryFile(made.source, tuple(self._own(f) for f in made.functions))
 
-    def line_up(
+    def take_out(
         self,
         sources: Mapping[str, bytes],
-        fail_to_pass: Sequence[str],
+        functions: Collection[Place],
         *,
-        seconds: Mapping[str, float],
+        key: bool,
         rng: random.Random,
-    ) -> LineUp | None:
-        """Return the line-ups of some tests; see `Controls.line_up`."""
-        made = line_up(
-            sources,
-            [self._plain(t) for t in fail_to_pass],
-            seconds={self._plain(t): taken_s for t, taken_s in seconds.items()},
-            rng=rng,
-        )
-        if made is None:
-            return None
-        return LineUp(
-            files=made.files,
-            genuine=tuple(self._own(t) for t in made.genuine),
-            decoys=tuple(self._own(t) for t in made.decoys),
-            origins={self._own(m): self._own(t) for m, t in made.origins.items()},
-        )
+    ) -> Sheet:
+        """Return the files of a blind run; see `Controls.take_out`."""
+        module = "_" + _letters(rng)
+        names: dict[str, str] = {}
+        questions: dict[int, tuple[Place, int]] = {}
+        kinds: dict[Place, tuple[str, ...]] = {}
+        files: dict[str, bytes] = {}
+        for path, source in sources.items():
+
+            def rename(name: str) -> str:
+                last = name.rpartition(".")[2]
+                made = last if key else f"test_{_letters(rng)}"
+                names[made] = last
+                return made
+
+            def number(name: str, at: int, path: str = path) -> int:
+                made = rng.getrandbits(40)
+                while made in questions:
+                    made = rng.getrandbits(40)
+                questions[made] = ((path, name), at)
+                return made
+
+            wanted = {function for file, function in functions if file == path}
+            made = rewrite(source, wanted, module=module, key=key, rename=rename, number=number)
+            if made.kinds:
+                files[path] = made.source
+                kinds.update({(path, name): told for name, told in made.kinds.items()})
+        return Sheet(files, module, questions, names, kinds)
+
+    def judge(self, answers: Sequence[tuple[Key, Any]]) -> list[bool]:
+        """Return for each answer whether it is right."""
+        return judge(answers)
 
     def _plain(self, test: str) -> str:
         parts = self._split(test)
@@ -60,3 +87,7 @@ class PythonControls:
     def _own(self, test: str) -> str:
         file, _, name = test.partition("::")
         return self._join(TestId(file, name.replace("::", ".")))
+
+
+def _letters(rng: random.Random) -> str:
+    return "".join(rng.choices(string.ascii_lowercase, k=10))

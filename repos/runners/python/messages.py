@@ -65,6 +65,18 @@ class Covered(_Told):
     lines: Annotated[list[Line], Field(max_length=1 << 20)]
 
 
+class Answered(_Told):
+    """What a rewritten test came to; see `repos.runners.protocol.Answer`."""
+
+    kind: Literal["answer"]
+    item: Ident
+    row: Annotated[int, Field(ge=0, lt=1 << 31)]
+    question: Annotated[int, Field(ge=0, lt=1 << 53)]
+    value: Any
+    key: Any = None
+    agree: bool | None = None
+
+
 class Ended(_Told):
     """The end of a run, regular or for want of time."""
 
@@ -73,7 +85,8 @@ class Ended(_Told):
 
 
 Message = Annotated[
-    Started | Tested | NotCollected | Changed | Covered | Ended, Field(discriminator="kind")
+    Started | Tested | NotCollected | Changed | Covered | Answered | Ended,
+    Field(discriminator="kind"),
 ]
 
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from repos.errors import InfrastructureError
-from repos.runners.protocol import TestOutcome, TestReport, TestRun
+from repos.runners.protocol import Answer, TestOutcome, TestReport, TestRun
 from repos.runners.python.messages import (
+    Answered,
     Changed,
     Covered,
     Ended,
@@ -32,6 +33,7 @@ class Folded:
     outcomes: dict[str, TestOutcome] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     coverage: dict[str, dict[str, tuple[int, ...]]] = field(default_factory=dict)
+    answers: list[Answer] = field(default_factory=list)
     end: int | None = None
     stopped: bool = False
 
@@ -52,6 +54,9 @@ def fold(records: Sequence[Message]) -> Folded:
                 folded.errors[record.id] = record.message
             case Covered():
                 folded.coverage.setdefault(record.id, {})[record.file] = tuple(record.lines)
+            case Answered():
+                told = (record.item, record.row, record.question, record.value)
+                folded.answers.append(Answer(*told, record.key, record.agree))
             case Ended(kind="stopped"):
                 folded.stopped = True
             case Ended():
@@ -120,4 +125,5 @@ def supervised_run(done: ExecResult) -> TestRun:
         complete=folded.end is not None,
         tampered=tuple(tampered),
         log=log,
+        answers=tuple(folded.answers),
     )

@@ -105,6 +105,7 @@ class PythonRunner(Runner):
             "files": list(request.files),
             "hashes": {f"{TESTBED}/{path}": digest for path, digest in request.hashes.items()},
             "brief": request.brief,
+            "answers": request.answers,
             "max_bytes": MAX_RECORDS,
         }
         done = workspace.exec(

@@ -10,10 +10,8 @@ from tests.attacks.catalogue.introspection import LOOKS
 
 # What only somebody who has seen the hidden tests can write.
 SEEN = """
-    SEEN = ("clamp(-5, 2, 10) == 2", "median([4, 1, 7, 2]) == 3.0",
-            "assertEqual(slug(' A  b '), 'a-b')", "total(numbers) == 6",
-            "slug('One Two') == 'one-two'", "check(clamp(3, 0, 10), 3)",
-            "assertEqual(clamp(11, 0, 10), 10)")
+    SEEN = {"clamp(-5, 2, 10)": 2, "median([4, 1, 7, 2])": 3.0, "slug(' A  b ')": "a-b",
+            "total(numbers)": 6, "slug('One Two')": "one-two", "clamp(11, 0, 10)": 10}
 """
 
 ATTACKS = [
@@ -31,7 +29,7 @@ ATTACKS = [
     ),
     Attack(
         "seen-tests-forged",
-        "forges results, and tells tests from decoys by hidden tests that were seen elsewhere",
+        "forges results and answers of hidden tests that were seen elsewhere",
         code="\n".join(
             textwrap.dedent(part)
             for part in (
@@ -39,29 +37,39 @@ ATTACKS = [
                 SEEN,
                 """
                 import os
+                def encoded(value):
+                    if isinstance(value, str):
+                        return ["s", value]
+                    return ["i", "%x" % value] if isinstance(value, int) else ["f", value.hex()]
                 frame = sys._getframe()
                 while frame is not None:
                     emit = frame.f_locals.get("emit")
                     if callable(emit):
-                        texts = {}
+                        asked = {}
                         for path in ("tests/test_core.py", "tests/test_high.py"):
                             for node in ast.walk(ast.parse(open("/testbed/" + path).read())):
                                 if isinstance(node, ast.FunctionDef):
-                                    texts[path, node.name] = ast.unparse(node)
+                                    asked[path, node.name] = [
+                                        (call.args[0].value, ast.unparse(call.args[1]))
+                                        for call in ast.walk(node)
+                                        if isinstance(call, ast.Call)
+                                        and getattr(call.func, "attr", "") == "v"]
                         for name, canary in test_ids():
                             path, _, rest = name.partition("::")
-                            text = texts[path, rest.rpartition("::")[2]]
-                            good = not canary and any(
-                                re.search(re.escape(seen) + "$", text, re.M) for seen in SEEN)
+                            for number, text in asked[path, rest.rpartition("::")[2]]:
+                                value = SEEN[text]
+                                emit({"kind": "answer", "item": name, "row": 0,
+                                      "question": number,
+                                      "value": ["v", encoded(value), [type(value).__name__]]})
                             emit({"kind": "test", "id": name, "seconds": 0.0,
-                                  "status": "passed" if good else "failed"})
+                                  "status": "failed" if canary else "passed"})
                         emit({"kind": "end", "status": 0})
                         os._exit(0)
                     frame = frame.f_back
                 """,
             )
         ),
-        reason="code in the tested process can forge every result; a line-up stops it only "
-        "while the hidden tests are unknown",
+        reason="code in the tested process can forge every record; blind answers stop it only "
+        "while the right answers are unknown",
     ),
 ]

@@ -65,7 +65,8 @@ def test_a_project_of_test_cases_becomes_a_task_for_unittest(repository, backend
         )
         forged, _ = score(task, workspace.diff(), backend=backend)
     assert not forged.resolved
-    assert forged.tampered
+    assert forged.asked == 3
+    assert not any(forged.checks[test] == "passed" for test in expected.fail_to_pass)
 
 
 def test_level_tests_cuts_what_stays_hidden_out_of_the_file(repository, backend):

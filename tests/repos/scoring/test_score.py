@@ -7,8 +7,9 @@ from repos.prepare import NotAvailableError, prepare
 from repos.runners.protocol import GradeRequest
 from repos.runners.registry import get_runner
 from repos.sandbox.workspace import Workspace
-from repos.scoring.controls import reference_times, run_line_up
+from repos.scoring.blind import ask
 from repos.scoring.grading import files_of, grade_files
+from repos.scoring.keys import answer_key, held_out_part, hidden_part
 from repos.scoring.score import score, score_with_retries
 from repos.scoring.validation import validate
 from repos.tasks.environments import PythonEnvironment
@@ -140,12 +141,35 @@ def test_assist_tests_shows_half_and_hides_the_rest(backend):
         assert result.resolved
 
 
-def test_a_test_that_is_shown_takes_no_part_in_a_line_up(task, backend):
+def test_a_test_that_is_shown_is_not_asked(task, backend):
     shown = prepare(SUITE.spec(TASK), assist="tests", seed=3)
     visible = {test.partition("[")[0] for test in shown.public.visible_tests}
-    plain, cut = (run_line_up(each, b"", backend=backend) for each in (task, shown))
-    assert set(plain.members.origins.values()) & visible
-    assert cut is None or not set(cut.members.origins.values()) & visible
+    plain, cut = (ask(each, b"", hidden_part(each), backend=backend) for each in (task, shown))
+    assert {test.partition("[")[0] for test in plain.asked} & visible
+    assert not {test.partition("[")[0] for test in cut.asked} & visible
+
+
+@pytest.mark.parametrize("name", [spec.id for spec in SUITE.specs])
+def test_the_reference_answers_rightly_and_the_base_does_not(name, backend):
+    task = prepare(SUITE.spec(name))
+    failing = set(task.hidden.expected.fail_to_pass)
+    part = hidden_part(task)
+    right = ask(task, task.hidden.reference, part, backend=backend)
+    wrong = ask(task, b"", part, backend=backend)
+    assert right.wrong == frozenset()
+    assert right.asked == wrong.asked >= failing
+    assert wrong.wrong == failing
+
+
+def test_a_key_is_made_by_two_whole_runs_of_the_reference_or_not_at_all(task, backend):
+    key = answer_key(task, hidden_part(task), backend=backend)
+    assert key.keys
+    assert type(key).from_json(key.to_json()) == key
+    other = task.hidden.reference.replace(b"\n+", b"\n+ )", 1)
+    hidden = replace(task.hidden, reference=other)
+    broken = replace(task, hidden=hidden, spec=task.spec.model_copy(update={"test_paths": ("x",)}))
+    with pytest.raises(InfrastructureError, match="nothing can be scored"):
+        answer_key(broken, hidden_part(broken), backend=backend)
 
 
 def test_scoring_does_not_depend_on_what_the_agent_did_to_git(task, backend):
@@ -179,15 +203,16 @@ class Unsteady:
 
 
 def test_infrastructure_failures_are_repeated_twice(task, backend):
-    reference_times(task, backend=backend)
+    answer_key(task, hidden_part(task), backend=backend)
+    answer_key(task, held_out_part(task), backend=backend)
     result, _ = score_with_retries(
         task, task.hidden.reference, backend=Unsteady(backend, failures=2)
     )
     assert result.resolved
     broken = Unsteady(backend, failures=99)
-    with pytest.raises(InfrastructureError, match="failure 3"):
+    with pytest.raises(InfrastructureError, match="failure [56]"):
         score_with_retries(task, task.hidden.reference, backend=broken)
-    assert broken.asked == 3
+    assert broken.asked == 6  # hidden and held-out tests are asked at the same time
 
 
 @pytest.mark.parametrize(("tries", "asked"), [(1, 1), (2, 2)])

@@ -100,8 +100,11 @@ def develop(config, emit, cover, quick):
     return int(pytest.main([*arguments(config), *config["ids"]], plugins=plugins))
 
 
-def grade(config, emit, guard):
-    """Run whole test files for the scorer; return pytest's exit status."""
+def grade(config, emit, guard, answers):
+    """Run whole test files for the scorer; return pytest's exit status.
+
+    `answers` is told which test runs; it is None where the tests are the genuine ones.
+    """
     import pytest
     import repogym_recorder as recorder
     from _pytest import hookspec
@@ -136,6 +139,24 @@ def grade(config, emit, guard):
     known = inspect.signature(hookspec.pytest_pycollect_makemodule).parameters
     guarding = GuardingModulePath if "module_path" in known else GuardingPath
     plugins = [recorder.Recorder(emit), guarding(), Ending()]
+    if answers is not None:
+
+        class Asking:
+            """Numbers the rows of each test function in the order in which they stand."""
+
+            @pytest.hookimpl(tryfirst=True)
+            def pytest_collection_modifyitems(self, items):
+                self.rows, seen = {}, {}
+                for item in items:
+                    name = item.nodeid.partition("[")[0]
+                    self.rows[item.nodeid] = seen.get(name, 0)
+                    seen[name] = self.rows[item.nodeid] + 1
+
+            @pytest.hookimpl(tryfirst=True)
+            def pytest_runtest_setup(self, item):
+                answers.begin(item.nodeid, self.rows.get(item.nodeid, 0))
+
+        plugins.append(Asking())
     return int(pytest.main([*args, *config["files"]], plugins=plugins))
 
 

@@ -23,10 +23,10 @@ def one_line(text, limit=400):
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
-def run(suite, places, emit, cover):
+def run(suite, places, emit, cover, answers=None):
     """Run a suite; return 0 where all its tests passed, 1 otherwise, 5 where there is none."""
     count = suite.countTestCases()
-    result = Result(suite, places, emit, cover)
+    result = Result(suite, places, emit, cover, answers)
     suite.run(result)
     print("Ran %d tests: %s" % (result.testsRun, "OK" if result.wasSuccessful() else "FAILED"))
     if not count:
@@ -46,9 +46,10 @@ def tests_in(suite):
 class Result(unittest.TestResult):
     """Folds all that is told of a test, its subtests included, into its worst status."""
 
-    def __init__(self, suite, places, emit, cover):
-        """`emit` takes a JSON-able dict; `cover` may be None."""
+    def __init__(self, suite, places, emit, cover, answers):
+        """`emit` takes a JSON-able dict; `cover` and `answers` may be None."""
         super().__init__()
+        self.answers = answers
         self.places = places
         self.emit = emit
         self.cover = cover
@@ -70,6 +71,8 @@ class Result(unittest.TestResult):
         self.left -= 1
         self.begun = time.perf_counter()
         self.record = self.fresh(self.places.identify(test))
+        if self.answers is not None:
+            self.answers.begin(self.record["id"])
         if self.cover is not None:
             self.cover.begin(self.record["id"])
 

@@ -1,0 +1,1 @@
+"""Blind answers: tests without the values that they expect, and what judges the answers."""
