@@ -82,3 +82,21 @@ def build(
         return target(**given)
     except (TypeError, ValueError) as error:
         raise InputError(f"The {kind} cannot be made: {error}") from error
+
+
+def number(options: dict[str, Any], name: str, default: float, least: float = 0) -> float:
+    """Take a number out of a model's arguments.
+
+    Raises:
+        InputError: It is none, or less than `least`.
+    """
+    if name not in options:
+        return default
+    value = options.pop(name)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = -1.0
+    if not number >= least:
+        raise InputError(f"--model-arg {name}={value}: give a number, {least:g} or more.")
+    return number

@@ -10,16 +10,18 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from agents.construct import number
 from agents.models.budget import Budget
 from agents.models.endpoint import Endpoint
-from agents.models.errors import ContextWindowError, ModelUnavailableError
+from agents.models.errors import ContextWindowError, ModelRequestError, ModelUnavailableError
 from agents.models.litellm_setup import litellm
+from agents.models.litellm_text import TextCompletions
 from agents.models.pricing import Price, given_price, listed, listed_price
 from agents.models.protocol import Message, Reply, Usage
 from agents.models.provider_errors import RetryError, maybe_billed, translated, wants_stream
 from agents.models.waiting import Report, Waiting, told_when_slow
 from agents.models.window import room_of, window_in
-from agents.models.wire import to_wire, tool_calls_from_wire
+from agents.models.wire import to_wire, tokens_from_wire, tool_calls_from_wire
 from repos.errors import InputError
 
 DEFAULT_TIMEOUT_S = 300.0
@@ -83,10 +85,10 @@ class LiteLLMModel:
                 raise InputError(f"--model-arg {name} is set by RepoGym: leave it out.")
         self.name = label or model
         self.on_wait: Report | None = None
-        self.timeout_s = _number(options, "timeout", DEFAULT_TIMEOUT_S, least=0.001)
-        self.retries = int(_number(options, "retries", DEFAULT_RETRIES))
-        self.backoff_s = _number(options, "backoff_s", DEFAULT_BACKOFF_S)
-        self._max_tokens = int(_number(options, "max_tokens", 0, least=1)) or None
+        self.timeout_s = number(options, "timeout", DEFAULT_TIMEOUT_S, least=0.001)
+        self.retries = int(number(options, "retries", DEFAULT_RETRIES))
+        self.backoff_s = number(options, "backoff_s", DEFAULT_BACKOFF_S)
+        self._max_tokens = int(number(options, "max_tokens", 0, least=1)) or None
         self._options = options
         self._api_base = api_base
         self._budget = budget
@@ -114,6 +116,13 @@ class LiteLLMModel:
         self._endpoint: Endpoint | None = None
         if api_base is not None:
             self._endpoint = Endpoint(api_base, str(options.get("api_key", "none")))
+        self._texts: TextCompletions | None = None
+        if self._endpoint is not None:
+            seeded = {} if self._seed is None else {"seed": self._seed}
+            common = {**options, **self._of_all(), **seeded, "api_base": api_base}
+            self._texts = TextCompletions(
+                self.name, self._model, self._endpoint, common, self._paid
+            )
         self._streams = False
         # Tokens that the provider counted in a prompt per byte of it: the latest.
         self._per_byte: float | None = None
@@ -139,11 +148,9 @@ class LiteLLMModel:
         """
         request: dict[str, Any] = {
             **self._options,
+            **self._of_all(),
             "model": self._model,
             "messages": to_wire(messages),
-            "timeout": self.timeout_s,
-            "num_retries": 0,
-            "max_retries": 0,
             # LiteLLM 1.106 imports its MCP gateway, whose packages it does not require,
             # for every call with tools; nothing here goes through that gateway.
             "_skip_mcp_handler": True,
@@ -157,7 +164,33 @@ class LiteLLMModel:
         if self._api_base is not None:
             request["api_base"] = self._api_base
         self._bound_reply(request, max_tokens or self._max_tokens or UNKNOWN_MAX_TOKENS)
-        return self._patiently(lambda: self._call(request, len(messages)))
+        response, usage = self._paid(request, self._complete)
+        choice = response.choices[0]
+        message = choice.message
+        return Reply(
+            text=message.content or "",
+            tool_calls=tool_calls_from_wire(message.tool_calls, len(messages)),
+            usage=usage,
+            reasoning=getattr(message, "reasoning_content", None) or "",
+            finish_reason=choice.finish_reason or "",
+            **tokens_from_wire(response, choice),
+        )
+
+    def continue_text(self, prefix: str, **settings: Any) -> Reply:
+        """Continue a text over the endpoint's `/v1/completions`; see `ContinuingModel`.
+
+        Raises:
+            ModelRequestError: The model has no endpoint of one's own.
+        """
+        if self._texts is None:
+            raise ModelRequestError(
+                f"The model {self.name} can't continue text: that takes an OpenAI-compatible "
+                "endpoint with /v1/completions (llama.cpp, vLLM), named by --api-base."
+            )
+        return self._texts.continue_text(prefix, **settings)
+
+    def _of_all(self) -> dict[str, Any]:
+        return {"timeout": self.timeout_s, "num_retries": 0, "max_retries": 0}
 
     @property
     def window(self) -> int | None:
@@ -215,7 +248,15 @@ class LiteLLMModel:
                 time.sleep(wait)
         raise AssertionError("unreachable")
 
-    def _call(self, request: dict[str, Any], turn: int) -> Reply:
+    def _paid(
+        self, request: dict[str, Any], ask: Callable[[Mapping[str, Any]], Any]
+    ) -> tuple[Any, Usage]:
+        """Make a call under the budget, again after what may pass; a response has a choice."""
+        return self._patiently(lambda: self._once(request, ask))
+
+    def _once(
+        self, request: dict[str, Any], ask: Callable[[Mapping[str, Any]], Any]
+    ) -> tuple[Any, Usage]:
         counted = 0
         reservation: int | None = None
         if self._budget is not None:
@@ -226,7 +267,7 @@ class LiteLLMModel:
         cost: float | None = None
         try:
             try:
-                response = self._complete(request)
+                response = ask(request)
             except Exception as error:
                 if not maybe_billed(error):
                     cost = 0.0
@@ -243,15 +284,7 @@ class LiteLLMModel:
                     self._budget.settle_worst(reservation)
                 else:
                     self._budget.settle(reservation, cost)
-        choice = response.choices[0]
-        message = choice.message
-        return Reply(
-            text=message.content or "",
-            tool_calls=tool_calls_from_wire(message.tool_calls, turn),
-            usage=usage or Usage(calls=1),
-            reasoning=getattr(message, "reasoning_content", None) or "",
-            finish_reason=choice.finish_reason or "",
-        )
+        return response, usage or Usage(calls=1)
 
     def _complete(self, request: Mapping[str, Any]) -> Any:
         """Ask the provider, in the form that it takes: an endpoint may only stream."""
@@ -296,11 +329,10 @@ class LiteLLMModel:
         return Usage(1, prompt, completion, cost)
 
     def _count(self, request: Mapping[str, Any]) -> int:
-        return int(
-            litellm().token_counter(
-                model=self._model, messages=request["messages"], tools=request.get("tools")
-            )
-        )
+        sent = {name: request.get(name) for name in ("messages", "tools")}
+        if "prompt" in request:
+            sent = {"text": request["prompt"]}
+        return int(litellm().token_counter(model=self._model, **sent))
 
     def _bound(self, request: Mapping[str, Any], counted: int) -> int:
         """Return an upper bound of the prompt's tokens as the provider will bill them.
@@ -323,25 +355,13 @@ class LiteLLMModel:
 
 
 def _size(request: Mapping[str, Any]) -> int:
-    text = json.dumps([request["messages"], request.get("tools")], ensure_ascii=False)
+    sent = request.get("prompt") or [request.get("messages"), request.get("tools")]
+    text = json.dumps(sent, ensure_ascii=False)
     return len(text.encode("utf-8", "replace"))
 
 
 def _parameters(model: str) -> Sequence[str]:
     return litellm().get_supported_openai_params(model=model) or ()
-
-
-def _number(options: dict[str, Any], name: str, default: float, least: float = 0) -> float:
-    if name not in options:
-        return default
-    value = options.pop(name)
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = -1.0
-    if not number >= least:
-        raise InputError(f"--model-arg {name}={value}: give a number, {least:g} or more.")
-    return number
 
 
 def _resolve(model: str, api_base: str | None) -> str:

@@ -55,6 +55,11 @@ class Reply:
         reasoning: What it thought, where the provider shows that.
         finish_reason: Why it ended, in OpenAI's words ("stop", "length", "tool_calls", ...).
         raw: What was written, where `text` and `tool_calls` were read from it.
+        tokens: The reply's tokens as text; empty where the endpoint does not give them, and
+            so are the next three.
+        token_ids: Their ids.
+        logprobs: Their natural log-probabilities.
+        prompt_token_ids: Ids of the prompt's tokens.
     """
 
     text: str
@@ -63,6 +68,10 @@ class Reply:
     reasoning: str = ""
     finish_reason: str = ""
     raw: str = ""
+    tokens: tuple[str, ...] = ()
+    token_ids: tuple[int, ...] = ()
+    logprobs: tuple[float, ...] = ()
+    prompt_token_ids: tuple[int, ...] = ()
 
     @property
     def cut(self) -> bool:
@@ -94,6 +103,43 @@ class Model(Protocol):
         Raises:
             BudgetExceededError: The call could cost more than what is left.
             ContextWindowError: The conversation is too long for the model.
+            InfrastructureError: The provider did not answer after retries.
+        """
+        ...
+
+
+class ContinuingModel(Model, Protocol):
+    """A model that also continues raw text, without a chat around it."""
+
+    def continue_text(
+        self,
+        prefix: str,
+        *,
+        max_tokens: int,
+        stop: Sequence[str] = (),
+        temperature: float | None = None,
+        grammar: str | None = None,
+        choices: Sequence[str] = (),
+        logprobs: bool = False,
+    ) -> Reply:
+        """Continue a text.
+
+        Args:
+            prefix: The text so far; the reply does not repeat it.
+            max_tokens: Bound of what is added.
+            stop: Texts before which it ends.
+            temperature: Sampling temperature; None is the model's default.
+            grammar: What may be added, in llama.cpp's GBNF, from `root` on.
+            choices: What may be added: exactly one of these. Not with `grammar`.
+            logprobs: Whether the reply carries its tokens with their log-probabilities.
+
+        Returns:
+            The reply; its `text` is what was added.
+
+        Raises:
+            BudgetExceededError: The call could cost more than what is left.
+            ContextWindowError: The text is too long for the model.
+            InputError: The endpoint can't continue text, or not under this constraint.
             InfrastructureError: The provider did not answer after retries.
         """
         ...

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from agents.models.continuation import continuing
 from agents.models.protocol import Message, Model, ModelToolCall, Reply
 
 CALL_FORMAT = """\
@@ -80,6 +81,10 @@ class TextToolModel:
         text, calls = parse_calls(reply.text, names, turn=len(messages))
         raw = reply.text if calls else ""
         return replace(reply, text=text, tool_calls=(*reply.tool_calls, *calls), raw=raw)
+
+    def continue_text(self, prefix: str, **settings: Any) -> Reply:
+        """Continue a text, which has no calls; see `ContinuingModel`."""
+        return continuing(self._model).continue_text(prefix, **settings)
 
 
 def render_messages(

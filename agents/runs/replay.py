@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from agents.models.continuation import continuing
 from agents.models.protocol import Message, Model, ModelToolCall, Reply, Usage
 from agents.models.registry import make_model
 from agents.models.waiting import report_to
 from agents.runs.recorder import ModelCall, ModelRecorder, digest
+
+_TOKENS = ("tokens", "token_ids", "logprobs", "prompt_token_ids")
 
 
 def message_dict(message: Message) -> dict[str, Any]:
@@ -42,7 +45,9 @@ def reply_from(data: Mapping[str, Any]) -> Reply:
         usage=Usage(**data["usage"]),
         reasoning=data["reasoning"],
         finish_reason=data["finish_reason"],
+        # Journals of earlier versions have no more than the fields above.
         raw=data.get("raw", ""),
+        **{name: tuple(data.get(name, ())) for name in _TOKENS},
     )
 
 
@@ -120,18 +125,61 @@ class RecordedModel:
         """Answer from the journal or by `model`, this one's or another."""
         plain = [message_dict(message) for message in messages]
         settings = {"temperature": temperature, "max_tokens": max_tokens}
-        request = request_digest(model.name, plain, tools, settings)
+        return self._recalled(
+            model,
+            plain,
+            tools,
+            settings,
+            lambda: model.complete(messages, tools, temperature=temperature, max_tokens=max_tokens),
+        )
+
+    def continue_text(
+        self,
+        prefix: str,
+        *,
+        max_tokens: int,
+        stop: Sequence[str] = (),
+        temperature: float | None = None,
+        grammar: str | None = None,
+        choices: Sequence[str] = (),
+        logprobs: bool = False,
+    ) -> Reply:
+        """Continue a text from the journal or by the model; see `ContinuingModel`."""
+        settings: dict[str, Any] = {
+            "max_tokens": max_tokens,
+            "stop": list(stop),
+            "temperature": temperature,
+            "grammar": grammar,
+            "choices": list(choices),
+            "logprobs": logprobs,
+        }
+        return self._recalled(
+            self._model,
+            [],
+            (),
+            {"prefix": prefix, **settings},
+            lambda: continuing(self._model).continue_text(prefix, **settings),
+        )
+
+    def _recalled(
+        self,
+        model: Model,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Mapping[str, Any]],
+        settings: Mapping[str, Any],
+        ask: Callable[[], Reply],
+    ) -> Reply:
+        """Return the recorded reply to a request, or ask; either is recorded now."""
+        request = request_digest(model.name, messages, tools, settings)
         with self._lock:
             waiting = self._recorded.get(request)
             recorded = waiting.popleft() if waiting else None
-        reply = recorded or model.complete(
-            messages, tools, temperature=temperature, max_tokens=max_tokens
-        )
+        reply = recorded or ask()
         with self._lock:
             self.usage = self.usage + reply.usage
             self.reused += recorded is not None
         self._recorder.on_model_call(
-            ModelCall(model.name, request, settings, plain, reply, recorded is not None)
+            ModelCall(model.name, request, settings, messages, reply, recorded is not None)
         )
         return reply
 

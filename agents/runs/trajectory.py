@@ -133,12 +133,23 @@ class _Turn:
                 prompt_tokens=use["prompt_tokens"],
                 completion_tokens=use["completion_tokens"],
                 cost_usd=use["cost_usd"],
+                **self._tokens(),
             )
             if use
             else None,
             llm_call_count=(1 if self.reply else 0) if agent else None,
             extra=self._extra() or None,
         )
+
+    def _tokens(self) -> dict[str, Any]:
+        """Return the ids and log-probabilities of a reply that has them."""
+        reply = self.reply or {}
+        found = {
+            "prompt_token_ids": reply.get("prompt_token_ids"),
+            "completion_token_ids": reply.get("token_ids"),
+            "logprobs": reply.get("logprobs"),
+        }
+        return {name: list(values) for name, values in found.items() if values}
 
     def _extra(self) -> dict[str, Any]:
         extra: dict[str, Any] = {"reused": True} if self.reused else {}
