@@ -22,7 +22,7 @@ from repos.environments.choosing import available
 from repos.errors import InputError
 from repos.prepare import prepare
 from repos.sandbox.workspace import Workspace
-from repos.tasks.records import AssistLevel, PublicTask, TaskSpec
+from repos.tasks.records import AssistLevel, PublicTask, Task, TaskSpec
 from repos.tasks.suite import Suite, load_suite
 from tools.registry import DEFAULT_TOOLS, ToolSet
 
@@ -177,6 +177,15 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
 
     # -- Gymnasium -------------------------------------------------------------------------
 
+    def prepare(self, task: str) -> None:
+        """Prepare a task, which lasts, so that a reset to it starts at once.
+
+        Raises:
+            InputError: No such task, or none that is available here.
+            InfrastructureError: The task can't be prepared.
+        """
+        self._prepared(self.suite.spec(task))
+
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -290,14 +299,17 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
             )
         return here[int(self.np_random.integers(len(here)))]
 
-    def _begin(self, spec: TaskSpec) -> EpisodeState:
-        task = prepare(
+    def _prepared(self, spec: TaskSpec) -> Task:
+        return prepare(
             spec,
             suite=self.suite.name,
             assist=self.assist,
             seed=self.assist_seed,
             environment=self.environment,
         )
+
+    def _begin(self, spec: TaskSpec) -> EpisodeState:
+        task = self._prepared(spec)
         workspace = Workspace(self._lease.backend.create(task.layers, task.sandbox))
         return EpisodeState.begin(task, workspace, self.toolset, MAX_TEXT)
 

@@ -349,7 +349,8 @@ class LiteLLMModel:
         if not usage.prompt_tokens:
             return
         with self._lock:
-            self._per_byte = usage.prompt_tokens / _size(request)
+            if "messages" in request:  # a text without a chat around it tells another ratio
+                self._per_byte = usage.prompt_tokens / _size(request)
             if counted:
                 self._ratio = max(self._ratio or 0.0, usage.prompt_tokens / counted)
 

@@ -135,9 +135,11 @@ def _play(
     warm_up_model(spec.model)
     events = read_journal(journal.path)
     with contextlib.closing(environment_of(spec)) as env:
-        episode = Episode(env, seed=spec.seed, recorder=recorder)
-        # After the preparing, beside which its library is being imported.
+        # The model's library is imported beside the preparing, and both before the episode's
+        # clock runs.
+        env.unwrapped.prepare(spec.task)  # type: ignore[attr-defined]
         model = _model(spec, recorder, events)
+        episode = Episode(env, seed=spec.seed, recorder=recorder)
         try:
             problem = _act(spec, episode, model, recorder, journal)
         finally:

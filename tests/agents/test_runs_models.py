@@ -108,3 +108,39 @@ def test_an_episode_begins_without_a_tool_that_is_not_offered(offered):
     finally:
         env.close()
     assert ("the tool `submit`" in observation["text"]) is ("submit" in offered)
+
+
+CLOCK = """
+import sys
+from envs.state import EpisodeState
+from repogym import EpisodeSpec, run_episode
+
+begin = EpisodeState.begin.__func__
+
+def told(cls, *arguments):
+    print("imported before the clock runs:", "litellm" in sys.modules)
+    return begin(cls, *arguments)
+
+EpisodeState.begin = classmethod(told)
+print("imported at once:", "litellm" in sys.modules)
+record = run_episode(EpisodeSpec(suite="swe-mini", task="warmcache-refresh", agent="react",
+                                 model="scripted:script.json", out="episode"))
+print(record.status, record.end)
+"""
+
+
+def test_litellm_is_imported_before_the_clock_of_the_first_episode_runs(tmp_path):
+    (tmp_path / "script.json").write_text('[{"tool_calls": [{"name": "submit"}]}]')
+    done = subprocess.run(
+        [sys.executable, "-c", CLOCK],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.stdout.splitlines() == [
+        "imported at once: False",
+        "imported before the clock runs: True",
+        "done submitted",
+    ], done.stdout + done.stderr
