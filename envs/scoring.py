@@ -7,11 +7,12 @@ from envs.state import EpisodeState
 from repos.errors import InfrastructureError
 from repos.sandbox.protocol import Backend
 from repos.sandbox.workspace import PatchError
-from repos.scoring.score import score_with_retries, unapplied_score
+from repos.scoring.score import unapplied_score
+from repos.scoring.verdicts import score_once
 
 
 def score_episode(state: EpisodeState, end: str, backend: Backend) -> Outcome:
-    """Score the diff as it stands.
+    """Score the diff as it stands, or look up what an equal one came to.
 
     Args:
         state: An episode that has come to its end.
@@ -26,7 +27,7 @@ def score_episode(state: EpisodeState, end: str, backend: Backend) -> Outcome:
             diff = state.workspace.diff()
         except PatchError as error:
             return Outcome(end, unapplied_score(state.task), str(error))
-        score, log = score_with_retries(state.task, diff, backend=backend)
+        score, log = score_once(state.task, diff, backend=backend)
     except InfrastructureError as error:
         return Outcome(end, infra_error=str(error))
     return Outcome(end, score, log)

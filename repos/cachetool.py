@@ -31,6 +31,7 @@ KINDS = {
     "tools": "what every sandbox is shown",
     "graphs": "code graphs of tasks",
     "scratch": "of scorings under way",
+    "verdicts": "verdicts of diffs that were scored",
     "other": "anything else in the cache",
     "images": "container images and volumes",
 }

@@ -66,6 +66,9 @@ def score_diff(
     environment: EnvironmentOption = "",
     sandbox: SandboxOption = "auto",
     allow_unsafe: UnsafeOption = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Score anew a diff that was scored before.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Score a diff against a task's hidden tests."""
@@ -73,6 +76,7 @@ def score_diff(
     from repos.sandbox.select import get_backend
     from repos.scoring.patches import read_diff
     from repos.scoring.score import score_with_retries
+    from repos.scoring.verdicts import score_once
     from repos.tasks.suite import load_suite
 
     loaded = load_suite(suite)
@@ -81,7 +85,8 @@ def score_diff(
     prepared = prepare(spec, suite=loaded.name, environment=environment)
     backend = get_backend(sandbox, allow_unsafe=allow_unsafe, report=say)
     try:
-        result, log = score_with_retries(prepared, diff, backend=backend)
+        scoring = score_with_retries if fresh else score_once
+        result, log = scoring(prepared, diff, backend=backend)
     finally:
         backend.close()
     if as_json:

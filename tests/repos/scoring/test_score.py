@@ -210,7 +210,7 @@ def test_infrastructure_failures_are_repeated_twice(task, backend):
     )
     assert result.resolved
     broken = Unsteady(backend, failures=99)
-    with pytest.raises(InfrastructureError, match="failure [56]"):
+    with pytest.raises(InfrastructureError, match=r"failure [56]"):
         score_with_retries(task, task.hidden.reference, backend=broken)
     assert broken.asked == 6  # hidden and held-out tests are asked at the same time
 
