@@ -29,6 +29,7 @@ from repos.errors import RepoGymError  # noqa: E402
 from repos.prepare import prepare  # noqa: E402
 from repos.sandbox.protocol import Backend  # noqa: E402
 from repos.sandbox.select import get_backend  # noqa: E402
+from repos.sandbox.surroundings import varied  # noqa: E402
 from repos.scoring.score import run_expected  # noqa: E402
 from repos.tasks.records import Task, TaskSpec  # noqa: E402
 from repos.tasks.suite import load_suite  # noqa: E402
@@ -63,7 +64,7 @@ def joined(files: Sequence[tuple[bytes, list[bytes]]], left_out: set[tuple[int, 
 def outcome(task: Task, patch: bytes, shown: Sequence[str], backend: Backend) -> tuple[bool, bool]:
     """Return whether the shown tests pass with a patch, and whether all do; nothing else broken."""
     expected = task.hidden.expected
-    run = run_expected(task, patch, backend=backend, hash_seed=1)
+    run = run_expected(task, patch, backend=backend, surroundings=varied(0))
     if run is None:
         return False, False
     passed = {test for test, one in run.outcomes.items() if one.status == "passed"}

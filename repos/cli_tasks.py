@@ -160,7 +160,7 @@ def validate_tasks(
     repetitions: Annotated[int, typer.Option(min=1, help="Runs a side.")] = 3,
     as_json: JsonOption = False,
 ) -> None:
-    """Validate tasks: the base fails, the reference patch resolves, three times over."""
+    """Validate tasks: the base fails, the reference patch resolves, in changing surroundings."""
     from repos.environments.interpreters import NotAvailableError
     from repos.prepare import prepare
     from repos.sandbox.select import get_backend

@@ -19,6 +19,7 @@ from repos.runners.protocol import Runner, TestRun
 from repos.runners.registry import choose_runner, get_runner
 from repos.sandbox.protocol import Backend
 from repos.sandbox.select import get_backend
+from repos.sandbox.surroundings import varied
 from repos.scoring.score import run_expected
 from repos.scoring.validation import REPETITIONS, validate
 from repos.tasks.environments import PythonEnvironment, python_id
@@ -117,9 +118,8 @@ def task_from_repository(
         task = prepare(draft)
         before, after = [], []
         for repetition in range(REPETITIONS):
-            seed = 11 * repetition
-            before.append(_run(task, files, b"", backend, seed))
-            after.append(_run(task, files, task.hidden.reference, backend, seed))
+            before.append(_run(task, files, b"", backend, repetition))
+            after.append(_run(task, files, task.hidden.reference, backend, repetition))
         expected = expected_from(before, after, files, known)
         seconds = max(sum(o.seconds for o in run.outcomes.values()) for run in after)
         spec = draft.model_copy(
@@ -164,8 +164,11 @@ class CommitFiles(Mapping[str, bytes]):
         return len(self._blobs)
 
 
-def _run(task: Task, files: Sequence[str], diff: bytes, backend: Backend, seed: int) -> TestRun:
-    run = run_expected(task, diff, backend=backend, hash_seed=seed, files=files)
+def _run(
+    task: Task, files: Sequence[str], diff: bytes, backend: Backend, repetition: int
+) -> TestRun:
+    surroundings = varied(repetition)
+    run = run_expected(task, diff, backend=backend, surroundings=surroundings, files=files)
     if run is None:
         raise TaskError("The fix's own diff does not apply to the base.")
     return run

@@ -64,6 +64,7 @@ class SandboxSpec:
         tmp_exec: Whether files in `/tmp` may be executed.
         network: Whether the host's network is reachable (only while preparing).
         seccomp: Name of the system-call profile: "default" or "none".
+        hostname: Name of the machine; plain processes have the host's.
     """
 
     memory_mb: int = 4096
@@ -73,6 +74,7 @@ class SandboxSpec:
     tmp_exec: bool = True
     network: bool = False
     seccomp: str = "default"
+    hostname: str = "sandbox"
 
 
 class ExecOptions(TypedDict, total=False):

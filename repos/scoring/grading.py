@@ -7,22 +7,28 @@ the results in a way of its own.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Unpack
 
 from repos.cache import cache_root
 from repos.runners.protocol import GradeRequest, Runner, Sheet, TestRun
 from repos.runners.registry import get_runner
-from repos.sandbox.protocol import TESTBED, Backend, Mount
+from repos.sandbox import shuffle
+from repos.sandbox.protocol import TESTBED, Backend, ExecOptions, ExecResult, Mount, Sandbox
+from repos.sandbox.surroundings import SCORING, Surroundings, with_surroundings
 from repos.sandbox.workspace import PatchError, Workspace
 from repos.scoring.patches import steering, without_protected
 from repos.tasks.records import Task
 
 LEAST_SECONDS = 60.0
 LIMIT_FACTOR = 10.0
+LEAST_MEMORY = 256 << 20
+"""Bytes that must be free in a memory file system of the host for test files to be laid there."""
 
 Edit = Callable[[Path], None]
 """Changes the laid-out test files of one scoring, in place, before they are mounted."""
@@ -36,7 +42,7 @@ def grade_files(
     backend: Backend,
     *,
     edit: Edit | None = None,
-    hash_seed: int = 0,
+    surroundings: Surroundings = SCORING,
     answers: str = "",
     tries: int = 2,
 ) -> TestRun | None:
@@ -49,7 +55,7 @@ def grade_files(
         files: Test files relative to the repository; they are run whole.
         backend: Makes the sandbox.
         edit: Changes the laid-out test files.
-        hash_seed: PYTHONHASHSEED of the run.
+        surroundings: What the run sees of the machine.
         answers: The module that rewritten files import; "" where the files are genuine.
         tries: Runs at most, where the time limit ends them.
 
@@ -61,23 +67,27 @@ def grade_files(
     deciding = tuple(sorted(set(files)))
     run: TestRun | None = None
     for _ in range(tries):
-        folder = Path(tempfile.mkdtemp(prefix="score-", dir=_scratch()))
+        folder = Path(tempfile.mkdtemp(prefix="score-", dir=_scratch(surroundings)))
         try:
             folder.chmod(0o755)
             protected, hashes = _protected_mounts(task, tests, folder, deciding, edit)
+            if surroundings.directory_order:
+                shuffle.main(str(surroundings.directory_order), str(folder))
             layers = replace(
                 task.layers,
                 testbed=task.layers.testbed[:1],
-                mounts=(*task.layers.mounts, *protected),
+                mounts=(*task.layers.mounts, *surroundings.mounts(backend.name), *protected),
             )
-            with Workspace(backend.create(layers, task.sandbox)) as workspace:
+            spec = replace(task.sandbox, hostname=surroundings.hostname)
+            with SurroundedWorkspace(backend.create(layers, spec), surroundings) as workspace:
                 targets = tuple(mount.target[len(TESTBED) + 1 :] for mount in protected)
                 try:
                     _apply(workspace, diff, targets, runner)
                 except PatchError:
                     return None
-                brief = bool(answers)
-                request = GradeRequest(deciding, hashes, limit, hash_seed, brief, answers)
+                surroundings.enter(workspace.sandbox, [m.target for m in protected])
+                seed, brief = surroundings.hash_seed, bool(answers)
+                request = GradeRequest(deciding, hashes, limit, seed, brief, answers)
                 run = runner.grade(workspace, request)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -92,7 +102,7 @@ def grade_sheet(
     sheet: Sheet,
     backend: Backend,
     *,
-    hash_seed: int = 0,
+    surroundings: Surroundings = SCORING,
 ) -> TestRun | None:
     """Run rewritten test files alone: over the base's own tests, without any other hidden file.
 
@@ -101,12 +111,12 @@ def grade_sheet(
         diff: Applied before.
         sheet: The rewritten files.
         backend: Makes the sandbox.
-        hash_seed: PYTHONHASHSEED of the run.
+        surroundings: What the run sees of the machine.
 
     Returns:
         The run, or None where the diff does not apply.
     """
-    folder = Path(tempfile.mkdtemp(prefix="score-", dir=_scratch()))
+    folder = Path(tempfile.mkdtemp(prefix="score-", dir=_scratch(surroundings)))
     try:
         for name, text in sheet.files.items():
             path = folder / name
@@ -118,14 +128,33 @@ def grade_sheet(
             folder,
             sheet.files,
             backend,
-            hash_seed=hash_seed,
+            surroundings=surroundings,
             answers=sheet.module,
         )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _scratch() -> Path:
+class SurroundedWorkspace(Workspace):
+    """A workspace whose programs see chosen surroundings."""
+
+    def __init__(self, sandbox: Sandbox, surroundings: Surroundings) -> None:
+        """Take over a running sandbox."""
+        super().__init__(sandbox)
+        self.surroundings = surroundings
+
+    def exec(self, argv: Sequence[str], **options: Unpack[ExecOptions]) -> ExecResult:
+        """Run a program to its end; see `Workspace.exec`."""
+        command = self.surroundings.command(argv)
+        return super().exec(command, **with_surroundings(self.surroundings, options))
+
+
+def _scratch(surroundings: Surroundings) -> Path:
+    """Return where test files are laid out: in memory where their order is to be another."""
+    memory = Path("/dev/shm")
+    wanted = surroundings.directory_order and os.access(memory, os.W_OK)
+    if wanted and shutil.disk_usage(memory).free > LEAST_MEMORY:
+        return memory
     folder = cache_root() / "scratch"
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -12,7 +12,7 @@ import random
 import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from repos.cache import platform_key, publish
@@ -21,6 +21,7 @@ from repos.prepare import files_key
 from repos.runners.protocol import Answer, Controls, Key, Place, Runner, Sheet, TestRun
 from repos.runners.registry import get_runner
 from repos.sandbox.protocol import Backend
+from repos.sandbox.surroundings import SCORING
 from repos.scoring.grading import grade_sheet
 from repos.tasks.records import Task
 
@@ -280,7 +281,8 @@ def _kind(sheet: Sheet, answer: Answer) -> str:
 def _reference_run(task: Task, sheet: Sheet, backend: Backend, *, hash_seed: int) -> TestRun:
     if not sheet.files:
         return TestRun({})
-    run = grade_sheet(task, task.hidden.reference, sheet, backend, hash_seed=hash_seed)
+    around = replace(SCORING, hash_seed=hash_seed)
+    run = grade_sheet(task, task.hidden.reference, sheet, backend, surroundings=around)
     if run is None or not run.complete or run.tampered:
         raise InfrastructureError(
             f"The reference patch of {task.id} did not get through its rewritten tests, so "

@@ -18,6 +18,7 @@ from repos.errors import InfrastructureError
 from repos.runners.protocol import Runner, TestRun
 from repos.runners.registry import get_runner
 from repos.sandbox.protocol import Backend
+from repos.sandbox.surroundings import SCORING, Surroundings
 from repos.scoring.blind import Answered, ask, excused
 from repos.scoring.grading import Edit, files_of, grade_files
 from repos.scoring.keys import held_out_part, hidden_part
@@ -155,7 +156,7 @@ def run_expected(
     diff: bytes,
     *,
     backend: Backend,
-    hash_seed: int = 0,
+    surroundings: Surroundings = SCORING,
     files: Iterable[str] | None = None,
 ) -> TestRun | None:
     """Run the task's expected test files once, without canaries (validation uses this).
@@ -164,7 +165,7 @@ def run_expected(
         task: A prepared task.
         diff: Applied before; empty changes nothing.
         backend: Makes the sandbox.
-        hash_seed: PYTHONHASHSEED of the run.
+        surroundings: What the run sees of the machine.
         files: Test files to run; by default those of the expected tests.
 
     Returns:
@@ -174,7 +175,8 @@ def run_expected(
         expected = task.hidden.expected
         decisive = (*expected.fail_to_pass, *expected.pass_to_pass)
         files = files_of(decisive, get_runner(task.public.runner))
-    return grade_files(task, diff, task.hidden.files, files, backend, hash_seed=hash_seed)
+    tests = task.hidden.files
+    return grade_files(task, diff, tests, files, backend, surroundings=surroundings)
 
 
 def _planting(task: Task, runner: Runner, planted: list[str]) -> Edit | None:

@@ -33,12 +33,12 @@ from repos.tasks.sources.pypi.pairs import Pair, read_pair
 from repos.tasks.sources.pypi.records import PyPIPairSource
 
 Trial = Callable[[TaskSpec, Sequence[str], bool, int], TestRun]
-"""Runs test files of a provisional task: (task, files, with the reference, hash seed)."""
+"""Runs test files of a provisional task: (task, files, with the reference, repetition's number)."""
 
 Report = Callable[[str], None]
 
-SEEDS = (0, 1, 42)
-"""Hash seeds of the repetitions of a side."""
+REPETITIONS = 3
+"""Runs a side, each in other surroundings."""
 
 MOST_ENVIRONMENTS = 4
 """How often requirements that a run asked for are added."""
@@ -186,21 +186,21 @@ class Miner:
         spec, first = self._environment(spec, pair, uploaded, changed)
         if seconds(first) > self.rule.seconds:
             raise NoTaskError(f"the changed tests take {seconds(first):.0f} s")
-        before = self.trial(self._provisional(spec), changed, False, SEEDS[0])
+        before = self.trial(self._provisional(spec), changed, False, 0)
         versions = (pair.old_version, pair.new_version)
         if not verdicts([first], [before], versions, runner)[0].fail_to_pass:
             raise NoTaskError(why_nothing(first, before))
         chosen, fixed, base = changed, [first], [before]
         more = len(every) > len(changed) and pair.package not in self.slow
         if more and seconds(first) <= self.rule.whole_seconds:
-            whole = self.trial(self._provisional(spec), every, True, SEEDS[0])
+            whole = self.trial(self._provisional(spec), every, True, 0)
             if not whole.complete or seconds(whole) > self.rule.whole_seconds:
                 self.slow.add(pair.package)
             elif len(whole.outcomes) <= self.rule.ids:
                 chosen, fixed, base = every, [whole], []
         draft = self._provisional(spec)
-        fixed += [self.trial(draft, chosen, True, seed) for seed in SEEDS[len(fixed) :]]
-        base += [self.trial(draft, chosen, False, seed) for seed in SEEDS[len(base) :]]
+        fixed += [self.trial(draft, chosen, True, n) for n in range(len(fixed), REPETITIONS)]
+        base += [self.trial(draft, chosen, False, n) for n in range(len(base), REPETITIONS)]
         expected, failures = verdicts(fixed, base, versions, runner)
         took = max(seconds(run) for run in fixed)
         if not expected.fail_to_pass:
@@ -256,7 +256,7 @@ class Miner:
             environment = PythonEnvironment(python=self.python, requirements=pins, install=True)
             known = {**spec.environments, self.environment: environment}
             spec = spec.model_copy(update={"environments": known})
-            run = self.trial(self._provisional(spec), changed, True, SEEDS[0])
+            run = self.trial(self._provisional(spec), changed, True, 0)
             texts = [*run.collection_errors.values(), *(o.message for o in run.outcomes.values())]
             missing = undeclared([*texts, run.log], own) - asked
             if not missing:

@@ -13,6 +13,7 @@ from repos.prepare import prepare
 from repos.runners.protocol import TestRun
 from repos.sandbox.protocol import Backend
 from repos.sandbox.select import get_backend
+from repos.sandbox.surroundings import varied
 from repos.scoring.score import run_expected
 from repos.scoring.validation import validate
 from repos.tasks.environments import python_id
@@ -72,8 +73,8 @@ def _miner(
     backend = get_backend(sandbox, allow_unsafe=allow_unsafe)
     try:
         yield Miner(
-            trial=lambda spec, files, fixed, seed: _trial(
-                spec, files, fixed, seed, backend, environment
+            trial=lambda spec, files, fixed, repetition: _trial(
+                spec, files, fixed, repetition, backend, environment
             ),
             python=python,
             archives=cache_root() / "archives",
@@ -90,13 +91,14 @@ def _trial(
     spec: TaskSpec,
     files: Sequence[str],
     fixed: bool,
-    seed: int,
+    repetition: int,
     backend: Backend,
     environment: str,
 ) -> TestRun:
     task = prepare(spec, environment=environment)
     diff = task.hidden.reference if fixed else b""
-    run = run_expected(task, diff, backend=backend, hash_seed=seed, files=files)
+    surroundings = varied(repetition)
+    run = run_expected(task, diff, backend=backend, surroundings=surroundings, files=files)
     if run is None:
         raise NoTaskError("the reference patch does not apply to the base")
     return run

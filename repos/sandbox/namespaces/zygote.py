@@ -192,8 +192,9 @@ def become(order: bytes, fds: list[int]) -> NoReturn:
 
     Args:
         order: Encoded: `options` (the server's), `network`, `tmpfs` ([target, bytes, mode,
-            whether programs may be run], ...), `seccomp` (program or None), `rlimits` ([name,
-            soft, hard], ...), `joins` (files of control groups).
+            whether programs may be run], ...), `hostname`, `seccomp`
+            (program or None), `rlimits` ([name, soft, hard], ...),
+            `joins` (files of control groups).
         fds: As `spawn` takes them.
     """
     errors, link = fds[1], fds[4]
@@ -264,7 +265,7 @@ def _own_root(body: dict[str, Any]) -> None:
         pass  # unknown to old kernels; nothing of ours is shown then
     if not body["network"]:
         _start_loopback()
-    _socket.sethostname("sandbox")
+    _socket.sethostname(body["hostname"])
     strict = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
     # The machine's own /proc, which the template has (an ordinary user may mount another only
     # where one is visible), goes once ours is there.

@@ -20,8 +20,8 @@ def miner(demo_index, tmp_path, monkeypatch):
     indexes = (demo_index.url, *index_configuration().indexes)
     backend = get_backend("auto", allow_unsafe=False)
     yield Miner(
-        trial=lambda spec, files, fixed, seed: validated._trial(
-            spec, files, fixed, seed, backend, HERE
+        trial=lambda spec, files, fixed, repetition: validated._trial(
+            spec, files, fixed, repetition, backend, HERE
         ),
         python=minor_version(),
         archives=cache_root() / "archives",
@@ -58,7 +58,7 @@ def test_validation_refuses_what_the_reference_does_not_repair(miner):
 
 def test_malformed_names_are_refused_before_any_work(demo_index, tmp_path):
     miner = Miner(
-        trial=lambda spec, files, fixed, seed: pytest.fail("nothing may run"),
+        trial=lambda spec, files, fixed, repetition: pytest.fail("nothing may run"),
         python="3.11",
         archives=tmp_path,
         index=demo_index.index(),

@@ -156,6 +156,7 @@ class SandboxStarter:
             "order": {
                 "options": options,
                 "network": spec.network,
+                "hostname": spec.hostname,
                 "tmpfs": rootview.memory_file_systems(spec),
                 "seccomp": seccomp.program(spec.seccomp),
                 "rlimits": [["RLIMIT_CORE", 0, 0], ["RLIMIT_NOFILE", FILE_LIMIT, FILE_LIMIT]],

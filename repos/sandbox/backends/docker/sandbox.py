@@ -199,7 +199,7 @@ class DockerSandbox(CopyClient):
                     "0", "1", codec.encode(options).hex(),
                 ],
                 user=f"{AGENT_UID}:{AGENT_UID}",
-                hostname=None if spec.network else "sandbox",
+                hostname=None if spec.network else spec.hostname,
                 stdin_open=True,
                 tty=False,
                 working_dir="/",
