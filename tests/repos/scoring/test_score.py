@@ -193,6 +193,7 @@ class Unsteady:
     """A back end whose first sandboxes can't be made; it counts all that are asked for."""
 
     def __init__(self, backend, failures=0):
+        self.name = backend.name
         self.backend, self.failures, self.asked = backend, failures, 0
 
     def create(self, layers, spec):
