@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import dataclass, field
 
+from repos.runners.registry import get_runner
 from repos.sandbox.protocol import Backend
 from repos.sandbox.surroundings import SCORING, Surroundings, single_changes, varied
+from repos.scoring.grading import files_of
 from repos.scoring.score import run_expected, score
 from repos.tasks.records import Task
 
@@ -116,12 +118,16 @@ def _causes(task: Task, tests: Set[str], around: Surroundings, backend: Backend)
 
     def passing(surroundings: Surroundings) -> list[set[str]]:
         sides = (b"", task.hidden.reference)
-        runs = (run_expected(task, s, backend=backend, surroundings=surroundings) for s in sides)
+        runs = (
+            run_expected(task, s, backend=backend, surroundings=surroundings, files=files)
+            for s in sides
+        )
         return [
             {t for t in tests if run and t in run.outcomes and run.outcomes[t].status == "passed"}
             for run in runs
         ]
 
+    files = files_of(tests, get_runner(task.public.runner))
     usual = passing(SCORING)
     changes = single_changes(around)
     return [name for name, one in changes.items() if passing(one) != usual]
