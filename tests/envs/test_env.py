@@ -11,6 +11,7 @@ from envs.env import RepoEnv
 from envs.registration import register_all
 from envs.spaces import ToolCalls, Unicode
 from repos.errors import RepoGymError
+from repos.tasks.catalogue import built_in_versions
 
 register_all()
 TASK = "swe-mini/warmcache-refresh"
@@ -343,9 +344,11 @@ def test_gymnasium_make_imports_the_package():
 
 @pytest.mark.parametrize("suite", ["swe-mini", "swe-lite"])
 def test_an_id_of_another_version_names_the_right_one(suite):
-    with pytest.raises(gymnasium.error.DeprecatedEnv, match=f"repogym/{suite}-v1"):
-        gymnasium.make(f"repogym/{suite}-v0")
-    with pytest.raises(gymnasium.error.VersionNotFound, match="v1"):
+    version = int(built_in_versions()[suite])
+    for older in range(version):
+        with pytest.raises(gymnasium.error.DeprecatedEnv, match=f"repogym/{suite}-v{version}"):
+            gymnasium.make(f"repogym/{suite}-v{older}")
+    with pytest.raises(gymnasium.error.VersionNotFound, match=f"v{version}"):
         gymnasium.make(f"repogym/{suite}-v7")
 
 
