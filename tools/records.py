@@ -154,7 +154,7 @@ class Trial(Record):
         verdict: PASS (all tests passed), FAIL (some did not), REJECTED (an edit could not be
             applied), TIMEOUT, MEMORY, PROCESSES or DISK (the bound that stopped the run), BROKEN
             (no test could be run) or SKIPPED (not tried).
-        detail: Why it was rejected.
+        detail: Why it was rejected, or what ended its tests early.
         passed: Tests that passed.
         failed: Tests that did not.
         marks: One character a test in the order of the listed tests.

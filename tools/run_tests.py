@@ -12,9 +12,9 @@ from tools.context import ToolContext
 from tools.paths import clean
 from tools.records import Format
 from tools.registry import tool
-from tools.report import COVERAGE_CHARS, coverage_text, read_coverage, read_report, run_lines
+from tools.report import COVERAGE_CHARS, coverage_text, read_coverage, one_line, read_report, run_lines
 from tools.result import ToolError, ToolResult
-from tools.text import clip
+from tools.text import clip, clip_line, printable, scrub
 
 MAX_CHARS = 2 * COVERAGE_CHARS
 _LIMITS = {
@@ -108,4 +108,6 @@ def _why(report: TestReport) -> str:
         return f"the run was stopped: {_LIMITS[report.limit]}"
     if report.complete:
         return ""
+    if report.unfinished:
+        return clip_line(one_line(scrub(printable(report.unfinished))), 400)
     return f"the test program ended before its last test (exit status {report.exit_code})"

@@ -20,7 +20,7 @@ from tools.replace import replace_exact
 from tools.report import BAD, first_error, frames, one_line
 from tools.result import ToolError, ToolResult
 from tools.run_tests import test_ids
-from tools.text import clip, clip_line, plural
+from tools.text import clip, clip_line, plural, printable, scrub
 
 if TYPE_CHECKING:
     from repos.sandbox.workspace import Workspace
@@ -76,7 +76,8 @@ def try_edits(
 
     `CANDIDATE n VERDICT passed=P failed=F marks`
 
-    n counts from 1. VERDICT is PASS (all tests passed), FAIL (some did not), REJECTED (an edit
+    n counts from 1. VERDICT is PASS (all tests that were collected passed), FAIL (some did not,
+    or have no result because the session was ended; what ended it follows), REJECTED (an edit
     could not be applied; the reason follows), TIMEOUT (or MEMORY, PROCESSES, DISK: the bound
     that stopped the run), BROKEN (no test could be run) or SKIPPED (not tried, because of
     stop_after or the time for the whole call). marks has a character for each test in the
@@ -88,7 +89,7 @@ def try_edits(
 
     With format="json" the answer is one JSON object instead: `{"count": tests that ran,
     "tests": [their ids where they are few], "candidates": [{"verdict", "detail": why it was
-    rejected, "passed", "failed", "marks", "failures": [{"id", "status", "message", "line"},
+    rejected or ended early, "passed", "failed", "marks", "failures": [{"id", "status", "message", "line"},
     ...], "omitted": further failures}, ...] in the order of the call, "passing": [numbers]}`.
 
     Args:
@@ -281,6 +282,7 @@ def _trial(result: Trial | TestReport | None, names: list[str], runner: Runner) 
         verdict = "FAIL" if outcomes or result.collection_errors else "BROKEN"
     return Trial(
         verdict=verdict,
+        detail=_unfinished(result),
         passed=sum(outcome.status == "passed" for outcome in outcomes.values()),
         failed=len(failures),
         marks="".join(_MARKS[outcomes[name].status] if name in outcomes else "-" for name in names),
@@ -298,6 +300,10 @@ def _failure(name: str, outcome: TestOutcome, runner: Runner) -> TrialFailure:
         message=first_error(outcome),
         line=next(stops, None),
     )
+
+
+def _unfinished(result: TestReport) -> str:
+    return clip_line(one_line(scrub(printable(result.unfinished))), 300)
 
 
 def _last_line(message: str) -> str:

@@ -48,7 +48,10 @@ class TestReport:
         collection_errors: By file, the error that kept its tests from being collected.
         coverage: By test id, the executed lines by file (relative to the repository);
             the id "" holds what ran while collecting. None where it was not asked for.
-        complete: Whether the program ended by itself after its last test.
+        complete: Whether the program ended by itself, and every test that it collected has a
+            result.
+        unfinished: Why tests that were collected have no result, or why none was collected,
+            where the program says so.
         exit_code: The program's exit status.
         limit: The bound that ended it, if any.
         output: Tail of what it printed.
@@ -60,6 +63,7 @@ class TestReport:
     collection_errors: Mapping[str, str] = field(default_factory=dict)
     coverage: Mapping[str, Mapping[str, tuple[int, ...]]] | None = None
     complete: bool = True
+    unfinished: str = ""
     exit_code: int = 0
     limit: Limit | None = None
     output: str = ""

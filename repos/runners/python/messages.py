@@ -77,6 +77,19 @@ class Answered(_Told):
     agree: bool | None = None
 
 
+class Unfinished(_Told):
+    """The session ended although tests that were collected have no result.
+
+    Attributes:
+        missing: How many.
+        reason: What ended it, as far as the framework says.
+    """
+
+    kind: Literal["unfinished"]
+    missing: Count
+    reason: Text
+
+
 class Ended(_Told):
     """The end of a run, regular or for want of time."""
 
@@ -85,7 +98,7 @@ class Ended(_Told):
 
 
 Message = Annotated[
-    Started | Tested | NotCollected | Changed | Covered | Answered | Ended,
+    Started | Tested | NotCollected | Changed | Covered | Answered | Unfinished | Ended,
     Field(discriminator="kind"),
 ]
 

@@ -16,6 +16,7 @@ from repos.runners.python.messages import (
     NotCollected,
     Started,
     Tested,
+    Unfinished,
     read_answer,
     read_lines,
 )
@@ -36,6 +37,7 @@ class Folded:
     answers: list[Answer] = field(default_factory=list)
     end: int | None = None
     stopped: bool = False
+    unfinished: str = ""
 
 
 def fold(records: Sequence[Message]) -> Folded:
@@ -57,6 +59,10 @@ def fold(records: Sequence[Message]) -> Folded:
             case Answered():
                 told = (record.item, record.row, record.question, record.value)
                 folded.answers.append(Answer(*told, record.key, record.agree))
+            case Unfinished():
+                tests = "test has" if record.missing == 1 else "tests have"
+                count = f"{record.missing} collected {tests} no result" if record.missing else ""
+                folded.unfinished = ": ".join(filter(None, (count, record.reason)))
             case Ended(kind="stopped"):
                 folded.stopped = True
             case Ended():
@@ -77,7 +83,8 @@ def developer_report(raw: bytes, done: ExecResult) -> TestReport:
         outcomes=folded.outcomes,
         collection_errors=folded.errors,
         coverage=folded.coverage or None,
-        complete=folded.end is not None and not malformed,
+        complete=folded.end is not None and not malformed and not folded.unfinished,
+        unfinished=folded.unfinished,
         exit_code=done.exit_code,
         limit=done.limit or ("time" if folded.stopped else None),
         output=done.text[-8000:],

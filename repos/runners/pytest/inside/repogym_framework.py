@@ -81,7 +81,8 @@ def develop(config, emit, cover, quick):
     import pytest
     import repogym_recorder as recorder
 
-    plugins = [recorder.Recorder(emit), Order(config["ids"])]
+    recording = recorder.Recorder(emit)
+    plugins = [recording, Order(config["ids"]), *bracketed(config["ids"])]
     if quick:
         plugins.append(Ending())
     if cover is not None:
@@ -97,7 +98,9 @@ def develop(config, emit, cover, quick):
                     item.session.shouldstop = "no time is left"
 
         plugins.append(Contexts())
-    return int(pytest.main([*arguments(config), *config["ids"]], plugins=plugins))
+    status = int(pytest.main([*arguments(config), *targets(config["ids"])], plugins=plugins))
+    recording.close(status)
+    return status
 
 
 def grade(config, emit, guard, answers):
@@ -138,7 +141,7 @@ def grade(config, emit, guard, answers):
 
     known = inspect.signature(hookspec.pytest_pycollect_makemodule).parameters
     guarding = GuardingModulePath if "module_path" in known else GuardingPath
-    plugins = [recorder.Recorder(emit), guarding(), Ending()]
+    plugins = [recorder.Recorder(emit), guarding(), Ending(), *bracketed(config["files"])]
     if answers is not None:
 
         class Asking:
@@ -157,7 +160,75 @@ def grade(config, emit, guard, answers):
                 answers.begin(item.nodeid, self.rows.get(item.nodeid, 0))
 
         plugins.append(Asking())
-    return int(pytest.main([*args, *config["files"]], plugins=plugins))
+    return int(pytest.main([*args, *targets(config["files"])], plugins=plugins))
+
+
+def file_of(ident):
+    """Return the file or folder of a test id."""
+    return ident.partition("::")[0]
+
+
+def targets(ids):
+    """Return test ids as pytest's command line takes them.
+
+    It reads a "[" as the beginning of parameters, also in the name of a file. Such a file is
+    reached through its folder, and `Bracketed` leaves out what else is there.
+    """
+    found = [(os.path.dirname(file_of(i)) or ".") if "[" in file_of(i) else i for i in ids]
+    return list(dict.fromkeys(found))
+
+
+def bracketed(ids):
+    """Return the plugin for ids of files with a "[" in their names, if there are any."""
+    if not any("[" in file_of(ident) for ident in ids):
+        return []
+    import pytest
+    from _pytest import hookspec
+
+    class Bracketed:
+        """Collects only what was named, where a folder stands in for a file."""
+
+        def unwanted(self, path, config):
+            """Return True for a path that no id lies in or under; None decides nothing."""
+            root = os.path.realpath(str(config.invocation_dir)) if old else str(config.rootpath)
+            place = os.path.relpath(str(path), root)
+            if os.path.basename(place) in ("__init__.py", "conftest.py") or place == ".":
+                return None
+            for ident in ids:
+                file = os.path.normpath(file_of(ident))
+                if file == "." or (place + "/").startswith(file + "/"):
+                    return None
+                if file.startswith(place + "/"):
+                    return None
+            return True
+
+        @pytest.hookimpl(trylast=True)
+        def pytest_collection_modifyitems(self, config, items):
+            """Leave out what the folder held beside the tests that were named."""
+            names = [(i, i.rstrip("/")) for i in ids]
+            kept, left = [], []
+            for item in items:
+                test = item.nodeid
+                wanted = any(
+                    one in (".", test) or test.startswith((plain + "/", plain + "::", plain + "["))
+                    for one, plain in names
+                )
+                (kept if wanted else left).append(item)
+            items[:] = kept
+            if left:
+                config.hook.pytest_deselected(items=left)
+
+    old = "collection_path" not in inspect.signature(hookspec.pytest_ignore_collect).parameters
+
+    class ByPath(Bracketed):
+        def pytest_ignore_collect(self, path, config):
+            return self.unwanted(path, config)
+
+    class ByCollectionPath(Bracketed):
+        def pytest_ignore_collect(self, collection_path, config):
+            return self.unwanted(collection_path, config)
+
+    return [ByPath() if old else ByCollectionPath()]
 
 
 class Order:

@@ -8,6 +8,9 @@ import re
 
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
 RANK = {"passed": 0, "xpassed": 1, "skipped": 2, "xfailed": 3, "failed": 4, "error": 5}
+REFUSED = {2: "an interrupt", 3: "an internal error", 4: "a usage error"}
+"""What pytest's exit statuses say of a run that collected nothing."""
+
 MAX_FRAMES = 16000
 """Characters of a traceback's frames that are kept, the last ones."""
 
@@ -55,6 +58,9 @@ class Recorder:
         """`emit` takes a JSON-able dict."""
         self.emit = emit
         self.open = {}
+        self.collected = None
+        self.told = set()
+        self.reason = ""
         self.thresholds = gc.get_threshold()
 
     def pytest_load_initial_conftests(self):
@@ -62,9 +68,37 @@ class Recorder:
         self.thresholds = gc.get_threshold()
         gc.set_threshold(*COLLECTING)
 
-    def pytest_collection_finish(self):
-        """Look for it as usual."""
+    def pytest_collection_finish(self, session):
+        """Look for it as usual; from here on it is known which tests there are."""
         gc.set_threshold(*self.thresholds)
+        self.collected = {item.nodeid for item in session.items}
+
+    def pytest_keyboard_interrupt(self, excinfo):
+        """Remember what ended the session: an interrupt, or `pytest.exit`."""
+        text = one_line(excinfo.exconly())
+        at = next(iter(self.open), "")
+        self.reason = "%s ended the session%s" % (text, " in " + at if at else "")
+
+    def pytest_sessionfinish(self, session):
+        """Remember why the session itself was to stop."""
+        why = getattr(session, "shouldstop", "") or getattr(session, "shouldfail", "")
+        if why and not self.reason:
+            self.reason = "the session was stopped (%s)" % one_line(why)
+
+    def close(self, status):
+        """Tell of the tests that were collected and have no result.
+
+        Args:
+            status: pytest's exit status.
+        """
+        missing = len((self.collected or set()) - self.told)
+        reason = self.reason
+        if self.collected is None and not reason and status in REFUSED:
+            reason = "pytest ended by %s before any test ran" % REFUSED[status]
+        if missing or (self.collected is None and reason):
+            reason = reason or "the session ended early"
+            reason += " (exit status %d)" % status
+            self.emit({"kind": "unfinished", "missing": missing, "reason": reason})
 
     def pytest_runtest_logreport(self, report):
         """Fold the three phases (and subtests) of a test into its worst status."""
@@ -95,6 +129,7 @@ class Recorder:
         """Emit the test's record."""
         record = self.open.pop(nodeid, None)
         if record is not None:
+            self.told.add(nodeid)
             self.emit(record)
 
     def pytest_collectreport(self, report):
