@@ -134,6 +134,11 @@ def _owner(room: str, folder: Path) -> str:
 
 _check_rooms()
 
-from envs.registration import register_all  # noqa: E402 - only once the rooms are known
+if __name__ == "__main__":  # `python repogym.py` is the command `repogym`
+    from run_agent import main
 
-register_all()
+    main()
+else:
+    from envs.registration import register_all
+
+    register_all()

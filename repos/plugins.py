@@ -8,6 +8,7 @@ A kind of part is a plural word ("runners", "sources", "sandboxes", "models", "s
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
 from collections.abc import Mapping
 from functools import lru_cache
@@ -95,7 +96,16 @@ def load_dotted(path: str, kind: str, form: str = "package.module:function") -> 
         ) from error
     for part in attribute.split("."):
         if not hasattr(found, part):
-            names = [name for name in vars(found) if not name.startswith("_")]
+            names = [name for name, one in vars(found).items() if _own(name, one, module_name)]
             raise UnknownNameError(f"{kind} in {module_name}", attribute, names)
         found = getattr(found, part)
     return found
+
+
+def _own(name: str, value: Any, module: str) -> bool:
+    """Whether a module's name is one of its own: no import, nothing private."""
+    if name.startswith("_") or inspect.ismodule(value):
+        return False
+    if inspect.isclass(value) or inspect.isroutine(value):
+        return value.__module__ == module
+    return type(value).__module__ not in ("typing", "__future__")

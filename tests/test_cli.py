@@ -282,3 +282,35 @@ def test_a_graph_of_nothing_is_one_sentence():
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert "Traceback" not in done.stderr
+
+
+def test_the_module_is_the_command_too():
+    home = Path(__file__).resolve().parents[1]
+    done = subprocess.run(
+        [sys.executable, str(home / "repogym.py"), "--help"], capture_output=True, text=True
+    )
+    assert done.returncode == 0 and "--agent" in done.stdout
+
+
+def test_the_version_names_the_commit_of_a_checkout():
+    from agents.runs.report import repogym_version
+
+    home = Path(__file__).resolve().parents[1]
+    done = subprocess.run(
+        ["git", "-C", str(home), "rev-parse", "HEAD"], capture_output=True, text=True
+    )
+    if done.returncode == 0:
+        assert f"+g{done.stdout.strip()[:12]}" in repogym_version()
+
+
+def test_only_a_modules_own_names_are_offered(tmp_path, monkeypatch):
+    from repos.errors import UnknownNameError
+    from repos.plugins import load_dotted
+
+    (tmp_path / "mine_own.py").write_text(
+        "from __future__ import annotations\nimport json\nfrom pathlib import Path\n\n"
+        "class Mine:\n    pass\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UnknownNameError, match=r"Known: Mine\.$"):
+        load_dotted("mine_own:Zzzz", "agent")

@@ -12,7 +12,14 @@ from tools.context import ToolContext
 from tools.paths import clean
 from tools.records import Format
 from tools.registry import tool
-from tools.report import COVERAGE_CHARS, coverage_text, read_coverage, one_line, read_report, run_lines
+from tools.report import (
+    COVERAGE_CHARS,
+    coverage_text,
+    one_line,
+    read_coverage,
+    read_report,
+    run_lines,
+)
 from tools.result import ToolError, ToolResult
 from tools.text import clip, clip_line, printable, scrub
 

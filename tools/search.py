@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from tools.context import ToolContext
+from tools.encodings import may_match_other, other_encodings
 from tools.paths import check_pattern, clean, missing, ripgrep, shown
 from tools.records import Format, Match, Matches
 from tools.registry import tool
@@ -35,7 +36,8 @@ def search(
 
     Answers with one line a match, `path:line:text`, sorted by path, and with
     `path-line-text` for lines of context. Binary files and files that git ignores are left
-    out. Look-around and back references are allowed.
+    out. Look-around and back references are allowed; `$` matches before any line end, CRLF
+    too. Files in other encodings than UTF-8 are searched as `view` shows them.
 
     With format="json" the answer is one JSON object instead: `{"total": matching lines in all,
     "files": files that hold them, "matches": [{"path", "line", "text", "context": whether the
@@ -59,12 +61,20 @@ def search(
     if "\n" in pattern:
         raise ToolError("`pattern` must be one line: a search goes line by line.")
     place = clean(path)
-    options = ["--engine", "auto"]
+    _check_kind(ctx, place)
+    options = ["--engine", "auto", "--crlf"]
     options += ["--fixed-strings"] if literal else []
     options += ["--ignore-case"] if ignore_case else []
     options += ["--regexp", pattern]
-    counts = _counts(ctx, options, place, glob)
-    matches = _matches(ctx, options, counts, context, max_results) if counts else ()
+    counts = _counts(ctx, options, [place], glob)
+    encodings: dict[str, str] = {}
+    if may_match_other(pattern, literal):
+        encodings = other_encodings(ctx.workspace, place, glob)
+        counts = {name: count for name, count in counts.items() if name not in encodings}
+        for label, names in _groups(encodings, list(encodings)):
+            counts |= _counts(ctx, [*options, "--encoding", label], names, "")
+        counts = dict(sorted(counts.items()))
+    matches = _matches(ctx, options, counts, context, max_results, encodings) if counts else ()
     found = Matches(total=sum(counts.values()), files=len(counts), matches=matches)
     if format == "json":
         return found.to_json(ctx.limits.max_chars)
@@ -99,22 +109,38 @@ def _has_context(found: Matches) -> bool:
     return any(one.context for one in found.matches)
 
 
-def _counts(ctx: ToolContext, options: list[str], place: str, glob: str) -> dict[str, int]:
+def _check_kind(ctx: ToolContext, place: str) -> None:
+    """Refuse to read what is neither a file nor a folder: a FIFO would never end."""
+    if place == ".":
+        return
+    done = ctx.workspace.exec(["stat", "-L", "-c", "%F", "--", place], timeout_s=30)
+    kind = done.stdout.decode("utf-8", "replace").strip()
+    if not done.exit_code and not kind.startswith(("regular", "directory")):
+        raise ToolError(f"{place} is no regular file and no folder ({kind}).")
+
+
+def _groups(encodings: dict[str, str], files: list[str]) -> list[tuple[str, list[str]]]:
+    """Return the files by the label of their encoding; "" is what ripgrep finds out itself."""
+    labels = sorted({encodings.get(name, "") for name in files})
+    return [(label, [n for n in files if encodings.get(n, "") == label]) for label in labels]
+
+
+def _counts(ctx: ToolContext, options: list[str], places: list[str], glob: str) -> dict[str, int]:
     """Return the number of matching lines by file, sorted by path."""
     arguments = ["--count", "--null", "--with-filename", *options]
     done = ripgrep(
-        ctx.workspace, arguments, [place], glob=glob, max_output=_MAX_OUTPUT, timeout_s=_SECONDS
+        ctx.workspace, arguments, places, glob=glob, max_output=_MAX_OUTPUT, timeout_s=_SECONDS
     )
     if done.limit == "time":
         raise ToolError(f"The search took more than {_SECONDS:.0f} s: use a simpler pattern.")
     said = done.stderr.decode("utf-8", "replace").strip()
     if done.exit_code not in (0, 1) and not done.stdout:
         if "No such file" in said:
-            raise ToolError(missing(ctx.workspace, place))
+            raise ToolError(missing(ctx.workspace, places[0]))
         raise ToolError(f"ripgrep refused it; literal=true takes the pattern as text. {said[:800]}")
     counts: dict[str, int] = {}
     for record in done.stdout.decode("utf-8", "surrogateescape").split("\n"):
-        name, _, count = record.rpartition("\0")
+        name, _, count = record.rstrip("\r").rpartition("\0")
         if count.isdigit():
             counts[name.removeprefix("./")] = int(count)
     return dict(sorted(counts.items()))
@@ -126,6 +152,7 @@ def _matches(
     counts: dict[str, int],
     context: int,
     max_results: int,
+    encodings: dict[str, str],
 ) -> tuple[Match, ...]:
     """Return the lines of the first matches."""
     files, expected = [], 0
@@ -138,10 +165,21 @@ def _matches(
     arguments = ["--sort", "path", "--line-number", "--with-filename", "--null", "--no-heading"]
     arguments += ["--max-count", str(max_results), "--max-columns", str(8 * MAX_LINE)]
     arguments += ["--max-columns-preview", "--context", str(context), *options]
-    done = ripgrep(ctx.workspace, arguments, files, max_output=_MAX_OUTPUT, timeout_s=_SECONDS)
+    lines: list[str] = []
+    for label, names in _groups(encodings, files):
+        done = ripgrep(
+            ctx.workspace,
+            [*arguments, *(["--encoding", label] if label else [])],
+            names,
+            max_output=_MAX_OUTPUT,
+            timeout_s=_SECONDS,
+        )
+        lines += done.stdout.decode("utf-8", "replace").split("\n")
+    if encodings:
+        lines.sort(key=lambda line: line.partition("\0")[0])  # keeps the order within a file
     found: list[Match] = []
     count = 0
-    for record in done.stdout.decode("utf-8", "replace").split("\n"):
+    for record in lines:
         name, null, rest = record.partition("\0")
         digits = len(rest) - len(rest.lstrip("0123456789"))
         if not null or not digits:

@@ -89,8 +89,9 @@ def try_edits(
 
     With format="json" the answer is one JSON object instead: `{"count": tests that ran,
     "tests": [their ids where they are few], "candidates": [{"verdict", "detail": why it was
-    rejected or ended early, "passed", "failed", "marks", "failures": [{"id", "status", "message", "line"},
-    ...], "omitted": further failures}, ...] in the order of the call, "passing": [numbers]}`.
+    rejected or ended early, "passed", "failed", "marks", "failures": [{"id", "status",
+    "message", "line"}, ...], "omitted": further failures}, ...] in the order of the
+    call, "passing": [numbers]}`.
 
     Args:
         ctx: What the episode offers to tools.

@@ -6,8 +6,10 @@ import importlib.metadata
 import json
 import math
 import platform
+import subprocess
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,12 +34,33 @@ PACKAGES = (
 """Packages whose versions may change a result."""
 
 
+@cache
 def repogym_version() -> str:
-    """Return the installed version, or "source" where only the folder is there."""
+    """Return the installed version; run from source, the commit too (`source+g1234567.dirty`)."""
     try:
-        return importlib.metadata.version("repogym")
+        version = importlib.metadata.version("repogym")
     except importlib.metadata.PackageNotFoundError:
-        return "source"
+        version = "source"
+    return version + _commit(Path(__file__).resolve().parents[2])
+
+
+def _commit(home: Path) -> str:
+    """Return "+g" and the commit of a checkout, ".dirty" where files differ from it; else ""."""
+    if not (home / ".git").exists():
+        return ""
+
+    def git(*arguments: str) -> str:
+        # As root in another user's checkout git asks for safe.directory.
+        command = ["git", "-c", "safe.directory=*", "-C", str(home), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    try:
+        commit = git("rev-parse", "--short=12", "HEAD")
+        changed = git("status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return f"+g{commit}{'.dirty' if changed else ''}"
 
 
 def versions() -> dict[str, Any]:
@@ -262,10 +285,14 @@ def honest_lines(settings: RunSettings, summary: dict[str, Any]) -> list[str]:
     """Return what a reader must know to read the figures rightly, one sentence a line."""
     low, high = summary["interval"]
     n, resolved = summary["n"], summary["resolved"]
-    lines = [
-        f"resolved {resolved} of {n} ({100 * summary['rate']:.1f}%, 95% interval "
-        f"{100 * low:.1f} to {100 * high:.1f}%), assist level {settings.assist}"
-    ]
+    lines = (
+        ["no figure: no episode has a verdict"]
+        if not n
+        else [
+            f"resolved {resolved} of {n} ({100 * summary['rate']:.1f}%, 95% interval "
+            f"{100 * low:.1f} to {100 * high:.1f}%), assist level {settings.assist}"
+        ]
+    )
     if summary["plausible"]:
         lines.append(
             f"plausible {summary['plausible']}: solved, but every failing test had been shown; "

@@ -58,6 +58,40 @@ def sections(diff: bytes) -> list[tuple[tuple[str, ...], bytes]]:
     return [(_paths(part), part) for part in parts]
 
 
+_PART = re.compile(
+    rb"^--- [^\n]*\n\+\+\+ [^\n]*\n@@ -|^@@ -\d+(?:,\d+)? \+\d+(?:,\d+)? @@", re.MULTILINE
+)
+
+
+def incomplete(diff: bytes) -> str:
+    """Return why a diff can't be applied whole, as a sentence; "" where nothing of it is lost.
+
+    Prose around the parts (a commit message, a mail's signature) is no loss.
+
+    Args:
+        diff: What someone wants to have applied.
+    """
+    parts = [text for _, text in sections(diff)]
+    if diff.strip() and not parts:
+        return (
+            "it holds no git diff (a line `diff --git a/FILE b/FILE` for each file): make it "
+            "with `git diff --binary`"
+        )
+    at = 0
+    for number, part in enumerate([*parts, b""]):
+        start = diff.find(part, at) if part else len(diff)
+        between = diff[at:start]
+        lost = _PART.search(between)
+        # A line of a hunk that the counts of its header leave out.
+        loose = number > 0 and re.match(rb"[+ ]|-(?!-)|--[^ \n]", between)
+        if lost or loose:
+            line = diff.count(b"\n", 0, at + (lost.start() if lost else 0)) + 1
+            what = "a part without a `diff --git` line" if lost else "lines that no hunk counts"
+            return f"line {line} begins {what}: make the diff with `git diff --binary`"
+        at = start + len(part)
+    return ""
+
+
 _EXTENDED = re.compile(
     rb"(?:old mode|new mode|deleted file mode|new file mode|copy from|copy to|rename from|"
     rb"rename to|rename old|rename new|similarity index|dissimilarity index|index|---|\+\+\+) "
@@ -250,11 +284,9 @@ def read_diff(path: Path, task: str) -> bytes:
         diff = _prediction(path, task)
     else:
         diff = path.read_bytes()
-    if diff.strip() and not sections(diff):
-        raise InputError(
-            f"{path} holds no git diff (a line `diff --git a/FILE b/FILE` for each file): make "
-            "it with `git diff --binary`."
-        )
+    why = incomplete(diff)
+    if why:
+        raise InputError(f"{path} can't be applied whole: {why}.")
     return diff
 
 

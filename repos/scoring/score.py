@@ -22,7 +22,7 @@ from repos.sandbox.surroundings import SCORING, Surroundings
 from repos.scoring.blind import Answered, ask, excused
 from repos.scoring.grading import Edit, files_of, grade_files
 from repos.scoring.keys import held_out_part, hidden_part
-from repos.scoring.patches import flag_diff
+from repos.scoring.patches import flag_diff, incomplete
 from repos.tasks.records import Record, Task
 
 NOT_APPLIED = "The diff does not apply to the base."
@@ -79,6 +79,9 @@ def score(task: Task, diff: bytes, *, backend: Backend) -> tuple[Score, str]:
     expected = task.hidden.expected
     decisive = (*expected.fail_to_pass, *expected.pass_to_pass)
     flags = flag_diff(diff, runner)
+    why = incomplete(diff)
+    if why:
+        return unapplied_score(task, flags), f"The diff can't be applied whole: {why}."
     part, further_part = hidden_part(task), held_out_part(task)
     parts = [part] if further_part is None else [part, further_part]
     with ThreadPoolExecutor(len(parts)) as pool:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repos.runners.registry import get_runner
-from repos.scoring.patches import flag_diff, sections, steering, without_protected
+from repos.scoring.patches import flag_diff, incomplete, sections, steering, without_protected
 
 PYTEST = get_runner("pytest")
 
@@ -152,3 +152,28 @@ def test_a_section_with_wrong_counts_reaches_to_the_next_header():
 def test_start_up_modules_steer_in_any_form(path):
     assert steering(path, PYTEST)
     assert not steering("src/measure/site.py", PYTEST)
+
+
+PART = b"--- a/m/core.py\n+++ b/m/core.py\n@@ -1 +1 @@\n-a\n+b\n"
+HEADED = (
+    b"diff --git a/R b/R\nnew file mode 100644\n--- /dev/null\n+++ b/R\n@@ -0,0 +1 @@\n+hello\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("diff", "says"),
+    [
+        (b"", ""),
+        (HEADED, ""),
+        (b"From 1 Mon\n\n- a point\n---\n R | 1 +\n\n" + HEADED + b"-- \n2.39\n\n", ""),
+        (PART, "no git diff"),
+        (b"hello\n", "no git diff"),
+        (HEADED + PART, "line 7 begins a part without a `diff --git` line"),
+        (PART + HEADED, "line 1 begins a part without"),
+        (HEADED + b"@@ -9 +9 @@\n-a\n+b\n" + HEADED, ""),
+        (HEADED + b"+uncounted\n", "lines that no hunk counts"),
+    ],
+)
+def test_a_diff_that_can_not_be_applied_whole_says_why(diff, says):
+    why = incomplete(diff)
+    assert says in why and bool(why) == bool(says)

@@ -12,7 +12,13 @@ REFUSED = {2: "an interrupt", 3: "an internal error", 4: "a usage error"}
 """What pytest's exit statuses say of a run that collected nothing."""
 
 MAX_FRAMES = 16000
-"""Characters of a traceback's frames that are kept, the last ones."""
+"""Characters of a traceback that are kept, with all causes."""
+
+MAX_NATIVE = 8000
+"""Characters that are kept of one exception's frames, the last ones."""
+
+MAX_CAUSES = 4
+"""Causes that are shown, the nearest ones."""
 
 
 def plain(text):
@@ -27,22 +33,36 @@ def one_line(text, limit=400):
 
 
 def frames(longrepr, rootdir):
-    """Return the traceback as short lines `path:line in function: source`, oldest first."""
-    entries = getattr(getattr(longrepr, "reprtraceback", None), "reprentries", None)
-    if not entries:
+    """Return the traceback as short lines `path:line in function: source`, oldest first.
+
+    Members of an exception group follow as Python prints them, causes after "caused by".
+    """
+    traceback = getattr(longrepr, "reprtraceback", None)
+    if not getattr(traceback, "reprentries", None):
         return plain(str(longrepr))[-1500:]
-    lines = []
-    for entry in entries:
+    body = one_traceback(traceback, getattr(longrepr, "reprcrash", None))
+    for cause in reversed(list(getattr(longrepr, "chain", ()))[:-1][-MAX_CAUSES:]):
+        body += "\ncaused by:\n" + one_traceback(cause[0], cause[1], 5)
+    return plain(body[:MAX_FRAMES])
+
+
+def one_traceback(traceback, crash, shown=15):
+    """Return the lines of one exception's traceback, and its message."""
+    lines, native = [], []
+    for entry in traceback.reprentries:
         place = getattr(entry, "reprfileloc", None)
         if place is None:
+            # Python's own form; pytest takes it for exception groups.
+            native += [x.rstrip("\n") for x in getattr(entry, "lines", ())]
             continue
         source = [x[1:].strip() for x in getattr(entry, "lines", ()) if x.startswith(">")]
         text = source[-1] if source else ""
         lines.append("%s:%s: %s" % (str(place.path), place.lineno, text))
-    crash = getattr(longrepr, "reprcrash", None)
     message = str(crash.message) if crash is not None else ""
-    body = "\n".join(lines[:3] + ["…"] + lines[-12:] if len(lines) > 15 else lines)
-    return plain(body[-MAX_FRAMES:] + "\n" + message[:1500])
+    if len(lines) > shown:
+        lines = lines[:3] + ["…"] + lines[3 - shown :]
+    native = "\n".join(native)[-MAX_NATIVE:]
+    return "\n".join(filter(None, ["\n".join(lines)[-MAX_NATIVE:], native, message[:1500]]))
 
 
 COLLECTING = (50000, 20, 100)
@@ -93,9 +113,9 @@ class Recorder:
         """
         missing = len((self.collected or set()) - self.told)
         reason = self.reason
-        if self.collected is None and not reason and status in REFUSED:
+        if not self.collected and not reason and status in REFUSED:
             reason = "pytest ended by %s before any test ran" % REFUSED[status]
-        if missing or (self.collected is None and reason):
+        if missing or (not self.collected and reason):
             reason = reason or "the session ended early"
             reason += " (exit status %d)" % status
             self.emit({"kind": "unfinished", "missing": missing, "reason": reason})
@@ -114,7 +134,11 @@ class Recorder:
             status = "xfailed" if hasattr(report, "wasxfail") else "skipped"
         elif hasattr(report, "wasxfail"):
             status = "xpassed"
-        if RANK[status] > RANK[record["status"]]:
+        if report.failed and report.when == "teardown" and record["status"] in ("failed", "error"):
+            # What the test itself did comes first.
+            text = frames(report.longrepr, None)
+            record["traceback"] += "\nand then, in its teardown:\n" + text[:MAX_NATIVE]
+        elif RANK[status] > RANK[record["status"]]:
             record["status"] = status
             if report.failed:
                 crash = getattr(report.longrepr, "reprcrash", None)

@@ -28,6 +28,10 @@ def run(suite, places, emit, cover, answers=None):
     count = suite.countTestCases()
     result = Result(suite, places, emit, cover, answers)
     suite.run(result)
+    missing = result.expected - result.told
+    if missing:
+        reason = "the session was stopped" if result.shouldStop else "the session ended early"
+        emit({"kind": "unfinished", "missing": len(missing), "reason": reason})
     print("Ran %d tests: %s" % (result.testsRun, "OK" if result.wasSuccessful() else "FAILED"))
     if not count:
         return 5
@@ -64,6 +68,7 @@ class Result(unittest.TestResult):
             self.by_class.setdefault(name, []).append(ident)
             self.by_module.setdefault(kind.__module__, []).append(ident)
         self.told = set()
+        self.expected = {ident for idents in self.by_class.values() for ident in idents}
 
     def startTest(self, test):  # noqa: N802
         """Open a test's record."""
@@ -120,9 +125,9 @@ class Result(unittest.TestResult):
 
     def take(self, test, status, err, more=""):
         """Note an exception."""
-        self.note(test, status, message_of(err) + more, self.frames(err))
+        self.note(test, status, message_of(err) + more, self.frames(err), bool(more))
 
-    def note(self, test, status, message, text=""):
+    def note(self, test, status, message, text="", subtest=False):
         """Note a status where it is worse than what was known."""
         fixture = FIXTURE.match(str(test)) if not isinstance(test, unittest.TestCase) else None
         if fixture is not None:
@@ -132,7 +137,10 @@ class Result(unittest.TestResult):
         record = self.record
         if record is None:  # a skipped class tells of tests that it never starts
             record = self.fresh(self.places.identify(test))
-        if RANK[status] > RANK[record["status"]]:
+        if status == "error" and record["status"] == "failed" and not subtest:
+            # An error after a failure comes from tearDown or a cleanup: the failure comes first.
+            record["traceback"] += "\nand then, in its teardown:\n" + text[:8000]
+        elif RANK[status] > RANK[record["status"]]:
             record.update(status=status, message=message, traceback=text)
         if self.record is None:
             self.send(record)
@@ -173,7 +181,25 @@ class Result(unittest.TestResult):
             trace = trace.tb_next
         if len(lines) > MAX_FRAMES:
             lines = [*lines[:3], "…", *lines[-12:]]
-        return plain("\n".join(lines)[-16000:] + "\n" + whole_message(err)[:1500])
+        text = "\n".join(lines)[-8000:] + "\n" + whole_message(err)[:1500]
+        return plain((text + further(err[1]))[:16000])
+
+
+def further(error, depth=4):
+    """Return the members of an exception group and the causes of an exception, as lines."""
+    lines = ""
+    members = getattr(error, "exceptions", None)
+    for member in members if isinstance(members, tuple) and depth else ():
+        if isinstance(member, BaseException):
+            text = whole_message((type(member), member))[:1500]
+            lines += "\nmember: " + text + further(member, depth - 1)
+    cause = error.__cause__ if error is not None else None
+    if cause is None and error is not None and not error.__suppress_context__:
+        cause = error.__context__
+    if cause is not None and depth:
+        text = whole_message((type(cause), cause))[:1500]
+        lines += "\ncaused by: " + text + further(cause, depth - 1)
+    return lines
 
 
 def whole_message(err):
