@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from repos.cli import app
 
 
-def commit(root: Path, files: Mapping[str, str], message: str) -> None:
-    """Write files (path to text) in a repository, which is made at first, and commit them."""
+def commit(root: Path, files: Mapping[str, str | bytes], message: str) -> None:
+    """Write files (path to content) in a repository, which is made at first, and commit them."""
 
     def git(*args: str) -> None:
         command = ["git", "-c", "user.name=a", "-c", "user.email=a@b", *args]
@@ -23,7 +23,7 @@ def commit(root: Path, files: Mapping[str, str], message: str) -> None:
         git("init", "-q", "-b", "main")
     for path, text in files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(text)
+        (root / path).write_bytes(text if isinstance(text, bytes) else text.encode())
     git("add", "-A")
     git("commit", "-qm", message)
 

@@ -6,9 +6,8 @@ import re
 import subprocess
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import PurePosixPath
 
-from git import Blob, Commit, Repo
+from git import Blob, Commit
 from packaging.requirements import InvalidRequirement, Requirement
 
 from repos.environments.harness import misfit
@@ -31,6 +30,7 @@ from repos.tasks.sources.git import (
     open_repository,
     resolve,
 )
+from repos.tasks.sources.isolated import IsolatedRepository
 
 TEST_FOLDER = re.compile(r"(^|/)(tests?|testing)(/|$)")
 
@@ -70,7 +70,8 @@ def task_from_repository(
     python = python or minor_version()
     find_python(python)
     repository = open_repository(path)
-    root = str(repository.working_dir or path)
+    root = str(repository.root)
+    name = re.sub(r"[^A-Za-z0-9._+-]+", "-", repository.root.name).strip("-._+") or "repository"
     first, second = resolve(repository, base), resolve(repository, fix)
     changed = changed_files(repository, first, second)
     contents = CommitFiles(repository.commit(second))
@@ -102,7 +103,7 @@ def task_from_repository(
     environment = python_id(python)
     pins = pinned(requirements, python, known)
     draft = TaskSpec(
-        id=f"git/{PurePosixPath(root).name}-{second[:10]}",
+        id=f"git/{name}-{second[:10]}",
         source=GitSource(path=root, base=first, fix=second),
         runner=runner,
         title=str(repository.commit(second).summary)[:100],
@@ -207,7 +208,7 @@ def expected_from(
     return Expected(fail_to_pass=tuple(sorted(failing)), pass_to_pass=tuple(sorted(both)))
 
 
-def _check_folder(repository: Repo, commit: str, folder: str, base: str) -> None:
+def _check_folder(repository: IsolatedRepository, commit: str, folder: str, base: str) -> None:
     if folder in (".", ""):
         return
     try:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-import io
+import os
 import re
-import tarfile
+import shutil
+import tempfile
+from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from repos.errors import RecordError
+from repos.sandbox.workspace import make_base_git
 from repos.tasks.sources.base import BuiltFiles, SourceRecord
+
+if TYPE_CHECKING:
+    from repos.tasks.sources.isolated import IsolatedRepository
 
 COMMIT = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 
@@ -39,37 +46,42 @@ class GitRevisions:
         return f"{resolve(repository, source.base)} {resolve(repository, source.fix)}"
 
 
-def open_repository(path: str):
-    """Return a GitPython repository.
+def open_repository(path: str) -> IsolatedRepository:
+    """Return a repository, read with none of its user's settings.
 
     Raises:
         RecordError: `path` is not a git repository.
     """
-    import git
+    from repos.tasks.sources.isolated import IsolatedRepository
 
-    try:
-        return git.Repo(path)
-    except (git.InvalidGitRepositoryError, git.NoSuchPathError) as error:
-        raise RecordError(f"{path} is not a git repository.") from error
+    return IsolatedRepository(path)
 
 
-def resolve(repository, revision: str) -> str:
+def resolve(repository: IsolatedRepository, revision: str) -> str:
     """Return the full commit id of a revision.
 
     Raises:
         RecordError: The repository has no such revision.
     """
+    return repository.full_id(revision)
+
+
+def changed_files(repository: IsolatedRepository, base: str, fix: str) -> list[tuple[str, str]]:
+    """Return (status letter, path) of what changed between two commits, sorted by path.
+
+    Raises:
+        RecordError: Objects of the repository are missing.
+    """
     import git
 
     try:
-        return repository.commit(revision).hexsha
-    except (git.BadName, ValueError, git.GitCommandError) as error:
-        raise RecordError(f"{repository.working_dir} has no revision {revision!r}.") from error
-
-
-def changed_files(repository, base: str, fix: str) -> list[tuple[str, str]]:
-    """Return (status letter, path) of what changed between two commits, sorted by path."""
-    raw = repository.git.diff("--no-renames", "--name-status", "-z", base, fix)
+        raw = repository.git.diff_tree("-r", "--no-renames", "--name-status", "-z", base, fix)
+    except git.GitCommandError as error:
+        said = str(error.stderr).strip().splitlines()[-1:] or ["git failed"]
+        raise RecordError(
+            f"{repository.root} can't be read ({said[0]}): where it is a partial or shallow "
+            "clone, fetch the rest."
+        ) from error
     parts = raw.split("\0")
     pairs = [(parts[i][:1], parts[i + 1]) for i in range(0, len(parts) - 1, 2)]
     return sorted(pairs, key=lambda pair: pair[1])
@@ -93,20 +105,19 @@ def build_git(source: GitSource, test_paths: tuple[str, ...], dest: Path) -> Bui
     """
     repository = open_repository(source.path)
     base, fix = resolve(repository, source.base), resolve(repository, source.fix)
-    _export(repository, base, dest / "base", [])
     changed = changed_files(repository, base, fix)
     tests = [(s, p) for s, p in changed if belongs_to_tests(p, test_paths)]
-    present = [p for s, p in tests if s != "D"]
     (dest / "hidden").mkdir()
-    if present:
-        _export(repository, fix, dest / "hidden", present)
-    others = [p for _, p in changed if not belongs_to_tests(p, test_paths)]
-    reference = b""
-    if others:
-        reference = repository.git.diff(
-            "--binary", "--no-renames", base, fix, "--", *others, stdout_as_string=False,
-            strip_newline_in_stdout=False,
-        )  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="repogym-checkout-") as folder:
+        fixed = Path(folder, "fix")
+        repository.check_out(base, dest / "base")
+        repository.check_out(fix, fixed)
+        for status, path in tests:
+            if status != "D" and (os.path.lexists(fixed / path) and not (fixed / path).is_dir()):
+                (dest / "hidden" / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(fixed / path, dest / "hidden" / path, follow_symlinks=False)
+        others = {p for _, p in changed if not belongs_to_tests(p, test_paths)}
+        reference = diff_files(dest / "base", fixed, others) if others else b""
     message = repository.commit(fix).message
     return BuiltFiles(
         base=dest / "base",
@@ -115,15 +126,36 @@ def build_git(source: GitSource, test_paths: tuple[str, ...], dest: Path) -> Bui
         reference=reference,
         statement=message.decode() if isinstance(message, bytes) else str(message),
         held_out=None,
-        repository=Path(source.path).resolve().name,
+        repository=repository.root.name,
         base_revision=base[:12],
     )
 
 
-def _export(repository, commit: str, dest: Path, paths: list[str]) -> None:
-    dest.mkdir(exist_ok=True)
-    raw = repository.git.archive(
-        "--format=tar", commit, "--", *paths, stdout_as_string=False, strip_newline_in_stdout=False
-    )
-    with tarfile.open(fileobj=io.BytesIO(raw)) as archive:
-        archive.extractall(dest, filter="tar")
+def diff_files(old: Path, new: Path, paths: Collection[str]) -> bytes:
+    """Return the git diff of some files of two folders, byte for byte as they lie there.
+
+    No attribute, setting or filter has any effect, as where a diff is applied.
+
+    Args:
+        old: The folder before.
+        new: The folder after.
+        paths: Relative to both; what is in neither makes no difference.
+    """
+    from repos.tasks.sources.isolated import run_git
+
+    with tempfile.TemporaryDirectory(prefix="repogym-diff-") as folder:
+        commits = []
+        for name, tree in (("old", old), ("new", new)):
+            part = Path(folder, name)
+            part.mkdir()
+            for path in paths:
+                if os.path.lexists(tree / path) and not (tree / path).is_dir():
+                    (part / path).parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copy2(tree / path, part / path, follow_symlinks=False)
+            commits.append(make_base_git(part, Path(folder, f"{name}.git")))
+        borrowed = Path(folder, "new.git/objects/info/alternates")
+        borrowed.write_text(f"{folder}/old.git/objects\n")
+        options = ("--binary", "--full-index", "--no-renames", "--no-color", "--no-ext-diff")
+        return run_git(
+            f"--git-dir={folder}/new.git", "diff", *options, "--no-textconv", "-U3", *commits
+        )
