@@ -28,6 +28,7 @@ class Bindings(Outline):
     ) -> None:
         super().__init__(path, source, root, captures)
         self.versions: dict[tuple[str, str], list[int]] = {}
+        self.stars: list[tuple[int, str]] = []  # of the module: where, and of what
 
     def bind(self) -> None:
         """Find what names are bound to."""
@@ -36,6 +37,7 @@ class Bindings(Outline):
         for node in self.in_order("binding"):
             self._bindings(node)
         self._returns()
+        self._stars()
 
     def _imports(self) -> None:
         for node in self.in_order("import"):
@@ -46,20 +48,45 @@ class Bindings(Outline):
                     name = text(child.child_by_field_name("name") or child, self.source)
                     if alias is not None:
                         bind(scope.bindings, text(alias, self.source), ["@" + name])
+                        self.bound(text(alias, self.source), node)
                     else:  # "import a.b" binds a, and makes a.b reachable
                         bind(scope.bindings, name.partition(".")[0], ["@" + name.partition(".")[0]])
+                        self.bound(name.partition(".")[0], node)
                         if "." in name:
                             bind(scope.bindings, "@" + name, ["@" + name])
                 continue
             origin = node.child_by_field_name("module_name")
             module = text(origin, self.source).replace(" ", "") if origin else ""
             if any(child.type == "wildcard_import" for child in node.named_children):
-                scope.stars.append(module)
+                if scope is self.scopes[""]:
+                    self.stars.append((node.start_byte, module))
+                else:
+                    scope.stars.append(module)
             for child in node.children_by_field_name("name"):
                 alias = child.child_by_field_name("alias")
                 name = text(child.child_by_field_name("name") or child, self.source)
                 local = text(alias, self.source) if alias is not None else name
                 bind(scope.bindings, local, [f"@{module}:{name}"])
+                self.bound(local, node)
+
+    def _stars(self) -> None:
+        """Keep each star import with the names that it may replace: those bound before it."""
+        for position, module in self.stars:
+            earlier = sorted(n for n, last in self.last_bound.items() if last < position)
+            self.scopes[""].stars.append(" ".join([module, *earlier]))
+
+    def _exports(self, whole: Node) -> None:
+        """Keep the names in `__all__`, as the binding `*all`; none where they are computed."""
+        right = whole.child_by_field_name("right")
+        items = right.named_children if right is not None else []
+        listed = right is not None and right.type in ("list", "tuple")
+        names = [text(item, self.source)[1:-1] for item in items if item.type == "string"]
+        known = self.scopes[""].bindings.setdefault("*all", [])
+        if not listed or len(names) < len(items) or not all(map(str.isidentifier, names)):
+            known[:] = ["*"]  # something that no look-up equals: all public names
+        elif known != ["*"]:
+            kept = known if whole.type == "augmented_assignment" else []
+            known[:] = [*kept, *(name for name in names if name not in kept)]
 
     def _declared_globals(self) -> None:
         for node in self.captures.get("global", ()):
@@ -95,6 +122,12 @@ class Bindings(Outline):
                 parent = node.parent
                 trailer = "()" if parent and parent.type == "except_clause" else ".__enter__()"
                 self._assign(target, [_trail(v, trailer) for v in found], None, node)
+        elif kind == "type_alias_statement":
+            left = node.named_children[0]
+            while left.type != "identifier" and left.named_children:
+                left = left.named_children[0]
+            if self.owner(node.start_byte) == "":
+                self._assign_name(left, ["?"], node)
         elif kind == "lambda":
             listed = node.child_by_field_name("parameters")
             scope = self.scopes[self.owner(node.start_byte)]
@@ -150,10 +183,13 @@ class Bindings(Outline):
         if scope.kind == FUNCTION_SCOPE:
             self._bind_version(scope, owner, name, found, whole)
         bind(scope.bindings, name, found or ([] if not fresh else ["?"]))
+        self.bound(name, target)
+        if name == "__all__" and not owner:
+            self._exports(whole)
         if scope.kind == FUNCTION_SCOPE:
             return
         self.skip.add(target.start_byte)
-        if whole.type != "assignment":
+        if whole.type not in ("assignment", "type_alias_statement"):
             return
         if scope.kind == CLASS_SCOPE:
             self._field(owner, name, whole)

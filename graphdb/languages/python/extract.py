@@ -34,6 +34,9 @@ _QUERY = """
 (for_statement) @binding
 (for_in_clause) @binding
 (as_pattern) @binding
+(type_alias_statement) @binding
+(class_pattern (dotted_name) @pattern)
+(case_pattern (dotted_name) @pattern)
 (lambda) @binding
 (import_statement) @import
 (import_from_statement) @import
@@ -113,6 +116,13 @@ class Extraction(Bindings):
                 continue
             if short.partition(".")[0] not in hidden[owner]:
                 self.reference(owner, "read", short, node.start_point.row)
+        for node in self.captures.get("pattern", ()):
+            named = source[node.start_byte : node.end_byte].decode("utf-8", "replace")
+            inside = node.parent is not None and node.parent.type == "class_pattern"
+            if inside or "." in named:  # a single name is bound, not read
+                owner = self.owner(node.start_byte)
+                if named.partition(".")[0] not in hidden[owner]:
+                    self.reference(owner, "read", named, node.start_point.row)
         annotated = {node.start_byte for node in self.captures.get("annotation", ())}
         local = self._locals()
         for node in self.captures.get("identifier", ()):

@@ -166,21 +166,45 @@ class Inference(Memo):
         self._need(path, name)
         top = self.scopes(path)[""]
         held = top.bindings.get(name)
+        starred = self._starred(path, name, only_over=held is not None)
+        if starred:
+            return starred
         if held is not None:
             named = [value for value in held if value[0] in "@#"]
             found = self._union(path, "", named) if named else ()
             return found or ((("G", path, name),) if len(named) < len(held) else ())
-        self.needs.add(path + "\0*")
-        for module in top.stars if not name.startswith("_") else ():
-            for kind, *rest in self.imported(path, "@" + module):
-                if kind == "M" and rest[0] != path:
-                    found = self.member(rest[0], name)
-                    if found:
-                        return found
         below = self.modules.submodule(path, name)
         if path.endswith(("__init__.py", "__init__.pyi")):
             self.needs.add("?/" + path.rpartition("/")[0] + "/" + name)
         return (("M", below),) if below else ()
+
+    def _starred(self, path: str, name: str, *, only_over: bool) -> Values:
+        """What the last star import that brings in a name gives it; those before do not count.
+
+        Args:
+            path: The importing module.
+            name: The name.
+            only_over: Only star imports that come after the name's own bindings.
+        """
+        self.needs.add(path + "\0*")
+        for star in reversed(self.scopes(path)[""].stars):
+            module, *over = star.split(" ")
+            if only_over and name not in over:
+                continue
+            for kind, *rest in self.imported(path, "@" + module):
+                if kind == "M" and rest[0] != path and self._exported(rest[0], name):
+                    found = self.member(rest[0], name)
+                    if found:
+                        return found
+        return ()
+
+    def _exported(self, path: str, name: str) -> bool:
+        """Whether a star import of a module brings in a name, by its `__all__` where it has one."""
+        self.needs.add(path + "\0*all")
+        names = self.scopes(path)[""].bindings.get("*all")
+        if names is None or names == ["*"]:
+            return not name.startswith("_")
+        return name in names
 
     def imported(self, path: str, expr: str) -> Values:
         """What an import expression brings in."""

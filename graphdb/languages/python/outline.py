@@ -53,6 +53,7 @@ class Outline:
         self.skip: set[int] = set()
         self.targets: set[tuple[int, int]] = set()
         self.globals: dict[str, set[str]] = {}
+        self.last_bound: dict[str, int] = {}  # of the module's names
         self.declared: set[tuple[str, str]] = set()  # scope and name of variables with a type
 
     def in_order(self, name: str) -> list[Node]:
@@ -137,12 +138,19 @@ class Outline:
             owner,
         )
         bind(outer.bindings, name, ["#" + dotted])
+        if not owner:
+            self.last_bound[name] = node.start_byte
         if is_class:
             self._bases(node, scope)
         else:
             scope = self._parameters(node, scope, in_class, dotted)
         self.scopes[dotted] = scope
         return dotted
+
+    def bound(self, name: str, node: Node) -> None:
+        """Remember where a name of the module is bound last."""
+        if not self.owner(node.start_byte):
+            self.last_bound[name] = max(node.start_byte, self.last_bound.get(name, 0))
 
     def _bases(self, node: Node, scope: Scope) -> None:
         arguments = node.child_by_field_name("superclasses")

@@ -120,7 +120,8 @@ class PythonResolver:
         names: dict[str, set[str]] = {}
         inference = self.inference
         for scope in inference.scopes(path).values():
-            for module in scope.stars:
+            for star in scope.stars:
+                module = star.partition(" ")[0]
                 target = self._module_node(inference.module(path, module), externals)
                 names.setdefault(target, set()).add("*")
             for local, held in scope.bindings.items():
@@ -178,8 +179,9 @@ class PythonResolver:
     ) -> Iterable[Edge]:
         scope, kind, expr, line, count = reference
         source = symbol_id(_LANGUAGE, path, scope) if scope else module_id(_LANGUAGE, path)
-        if kind == "call":
-            for target in self._with_initializers(self.call_targets(path, scope, expr)):
+        called = self.call_targets(path, scope, expr) if kind == "call" else []
+        if called:
+            for target in self._with_initializers(called):
                 if target.id.startswith("external:"):
                     self._external(target.id[len("external:") :], externals)
                 yield Edge(
@@ -187,6 +189,8 @@ class PythonResolver:
                     times=count, line=line, how=target.how, confidence=target.confidence,
                 )  # fmt: skip
             return
+        if kind == "call":  # of a variable: a named tuple, a lambda, a partial function
+            kind = "read"
         # a decorator's, a default's and an annotation's names belong to the scope around
         seen_from = scope
         if kind in ("decorator", "annotation") and scope:
