@@ -12,6 +12,7 @@ from repos.environments.compiling import compile_layer
 from repos.environments.interpreters import NotAvailableError as NotAvailableError
 from repos.environments.interpreters import PythonInstallation
 from repos.environments.layers import environment_layers
+from repos.environments.servers import server_mounts
 from repos.errors import NotPreparedError
 from repos.runners.registry import get_runner
 from repos.runners.shown import shown_tests
@@ -78,6 +79,7 @@ def prepare(
         mounts=(
             *around.mounts,
             *mounts,
+            *server_mounts(),
             Mount(base_git, BASE_GIT),
         ),
         path=around.path,

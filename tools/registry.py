@@ -50,11 +50,29 @@ BUILTIN_TOOLS: dict[str, str] = {
     "hierarchy": "tools.symbols",
     "repo_map": "tools.symbols",
     "graph_query": "tools.graph_query",
+    "complete": "tools.complete",
+    "definition": "tools.lookups",
+    "signature": "tools.lookups",
+    "diagnostics": "tools.diagnostics",
+    "get_imports": "tools.code_parts",
+    "get_class_info": "tools.code_parts",
+    "get_method_body": "tools.code_parts",
+    "get_relevant_code": "tools.retrieval",
+    "get_related_snippets": "tools.retrieval",
     "submit": "tools.submit",
 }
 """The module of each tool that comes with RepoGym; imported when the tool is chosen."""
 
-DEFAULT_TOOLS: tuple[str, ...] = tuple(BUILTIN_TOOLS)
+RETRIEVAL_TOOLS: tuple[str, ...] = (
+    "get_imports",
+    "get_class_info",
+    "get_method_body",
+    "get_relevant_code",
+    "get_related_snippets",
+)
+"""Tools for code generation, offered where they are chosen."""
+
+DEFAULT_TOOLS: tuple[str, ...] = tuple(n for n in BUILTIN_TOOLS if n not in RETRIEVAL_TOOLS)
 """The tools of an episode where nothing else is chosen."""
 
 _registered: dict[str, Tool] = {}
