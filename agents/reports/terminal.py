@@ -8,26 +8,13 @@ from typing import TYPE_CHECKING
 from agents.reports.conversation import Branch, Call, read_conversation
 from agents.reports.reading import StoredEpisode, StoredRun, read_events, read_text
 from agents.runs.report import honest_lines, show, summarise
+from agents.runs.visible import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 LINES = 30
 """Lines of a text that are shown."""
-
-
-def plain(text: str) -> str:
-    """Return text that can't steer a terminal: control characters become signs for them."""
-    shown = []
-    for character in text.replace("\r\n", "\n"):
-        code = ord(character)
-        if code == 127 or (code < 32 and character not in "\n\t"):
-            shown.append("\u2421" if code == 127 else chr(0x2400 + code))
-        elif 0x80 <= code < 0xA0 or 0x202A <= code <= 0x202E or 0x2066 <= code <= 0x2069:
-            shown.append(f"<U+{code:04X}>")
-        else:
-            shown.append(character)
-    return "".join(shown).encode("utf-8", "replace").decode()
 
 
 def show_run(console: Console, run: StoredRun) -> None:
@@ -46,7 +33,7 @@ def show_run(console: Console, run: StoredRun) -> None:
         shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
         console.print(f"{state}: {len(names)} ({shown})", markup=False, highlight=False)
     for problem in [*run.problems, *(e.problem for e in run.episodes if e.problem)]:
-        console.print(plain(problem), style="red", markup=False, highlight=False)
+        console.print(visible(problem), style="red", markup=False, highlight=False)
 
 
 def show_episode(console: Console, episode: StoredEpisode) -> None:
@@ -58,7 +45,7 @@ def show_episode(console: Console, episode: StoredEpisode) -> None:
     title = episode.task + (f" #{episode.sample}" if episode.sample else "")
     console.print(Rule(f"{title}: {episode.verdict}"))
     for problem in [p for p in (episode.problem, *problems, *more) if p]:
-        console.print(plain(problem), style="red", markup=False, highlight=False)
+        console.print(visible(problem), style="red", markup=False, highlight=False)
     for branch in branches:
         _show_branch(console, branch)
     record = episode.record
@@ -68,7 +55,7 @@ def show_episode(console: Console, episode: StoredEpisode) -> None:
         if record.error or record.agent_error:
             outcome = [record.error or record.agent_error]
         console.print(Rule("outcome"))
-        console.print(plain(", ".join(outcome)), markup=False, highlight=False)
+        console.print(visible(", ".join(outcome)), markup=False, highlight=False)
     show_patch(console, read_text(episode.folder / "patch.diff"))
 
 
@@ -79,7 +66,7 @@ def show_patch(console: Console, patch: str) -> None:
 
     console.print(Rule("patch"))
     if patch.strip():
-        console.print(Syntax(plain(patch), "diff", background_color="default", word_wrap=True))
+        console.print(Syntax(visible(patch), "diff", background_color="default", word_wrap=True))
     else:
         console.print("The episode changed nothing.")
 
@@ -118,12 +105,12 @@ def _one_line(arguments: str) -> str:
         text = json.dumps(json.loads(arguments), ensure_ascii=False)
     except ValueError:
         text = arguments
-    text = plain(text.replace("\n", " "))
+    text = visible(text.replace("\n", " "))
     return text if len(text) <= 200 else text[:200] + " ..."
 
 
 def _short(text: str) -> str:
-    lines = plain(text).split("\n")
+    lines = visible(text).split("\n")
     cut = [line if len(line) <= 400 else line[:400] + " ..." for line in lines[:LINES]]
     if len(lines) > LINES:
         cut.append(f"... ({len(lines) - LINES} more lines)")

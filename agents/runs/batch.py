@@ -190,7 +190,7 @@ def _outcome(event: PoolEvent, display: Display) -> EpisodeRecord | None:
     """Return the record of an event that ends a try."""
     match event:
         case Stepped():
-            display.stepped(event.spec, event.steps)
+            display.stepped(event.spec, event.steps, event.call)
             return None
         case Waited():
             display.waited(event.spec, event.text)

@@ -37,6 +37,7 @@ class Stepped:
     worker: int
     spec: EpisodeSpec
     steps: int
+    call: str
 
 
 @dataclass(frozen=True)
@@ -253,7 +254,7 @@ def _play_all(connection: Connection, interruption: Interruption) -> None:
         try:
             record = run_episode(
                 spec,
-                progress=lambda steps: send("stepped", steps),
+                progress=lambda steps, call: send("stepped", steps, call),
                 waits=lambda text: send("waited", text),
                 interruption=interruption,
             )

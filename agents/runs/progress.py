@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,14 +12,18 @@ from agents.runs.report import verdict
 from agents.runs.spec import EpisodeRecord, EpisodeSpec
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
+
+
+MAX_PLAYING = 6
+"""Episodes that are shown at once below the bar."""
 
 
 class Display(Protocol):
     """Told what happens; never decides anything."""
 
-    def stepped(self, spec: EpisodeSpec, steps: int) -> None:
-        """An episode made another step."""
+    def stepped(self, spec: EpisodeSpec, steps: int, call: str) -> None:
+        """An episode made another step, by this call."""
         ...
 
     def finished(self, record: EpisodeRecord, counts: Counts) -> None:
@@ -87,7 +91,7 @@ class PlainDisplay:
     def _line(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    def stepped(self, spec: EpisodeSpec, steps: int) -> None:
+    def stepped(self, spec: EpisodeSpec, steps: int, call: str) -> None:
         """Nothing: steps are too many for lines."""
 
     def finished(self, record: EpisodeRecord, counts: Counts) -> None:
@@ -119,7 +123,7 @@ class PlainDisplay:
 
 
 class LiveDisplay:
-    """A progress bar with totals, what is being played, and the time it will take."""
+    """A progress bar with totals and the time it will take; below it what is being played."""
 
     def __init__(self, console: Console, counts: Counts) -> None:
         from rich.progress import (
@@ -129,33 +133,40 @@ class LiveDisplay:
             TextColumn,
             TimeElapsedColumn,
         )
+        from rich.text import Text
 
-        self._playing: dict[str, int] = {}
+        self._playing: dict[str, str] = {}
         self._begun = time.monotonic()
         self._already = counts.done
-        self._progress = Progress(
+        playing = self._playing
+
+        class WithEpisodes(Progress):
+            def get_renderables(self) -> Iterable[RenderableType]:
+                yield self.make_tasks_table(self.tasks)
+                for line in list(playing.values())[:MAX_PLAYING]:
+                    yield Text(f"  {line}", no_wrap=True, overflow="ellipsis", style="dim")
+
+        self._progress = WithEpisodes(
             TextColumn("episodes"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TextColumn("{task.fields[totals]}", markup=False),
             TimeElapsedColumn(),
             TextColumn("{task.fields[eta]}", markup=False),
-            TextColumn("{task.fields[playing]}", markup=False),
             console=console,
         )
         self._bar = self._progress.add_task(
-            "", total=counts.total, completed=counts.done, totals=counts.text(), eta="", playing=""
+            "", total=counts.total, completed=counts.done, totals=counts.text(), eta=""
         )
         self._lines = PlainDisplay(self._progress.console)
         self._progress.start()
 
     def _draw(self, **fields: object) -> None:
-        playing = ", ".join(f"{key} {steps}" for key, steps in list(self._playing.items())[:2])
-        self._progress.update(self._bar, playing=playing, **fields)  # type: ignore[arg-type]
+        self._progress.update(self._bar, **fields)  # type: ignore[arg-type]
 
-    def stepped(self, spec: EpisodeSpec, steps: int) -> None:
-        """Show the number of steps."""
-        self._playing[name(spec)] = steps
+    def stepped(self, spec: EpisodeSpec, steps: int, call: str) -> None:
+        """Show the number of steps and the latest call."""
+        self._playing[name(spec)] = f"{name(spec)} \u00b7 step {steps} \u00b7 {call}"
         self._draw()
 
     def finished(self, record: EpisodeRecord, counts: Counts) -> None:

@@ -13,11 +13,13 @@ from agents.models.protocol import Reply
 from agents.models.waiting import Waiting
 from agents.runs.interruption import Interruption
 from agents.runs.journal import Journal
+from agents.runs.visible import visible
 from envs.episode import Episode, EpisodeRecorder, ToolCall
 from repos.errors import InfrastructureError
 
-Progress = Callable[[int], None]
-"""Called after each step with the number of steps so far, forks included."""
+Progress = Callable[[int, str], None]
+"""Called after each step with the number of steps so far, forks included, and the call in a
+few words."""
 
 Waits = Callable[[str], None]
 """Called with a line for a person whenever the model keeps the episode waiting."""
@@ -141,7 +143,7 @@ class JournalRecorder(RunRecorder):
             self._steps += 1
             steps = self._steps
         if self._progress is not None:
-            self._progress(steps)
+            self._progress(steps, call_line(call))
 
     def on_error(self, episode: Episode, error: BaseException) -> None:
         """Note where an error came from."""
@@ -201,6 +203,18 @@ class JournalRecorder(RunRecorder):
             raise InfrastructureError(
                 f"{self._journal.path} can't be written ({error.strerror})."
             ) from error
+
+
+def call_line(call: ToolCall, most: int = 100) -> str:
+    """Return a call in a few words: the tool and the begin of its arguments' values."""
+    try:
+        arguments = json.loads(call.arguments or "{}")
+    except ValueError:
+        arguments = {}
+    values = arguments.values() if isinstance(arguments, dict) else ()
+    words = " ".join(str(value).partition("\n")[0] for value in values)
+    text = visible(f"{call.name} {words}").replace("\n", " ").strip()
+    return text if len(text) <= most else text[: most - 1] + "\u2026"
 
 
 def digest(value: Any) -> str:
