@@ -13,6 +13,9 @@ from tools.context import ToolContext
 from tools.registry import BUILTIN_TOOLS, ToolSet
 from tools.result import Submitted
 
+SANDBOXES = "repos."
+"""Begins the names of the modules that know when a sandbox has failed."""
+
 MAX_PARALLEL = 8
 """Read-only calls that run at the same time at most."""
 
@@ -91,16 +94,28 @@ class CallRunner:
         except Submitted:
             return CallResult("Submitted.", end="submitted")
         except InfrastructureError as error:
+            if self._is_own(name) and raised_outside(error):
+                return CallResult(raised=self._blamed(name, error))
             return CallResult("The sandbox failed.", end="infrastructure", infra_error=str(error))
         except Exception as error:
             return CallResult(raised=self._blamed(name, error))
         return CallResult(done.text, done.ok)
 
+    def _is_own(self, name: str) -> bool:
+        return self.toolset.tools[name].function.__module__ not in BUILTIN_TOOLS.values()
+
     def _blamed(self, name: str, error: Exception) -> Exception:
         """Return the error as its author's: a tool of one's own never ends a run."""
-        own = self.toolset.tools[name].function.__module__ not in BUILTIN_TOOLS.values()
-        if not own or isinstance(error, AgentError):
+        if not self._is_own(name) or isinstance(error, AgentError):
             return error
         made = OwnToolError(f"The tool {name} failed: {type(error).__name__}: {error}")
         made.__cause__ = error
         return made
+
+
+def raised_outside(error: BaseException) -> bool:
+    """Whether other code than a sandbox's raised this error: then nothing is lost with it."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is None or not trace.tb_frame.f_globals.get("__name__", "").startswith(SANDBOXES)

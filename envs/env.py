@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import itertools
 import time
 from collections.abc import Mapping, Sequence
@@ -12,22 +13,26 @@ import gymnasium
 from gymnasium import spaces
 
 from envs.calls import CallResult
+from envs.infos import make_info
 from envs.lease import BackendLease
+from envs.limits import wrapped_limit
 from envs.protocol import Budget, Outcome
 from envs.rewards import Reward, compute_reward, get_reward
 from envs.scoring import score_episode
-from envs.spaces import ToolCalls, Unicode
+from envs.spaces import ToolCalls, Unicode, is_call
 from envs.state import EpisodeSnapshot, EpisodeState, LastCall
 from repos.environments.choosing import available
-from repos.errors import InputError
+from repos.errors import InputError, refuse_unknown
 from repos.prepare import prepare
 from repos.sandbox.workspace import Workspace
+from repos.scoring.score import Score
 from repos.tasks.records import AssistLevel, PublicTask, Task, TaskSpec
 from repos.tasks.suite import Suite, load_suite
 from tools.registry import DEFAULT_TOOLS, ToolSet
 
 MAX_TEXT = 1 << 20
 MAX_STEPS = 10_000
+TOO_LONG = f"A name or arguments longer than {MAX_TEXT} characters can't be a call: send less."
 
 
 class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
@@ -37,8 +42,10 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
     `text` (what the tool answered; at the start the problem), `tool` (its name), `error`
     (1 where the call could not be done) and `step`. The reward is 0.0 until the end.
 
-    `info` holds `task`, `step`, `end` (None, "submitted", "steps", "time" or the reason given
-    to `stop`), `score` (a dict, None before the end or without a verdict) and `infra_error`.
+    `info` has the same keys with the same types from the reset to the end, as vector
+    environments need it: `task`, `step`, `end` ("" before the end, then "submitted", "steps",
+    "time" or the reason given to `stop`), `infra_error` ("" where nothing failed) and parts of
+    the score (`envs.infos`). The whole score is `env.unwrapped.score`.
     """
 
     metadata = {"render_modes": ["ansi"], "render_fps": 1}  # noqa: RUF012 - Gymnasium's own form
@@ -59,6 +66,7 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         assist_seed: int = 0,
         privileged: bool = False,
         render_mode: str | None = None,
+        **unknown: Any,
     ) -> None:
         """Make the environment; nothing is prepared or started before the first reset.
 
@@ -77,10 +85,12 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
             assist_seed: Chooses the failing tests that level "tests" shows.
             privileged: Whether `reference` and `apply_reference` work (oracle agents).
             render_mode: "ansi" or None.
+            unknown: Takes any other argument, to refuse it in one sentence.
 
         Raises:
             InputError: A name or value that does not fit, in one sentence.
         """
+        refuse_unknown("argument of make", unknown, OPTIONS)
         if assist not in get_args(AssistLevel):
             raise InputError(f"Unknown assist level {assist!r}: use none, files or tests.")
         if not 1 <= max_steps <= MAX_STEPS:
@@ -110,6 +120,7 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
             }
         )
         self._lease = BackendLease(sandbox, allow_unsafe=allow_unsafe)
+        self._limit = max_steps
         self._state: EpisodeState | None = None
 
     # -- what an agent may use -------------------------------------------------------------
@@ -131,12 +142,18 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         left = None
         if self.max_seconds is not None:
             left = max(0.0, self.max_seconds - (time.monotonic() - state.started))
-        return Budget(self.max_steps - state.step, left)
+        return Budget(self._limit - state.step, left)
 
     @property
     def outcome(self) -> Outcome | None:
         """What the episode came to; None before its end."""
         return self._episode().outcome
+
+    @property
+    def score(self) -> Score | None:
+        """The verdict; None before the end and where the infrastructure failed."""
+        outcome = self._episode().outcome
+        return outcome.score if outcome is not None else None
 
     @property
     def reference(self) -> bytes:
@@ -199,8 +216,10 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
             InputError: No such task, or none that is available here.
             InfrastructureError: The task can't be prepared, or no sandbox starts.
         """
+        refuse_unknown("reset option", options or {}, ("task",))
         super().reset(seed=seed)
         name = (options or {}).get("task", self.wanted)
+        self._limit = min(self.max_steps, wrapped_limit(self))
         spec = self.suite.spec(name) if name is not None else self._draw()
         if self._state is not None and self._state.task.spec == spec:
             self._state = self._state.restart(MAX_TEXT)
@@ -223,7 +242,7 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         if self._state is None or self._state.outcome is not None:
             raise gymnasium.error.ResetNeeded("The episode is over: call reset().")
         state = self._state
-        if not self.action_space.contains(action):
+        if not is_call(action):
             raise gymnasium.error.InvalidAction(
                 f'An action is {{"name": str, "arguments": str}}, got {action!r:.200}.'
             )
@@ -231,16 +250,19 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         if state.stop_reason is not None:
             end, truncated = state.stop_reason, True
             result = CallResult(f"Stopped: {end}.")
+        elif not self.action_space.contains(action):
+            result = CallResult(TOO_LONG, ok=False)
+            end, truncated = None, False
         else:
             result = state.calls.run(action)
             end, truncated = result.end, False
-        if end is None and state.step >= self.max_steps:
+        if end is None and state.step >= self._limit:
             end, truncated = "steps", True
         if end is None and self.max_seconds is not None and self.budget.seconds == 0.0:
             end, truncated = "time", True
         state.last = LastCall(
             text=result.text[:MAX_TEXT],
-            tool=action["name"][:256],
+            tool=action["name"][:256].encode("utf-8", "replace").decode(),
             arguments=action["arguments"],
             error=int(not result.ok),
         )
@@ -338,12 +360,12 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
 
     @staticmethod
     def _info(state: EpisodeState) -> dict[str, Any]:
-        outcome = state.outcome
-        score = outcome.score if outcome is not None else None
-        return {
-            "task": state.task.id,
-            "step": state.step,
-            "end": outcome.end if outcome is not None else None,
-            "score": score.model_dump(mode="json") if score is not None else None,
-            "infra_error": outcome.infra_error if outcome is not None else None,
-        }
+        return make_info(state.task.id, state.step, state.outcome)
+
+
+OPTIONS = tuple(
+    name
+    for name, parameter in inspect.signature(RepoEnv).parameters.items()
+    if parameter.kind is not parameter.VAR_KEYWORD
+)
+"""Names of the arguments of `RepoEnv`, and so of `make`."""

@@ -172,7 +172,13 @@ class Episode:
         """Return an independent episode that goes on from this state."""
         # Observations and infos are fresh objects at each step, so both may hold the latest.
         twin = copy.copy(self)
-        twin.env = fork(self.env)
+        try:
+            twin.env = fork(self.env)
+        except Exception as error:
+            if self._recorder is not None:
+                self._recorder.on_step_begin(self)
+                self._recorder.on_error(self, error)
+            raise
         twin.environment = episode_environment(twin.env)
         twin.branch = next(self._branches)
         if self._recorder is not None:

@@ -109,14 +109,7 @@ class ToolCalls(gymnasium.Space[dict[str, str]]):
 
     def contains(self, x: Any) -> bool:
         """Whether `x` holds exactly the two strings, short enough."""
-        return (
-            isinstance(x, dict)
-            and len(x) == 2
-            and all(
-                isinstance(x.get(key), str) and len(x[key]) <= self.max_length
-                for key in ("name", "arguments")
-            )
-        )
+        return is_call(x) and max(map(len, x.values())) <= self.max_length
 
     def to_jsonable(self, sample_n: Iterable[dict[str, str]]) -> list[Any]:
         """Calls are JSON already."""
@@ -138,6 +131,15 @@ class ToolCalls(gymnasium.Space[dict[str, str]]):
 
     def __repr__(self) -> str:
         return f"ToolCalls({', '.join(name for name, _ in self.functions)})"
+
+
+def is_call(x: Any) -> bool:
+    """Whether `x` holds exactly the two strings of a call, of any length."""
+    return (
+        isinstance(x, dict)
+        and len(x) == 2
+        and all(isinstance(x.get(key), str) for key in ("name", "arguments"))
+    )
 
 
 def _draw(schema: Mapping[str, Any], rng: np.random.Generator, depth: int = 0) -> Any:

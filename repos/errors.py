@@ -67,6 +67,18 @@ class UnknownNameError(InputError):
         super().__init__(f"Unknown {kind} {name!r}.{did_you_mean}{' ' + hint if hint else ''}")
 
 
+def refuse_unknown(kind: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse the first of the given names that is not known.
+
+    Raises:
+        UnknownNameError: There is one.
+    """
+    names = list(known)
+    for name in given:
+        if name not in names:
+            raise UnknownNameError(kind, str(name), names)
+
+
 class MissingExtraError(InputError):
     """An optional part of RepoGym that is not installed."""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agents.runs.episode import RECORD, read_record
+from agents.runs.episode import RECORD, read_record, spent
 from agents.runs.folder import RunFolder
 from agents.runs.pool import Finished, Lost, PoolEvent, Refused, Stepped, Waited, WorkerPool
 from agents.runs.progress import Counts, Display, display_for
@@ -205,4 +205,5 @@ def _outcome(event: PoolEvent, display: Display) -> EpisodeRecord | None:
                 sample=event.spec.sample,
                 status="infrastructure",
                 error=event.message,
+                use=spent(event.spec.folder),
             )

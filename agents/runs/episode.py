@@ -15,7 +15,7 @@ from typing import Any
 import gymnasium
 
 from agents.models.budget import Budget
-from agents.models.errors import BudgetExceededError, ContextWindowError, ModelRequestError
+from agents.models.errors import BudgetExceededError, ContextWindowError
 from agents.models.litellm_setup import warm_up
 from agents.models.protocol import Model
 from agents.models.registry import make_model, uses_litellm
@@ -24,7 +24,7 @@ from agents.runs.atif import AtifAgent
 from agents.runs.interruption import Interruption
 from agents.runs.journal import Journal, read_journal, write_atomic
 from agents.runs.recorder import JournalRecorder, Progress, Waits
-from agents.runs.replay import RecordedModel
+from agents.runs.replay import RecordedModel, model_use, use_in
 from agents.runs.report import repogym_version
 from agents.runs.spec import SCHEMA_VERSION, EpisodeRecord, EpisodeSpec, ModelUse
 from agents.runs.trajectory import build_trajectory
@@ -108,12 +108,21 @@ def run_episode(
     return record
 
 
+def spent(folder: Path) -> ModelUse:
+    """Return what an episode without a record has asked of models, by its journal."""
+    try:
+        return use_in(read_journal(folder / "episode.jsonl"))
+    except OSError:
+        return ModelUse()  # the folder can't be read; the failure itself says so
+
+
 def _failed(spec: EpisodeSpec, begun: float, message: str) -> EpisodeRecord:
     record = EpisodeRecord(
         task=spec.task,
         sample=spec.sample,
         status="infrastructure",
         error=message,
+        use=spent(spec.folder),
         started=begun,
         seconds=time.time() - begun,
     )
@@ -257,7 +266,7 @@ def _act(
         reason = "time"
         journal.append("note", text="The agent neither stepped nor returned in time.")
     except (Exception, SystemExit) as error:
-        if not _of_the_agent(error, recorder):
+        if not _of_the_agent(error, recorder, model):
             raise
         reason, problem = "agent_error", _last_line(error)
         journal.append("agent_error", text=traceback.format_exc())
@@ -270,18 +279,21 @@ def _act(
     return problem
 
 
-def _of_the_agent(error: BaseException, recorder: JournalRecorder) -> bool:
+def _of_the_agent(
+    error: BaseException, recorder: JournalRecorder, model: RecordedModel | None
+) -> bool:
     """Whether an error that left an agent is its own: such a one ends its episode, not the run.
 
     Tools and rewards of one's own raise `AgentError`; what else the environment raises, and
-    what a provider or a sandbox failed with, is not the agent's doing.
+    what a provider or a sandbox failed with, is not the agent's doing. The class alone does
+    not decide: a losing agent that raises an `InfrastructureError` itself would get out of
+    its score. Where the sandbox is lost indeed, scoring finds it out.
     """
     if isinstance(error, AgentError):
         return True
-    if isinstance(error, InfrastructureError | ModelRequestError):
-        return False
     outside = (RepoGymError, OSError, MemoryError, EOFError)
-    return not (isinstance(error, outside) and recorder.came_from_environment(error))
+    known = recorder.came_from_environment(error) or (model is not None and model.raised(error))
+    return not (isinstance(error, outside) and known)
 
 
 def _last_line(error: BaseException) -> str:
@@ -321,15 +333,7 @@ def _record(
     outcome: Outcome,
     score: Score,
 ) -> EpisodeRecord:
-    use = ModelUse()
-    if model is not None:
-        use = ModelUse(
-            calls=model.usage.calls,
-            reused=model.reused,
-            prompt_tokens=model.usage.prompt_tokens,
-            completion_tokens=model.usage.completion_tokens,
-            cost_usd=model.usage.cost_usd,
-        )
+    use = model_use(model.usage, model.reused) if model is not None else ModelUse()
     return EpisodeRecord(
         task=spec.task,
         sample=spec.sample,

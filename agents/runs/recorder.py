@@ -200,9 +200,12 @@ class JournalRecorder(RunRecorder):
         try:
             self._journal.append(kind, **fields)
         except OSError as error:
-            raise InfrastructureError(
+            failure = InfrastructureError(
                 f"{self._journal.path} can't be written ({error.strerror})."
-            ) from error
+            )
+            with self._lock:
+                self._errors.append(failure)
+            raise failure from error
 
 
 def call_line(call: ToolCall, most: int = 100) -> str:

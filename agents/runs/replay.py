@@ -13,6 +13,7 @@ from agents.models.protocol import Message, Model, ModelToolCall, Reply, Usage
 from agents.models.registry import make_model
 from agents.models.waiting import report_to
 from agents.runs.recorder import ModelCall, ModelRecorder, digest
+from agents.runs.spec import ModelUse
 
 _TOKENS = ("tokens", "token_ids", "logprobs", "prompt_token_ids")
 
@@ -51,6 +52,29 @@ def reply_from(data: Mapping[str, Any]) -> Reply:
     )
 
 
+def use_in(events: Iterable[Mapping[str, Any]]) -> ModelUse:
+    """Return what all plays of an episode's journal asked of models, each call counted once.
+
+    It says what an episode cost that came to no record of its own.
+    """
+    usage = Usage()
+    for event in events:
+        if event["kind"] == "reply" and not event["reused"]:
+            usage = usage + reply_from(event["reply"]).usage
+    return model_use(usage, 0)
+
+
+def model_use(usage: Usage, reused: int) -> ModelUse:
+    """Return a usage as a record holds it."""
+    return ModelUse(
+        calls=usage.calls,
+        reused=reused,
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        cost_usd=usage.cost_usd,
+    )
+
+
 class RecordedModel:
     """Wraps a model: every reply is recorded before the agent sees it.
 
@@ -76,6 +100,7 @@ class RecordedModel:
         self.name = model.name
         self.usage = Usage()
         self.reused = 0
+        self._errors: list[BaseException] = []
         self._model = model
         self._recorder = recorder
         self._make = make
@@ -85,6 +110,10 @@ class RecordedModel:
         for event in events:
             if event["kind"] == "reply" and not event["reused"]:
                 self._recorded[event["request"]].append(reply_from(event["reply"]))
+
+    def raised(self, error: BaseException) -> bool:
+        """Whether a model raised this very error, and not the agent that called it."""
+        return any(error is known for known in self._errors)
 
     @property
     def unwrapped(self) -> Model:
@@ -174,7 +203,12 @@ class RecordedModel:
         with self._lock:
             waiting = self._recorded.get(request)
             recorded = waiting.popleft() if waiting else None
-        reply = recorded or ask()
+        try:
+            reply = recorded or ask()
+        except Exception as error:
+            with self._lock:
+                self._errors.append(error)
+            raise
         with self._lock:
             self.usage = self.usage + reply.usage
             self.reused += recorded is not None

@@ -114,7 +114,8 @@ def summarise(
 ) -> dict[str, Any]:
     """Return the run's summary.
 
-    `n` counts episodes with a verdict; infrastructure failures have none and stand apart.
+    `n` counts episodes with a verdict; infrastructure failures have none and stand apart,
+    but what their model calls cost counts in calls, tokens and cost.
 
     Args:
         settings: What the run is.
@@ -155,12 +156,12 @@ def summarise(
         "tampered": sum(bool(r.tampered) for r in scored),
         "ends": dict(sorted(Counter(r.end for r in scored).items())),
         "steps": sum(r.steps for r in scored),
-        "model_calls": sum(r.use.calls for r in scored),
+        "model_calls": sum(r.use.calls for r in ordered),
         "tokens": {
-            "prompt": sum(r.use.prompt_tokens for r in scored),
-            "completion": sum(r.use.completion_tokens for r in scored),
+            "prompt": sum(r.use.prompt_tokens for r in ordered),
+            "completion": sum(r.use.completion_tokens for r in ordered),
         },
-        "cost_usd": round(sum(r.use.cost_usd for r in scored), 6),
+        "cost_usd": round(sum(r.use.cost_usd for r in ordered), 6),
         "budget_usd": budget,
         "seconds": round(seconds, 1),
         "episode_seconds": round(sum(r.seconds for r in scored), 1),
@@ -180,7 +181,7 @@ def summarise(
 def _line(record: EpisodeRecord) -> dict[str, Any]:
     line: dict[str, Any] = {"task": record.task, "sample": record.sample, "status": record.status}
     if record.status != "done":
-        return {**line, "error": record.error}
+        return {**line, "error": record.error, "cost_usd": record.use.cost_usd}
     keep = ("resolved", "plausible", "false_resolved", "fraction", "end", "steps", "seconds")
     line.update({key: getattr(record, key) for key in keep})
     line["cost_usd"] = record.use.cost_usd
@@ -273,7 +274,8 @@ def show(
             cells += [f"{record.use.cost_usd:.4f}"] if paid else []
             cells.append(escape(record.agent_error or record.end))
         else:
-            cells += ["", "", f"{record.seconds:.1f}", *([""] if paid else [])]
+            cells += ["", "", f"{record.seconds:.1f}"]
+            cells += [f"{record.use.cost_usd:.4f}"] if paid else []
             cells.append(escape(record.error[:200]))
         table.add_row(*cells)
     console.print(table)
@@ -317,7 +319,7 @@ def honest_lines(settings: RunSettings, summary: dict[str, Any]) -> list[str]:
     if summary["infrastructure_errors"]:
         lines.append(
             f"infrastructure errors {summary['infrastructure_errors']}: without a verdict and in "
-            "no figure; the same command tries them again"
+            "no figure but calls, tokens and cost; the same command tries them again"
         )
     if summary["not_played"]:
         lines.append(f"not played yet {summary['not_played']}: the same command goes on")

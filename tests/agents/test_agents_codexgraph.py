@@ -190,7 +190,7 @@ def test_a_spent_budget_ends_the_episode_in_the_translation_too(play):
     episode, requests = play([ask], {"Which": [RIGHT]}, budget_usd=1.5)
     assert episode.end == "cost"
     assert len(requests) == 1
-    assert episode.info["score"] is not None
+    assert episode.environment.outcome.score is not None
 
 
 def test_an_environment_without_the_graph_is_one_sentence(play):

@@ -82,7 +82,7 @@ def test_noop_and_oracle_bound_what_is_possible(env):
         make_agent(name).run(episode)
         assert episode.done
         assert episode.end == "submitted"
-        assert episode.info["score"]["resolved"] is resolved
+        assert episode.info["score_resolved"] == resolved
 
 
 def test_random_survives_200_steps(env):
@@ -91,7 +91,7 @@ def test_random_survives_200_steps(env):
     assert episode.done
     assert episode.end == "submitted"
     assert episode.info["step"] == 201
-    assert episode.info["score"] is not None
+    assert episode.environment.outcome.score is not None
 
 
 def test_random_takes_the_same_actions_for_the_same_seed(env):
@@ -159,7 +159,7 @@ def test_react_ends_when_the_model_says_nothing_useful(play):
     episode, requests = play("react", ["Hm.", calls(call("list_files")), "Hm.", "", "Well."])
     assert episode.done
     assert episode.end == "no_tool_calls"
-    assert episode.info["score"] is not None
+    assert episode.environment.outcome.score is not None
     assert len(requests) == 5
 
 
@@ -178,7 +178,7 @@ def test_a_spent_budget_ends_the_episode_and_the_diff_is_scored(play):
     assert episode.end == "cost"
     assert len(requests) == 2
     assert b"+# changed" in episode.env.unwrapped.diff()
-    assert episode.info["score"]["resolved"] is False
+    assert episode.info["score_resolved"] is False
 
 
 def test_a_long_history_is_shortened_in_its_old_observations(play):

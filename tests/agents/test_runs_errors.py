@@ -37,7 +37,8 @@ def broken(ctx: ToolContext, *, kind: str) -> str:
     Args:
         kind: How.
     """
-    raise {"input": InputError, "os": OSError, "memory": MemoryError}[kind]("of the tool")
+    raise {"input": InputError, "os": OSError, "memory": MemoryError,
+           "sandbox": InfrastructureError}[kind]("of the tool")
 
 
 def never(score):
@@ -106,7 +107,10 @@ def play(tmp_path, monkeypatch):
 TOOLS = {"tools": ["bash", "submit", "own_parts:broken"]}
 
 
-@pytest.mark.parametrize("error", ["ValueError", "OSError", "MemoryError", "InputError"])
+@pytest.mark.parametrize(
+    "error",
+    ["ValueError", "OSError", "MemoryError", "InputError", "InfrastructureError"],
+)
 def test_what_an_agent_raises_ends_its_episode_and_is_scored(play, error):
     spec, record = play("Raises", agent_args={"error": error})
     assert (record.status, record.end) == ("done", "agent_error")
@@ -116,7 +120,7 @@ def test_what_an_agent_raises_ends_its_episode_and_is_scored(play, error):
     assert "agent_error" in kinds and kinds[-1] == "end"
 
 
-@pytest.mark.parametrize("kind", ["input", "os", "memory"])
+@pytest.mark.parametrize("kind", ["input", "os", "memory", "sandbox"])
 def test_what_a_tool_of_ones_own_raises_ends_the_episode_and_no_more(play, kind):
     _, record = play("Calls", agent_args={"kind": kind}, env_args=TOOLS)
     assert (record.status, record.end) == ("done", "agent_error")
@@ -136,11 +140,6 @@ def test_a_policy_that_returns_no_call_is_the_agents_error(play):
     _, record = play("Acts")
     assert record.end == "agent_error"
     assert record.agent_error.startswith("AgentError: act() returned 5")
-
-
-def test_an_infrastructure_failure_is_no_verdict(play):
-    _, record = play("Raises", agent_args={"error": "InfrastructureError"})
-    assert (record.status, record.error) == ("infrastructure", "of the agent")
 
 
 def test_what_a_tool_of_repogyms_finds_misconfigured_ends_the_run(play, monkeypatch, tmp_path):

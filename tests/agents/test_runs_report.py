@@ -53,7 +53,7 @@ def test_infrastructure_is_in_no_figure():
     use = ModelUse(calls=2, prompt_tokens=10, completion_tokens=5, cost_usd=0.25)
     records = [
         record("b", resolved=True, false_resolved=True, reward=1.0, use=use),
-        EpisodeRecord(task="c", status="infrastructure", error="no memory"),
+        EpisodeRecord(task="c", status="infrastructure", error="no memory", use=use),
         record("a", plausible=True, use=use),
     ]
     summary = summarise(SETTINGS, records, 12.0, 3.0)
@@ -63,8 +63,11 @@ def test_infrastructure_is_in_no_figure():
     assert summary["infrastructure_errors"] == 1
     assert summary["complete"] is False
     assert summary["not_available"] == ["z"]
-    assert summary["tokens"] == {"prompt": 20, "completion": 10}
-    assert summary["cost_usd"] == 0.5
+    # What it cost was paid all the same.
+    assert summary["model_calls"] == 6
+    assert summary["tokens"] == {"prompt": 30, "completion": 15}
+    assert summary["cost_usd"] == 0.75
+    assert summary["episodes"][2]["cost_usd"] == 0.25
     assert [e["task"] for e in summary["episodes"]] == ["a", "b", "c"]
     json.dumps(summary)
 

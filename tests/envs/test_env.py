@@ -84,12 +84,13 @@ def test_the_reference_is_rewarded_and_nothing_else_is():
     made = make(privileged=True)
     made.reset()
     *_, info = made.step(call("git_diff"))
-    assert info["score"] is None
+    assert info["scored"] is False and made.score is None
     made.apply_reference()
     _, reward, terminated, truncated, info = made.step(call("submit"))
     assert (reward, terminated, truncated) == (1.0, True, False)
     assert info["end"] == "submitted"
-    assert info["score"]["resolved"]
+    assert info["scored"] and info["score_resolved"]
+    assert made.score is not None and made.score.resolved
     with pytest.raises(gymnasium.error.ResetNeeded):
         made.step(call("submit"))
     made.reset()
@@ -111,7 +112,7 @@ def test_limits_truncate_and_score():
     assert made.step(call("git_diff"))[3] is False
     _, reward, terminated, truncated, info = made.step(call("git_diff"))
     assert (terminated, truncated, info["end"]) == (False, True, "steps")
-    assert info["score"]["resolved"] is False
+    assert info["score_resolved"] is False
     assert reward == 0.0
     made.close()
     hasty = make(max_seconds=0.0)
@@ -127,8 +128,8 @@ def test_a_change_too_large_to_be_a_diff_is_a_verdict_and_no_excuse(monkeypatch)
     made.reset()
     made.step(call("bash", command="head -c 5000000 /dev/urandom > big.bin"))
     _, reward, _, _, info = made.step(call("submit"))
-    assert info["infra_error"] is None
-    assert (reward, info["score"]["applied"]) == (0.0, False)
+    assert info["infra_error"] == ""
+    assert (reward, info["scored"], info["score_applied"]) == (0.0, True, False)
     made.close()
 
 
@@ -168,6 +169,7 @@ def test_a_reward_that_is_no_number_is_one_sentence_with_its_name():
         ({"tools": {"view": 1}}, "list of names"),
         ({"tools": ["vieww"]}, "Did you mean"),
         ({"render_mode": "human"}, "render mode"),
+        ({"tsk": TASK}, "argument of make 'tsk'.*'task'"),
     ],
 )
 def test_bad_input_is_one_sentence_before_any_work(kwargs, says):
@@ -191,10 +193,11 @@ def test_forks_go_on_independently_with_their_wrappers():
     observation, _, _, truncated, _ = twin.step(call("bash", command="ls"))
     assert "shared.txt" not in observation["text"]
     assert truncated  # the wrapper's own counter came along
-    assert wrapped.unwrapped.budget.steps == 98
+    assert wrapped.unwrapped.budget.steps == 2
     assert "mine.txt" in wrapped.step(call("bash", command="ls"))[0]["text"]
     twin.close()
-    assert "shared.txt" in wrapped.step(call("bash", command="ls"))[0]["text"]
+    *_, truncated, info = wrapped.step(call("bash", command="cat shared.txt"))
+    assert (truncated, info["end"], info["scored"]) == (True, "steps", True)
     wrapped.close()
 
 
@@ -211,7 +214,7 @@ def test_a_fork_outlives_its_parent(env):
     observation, *_ = twin.step(call("bash", command="echo alive"))
     assert "alive" in observation["text"]
     *_, info = twin.step(call("submit"))
-    assert info["score"] is not None, info["infra_error"]
+    assert info["scored"], info["infra_error"]
     twin.close()
 
 
@@ -249,10 +252,10 @@ def test_a_stop_holds_for_its_own_episode_only(env):
     *_, truncated, info = env.step(call("git_diff"))
     assert (truncated, info["end"]) == (True, "cost")
     env.restore(state)
-    assert env.step(call("git_diff"))[4]["end"] is None
+    assert env.step(call("git_diff"))[4]["end"] == ""
     env.stop("cost")
     env.reset(seed=0)
-    assert env.step(call("git_diff"))[4]["end"] is None
+    assert env.step(call("git_diff"))[4]["end"] == ""
 
 
 def test_vector_environments():
@@ -269,11 +272,6 @@ def test_vector_environments():
         vector.close()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AttributeError,
-    reason="Gymnasium cannot merge infos in which `score` is None in one and a dict in another",
-)
 @pytest.mark.parametrize("kind", ["sync", "async"])
 def test_an_episode_that_ends_in_a_vector_environment_leaves_the_other_going(kind):
     makers = [lambda: make(max_steps=5, privileged=True)] * 2

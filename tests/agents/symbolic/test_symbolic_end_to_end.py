@@ -117,7 +117,7 @@ def test_it_repairs_a_real_repository(env, agent):
     episode = Episode(env, seed=0)
     make_agent(agent, model=model).run(episode)
     assert episode.done and episode.end == "submitted"
-    assert episode.info["score"]["resolved"], env.unwrapped.diff().decode()
+    assert episode.info["score_resolved"], env.unwrapped.diff().decode()
     used = {call.name for _, _, reply in model.turns for call in reply.tool_calls}
     assert {"run_tests", "view", "try_edits", "edit"} <= used
     # Every reply follows from the messages alone: a fresh model says the same at any point.
