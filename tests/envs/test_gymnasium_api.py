@@ -47,9 +47,11 @@ def vector_of(kind, maker, count, mode):
 @pytest.mark.parametrize("mode", list(AutoresetMode))
 @pytest.mark.parametrize(("kind", "maker", "count"), [("sync", make, 2), ("async", wrap, 2)])
 def test_episodes_of_a_vector_end_in_any_order(kind, maker, count, mode):
-    vector = vector_of(kind, maker, count, mode)
-    try:
-        for order in itertools.permutations(range(count)):
+    for order in itertools.permutations(range(count)):
+        # A vector for each: with shared_memory=False, Gymnasium 1.4's AsyncVectorEnv resets an
+        # ended environment once more at the first step after an explicit reset.
+        vector = vector_of(kind, maker, count, mode)
+        try:
             vector.reset(seed=1)
             for ending in order:
                 actions = tuple(
@@ -63,8 +65,8 @@ def test_episodes_of_a_vector_end_in_any_order(kind, maker, count, mode):
                 assert last["scored"][ending] and last["score_applied"][ending]
                 if mode == AutoresetMode.DISABLED:
                     vector.reset(options={"reset_mask": ended})
-    finally:
-        vector.close(terminate=True)
+        finally:
+            vector.close(terminate=True)
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
