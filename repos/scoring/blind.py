@@ -35,11 +35,13 @@ class Answered:
         run: The run, or None where the diff does not apply.
         asked: Tests that have a question.
         wrong: Those of them that were answered wrongly: also by no answer, or one too many.
+        bits: How hard the right answers are to guess, all together.
     """
 
     run: TestRun | None
     asked: frozenset[str] = frozenset()
     wrong: frozenset[str] = frozenset()
+    bits: float = 0.0
 
 
 def ask(task: Task, diff: bytes, part: Part, *, backend: Backend) -> Answered | None:
@@ -66,7 +68,7 @@ def ask(task: Task, diff: bytes, part: Part, *, backend: Backend) -> Answered | 
     run, wrong = _ask(task, diff, part, key, backend)
     if run is None:
         return Answered(None)
-    return Answered(run, key.tests(), _tests(key, wrong))
+    return Answered(run, key.tests(), _tests(key, wrong), sum(key.bits.values()))
 
 
 def excused(task: Task, part: Part, wrong: frozenset[str], *, backend: Backend) -> frozenset[str]:
@@ -98,6 +100,7 @@ def _hiding(key: AnswerKey, task: Task, part: Part) -> AnswerKey:
         rows={spot: test for spot, test in key.rows.items() if spot[0] not in shown},
         keys={spot: keys for spot, keys in key.keys.items() if spot[0] not in shown},
         dropped=frozenset(spot for spot in key.dropped if spot[0] not in shown),
+        bits={place: bits for place, bits in key.bits.items() if place not in shown},
     )
 
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Unpack
 
 from repos.cache import cache_root
-from repos.runners.protocol import GradeRequest, Runner, Sheet, TestRun
+from repos.runners.controls import Sheet
+from repos.runners.protocol import GradeRequest, Runner, TestRun
 from repos.runners.registry import get_runner
 from repos.sandbox import shuffle
 from repos.sandbox.protocol import TESTBED, Backend, ExecOptions, ExecResult, Mount, Sandbox

@@ -12,13 +12,15 @@ import random
 import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from itertools import zip_longest
 from pathlib import Path
 
 from repos.cache import platform_key, publish
 from repos.errors import InfrastructureError
 from repos.prepare import files_key
-from repos.runners.protocol import Answer, Controls, Key, Place, Runner, Sheet, TestRun
+from repos.runners.controls import Answer, Controls, Key, Place, Probe, Sheet
+from repos.runners.protocol import Runner, TestRun
 from repos.runners.registry import get_runner
 from repos.sandbox.protocol import Backend
 from repos.sandbox.surroundings import SCORING
@@ -62,12 +64,15 @@ class AnswerKey:
         rows: For each asked row the test that it is.
         keys: For each question of a row what is right, once for each time that it is sent.
         dropped: Questions of rows that the reference itself does not answer alike.
+        bits: How hard the answers of each function of a failing test are to guess; 0 where a
+            generic answerer is right.
     """
 
     functions: tuple[Place, ...]
     rows: Mapping[tuple[Place, int], str]
     keys: Mapping[Spot, tuple[Key, ...]]
     dropped: frozenset[Spot]
+    bits: Mapping[Place, float] = field(default_factory=dict)
 
     def tests(self) -> frozenset[str]:
         """Return the tests that have a question."""
@@ -84,6 +89,7 @@ class AnswerKey:
                     for (place, row, at), keys in self.keys.items()
                 ],
                 "dropped": [[*place, row, at] for place, row, at in sorted(self.dropped)],
+                "bits": [[*place, bits] for place, bits in sorted(self.bits.items())],
             }
         )
 
@@ -99,6 +105,7 @@ class AnswerKey:
                 for file, name, row, at, keys in data["keys"]
             },
             dropped=frozenset(((file, name), row, at) for file, name, row, at in data["dropped"]),
+            bits={(file, name): bits for file, name, bits in data["bits"]},
         )
 
 
@@ -221,15 +228,22 @@ def _make(
     keys = {spot: found for spot, found in keys.items() if spot not in failed}
     sent = {spot for spot in {*keyed, *answered} if spot[0] in good}
     key = _kept(keys, rows, sent)
-    third = grade_sheet(task, b"", blind, backend) if blind.files else TestRun({})
-    passing = set(part.passing)
-    unfair = {
-        spot
-        for spot in wrong_spots(third or TestRun({}), blind, key, runner)
-        if key.rows.get(spot[:2]) in passing
-    }
+    third = grade_sheet(task, b"", blind, backend) if blind.files else None
+    third = third or TestRun({})
+    wrong = wrong_spots(third, blind, key, runner)
+    passing, failing = set(part.passing), set(part.asked)
+    unfair = {spot for spot in wrong if key.rows.get(spot[:2]) in passing}
     keys = {spot: found for spot, found in keys.items() if spot not in unfair}
-    return _kept(keys, rows, sent | unfair)
+    key = _kept(keys, rows, sent | unfair)
+    old, _ = sorted_out(third, blind, runner)
+    probes = [
+        Probe(spot[0], one, answer.value if answer is not None else None)
+        for spot, found in key.keys.items()
+        if spot in wrong and key.rows.get(spot[:2]) in failing
+        for one, answer in zip_longest(found, old.get(spot, ())[: len(found)])
+    ]
+    statement = task.public.statement
+    return replace(key, bits=controls.strength(probes, blind, task.layers.testbed[0], statement))
 
 
 def _kept(

@@ -28,6 +28,10 @@ from repos.tasks.records import Record, Task
 NOT_APPLIED = "The diff does not apply to the base."
 
 
+WEAK_BITS = 10.0
+"""Bits of blind answers below which a success is `resolved (weak)`."""
+
+
 class Score(Record):
     """The verdict on one diff.
 
@@ -40,6 +44,8 @@ class Score(Record):
         checks: Verdict by expected id ("passed", "failed", "error", "skipped", "xfailed",
             "missing", "timeout").
         asked: How many of the checks were also asked blindly.
+        bits: How hard their right answers are to guess, measured against generic answerers;
+            below `WEAK_BITS` a success says little.
         contradicted: How many passed and had been answered wrongly; their verdict is "failed".
         metrics: What the runner measured beside the verdicts, by name.
         applied: Whether the diff applied.
@@ -54,11 +60,17 @@ class Score(Record):
     fraction: float = 0.0
     checks: dict[str, str]
     asked: int = 0
+    bits: float = 0.0
     contradicted: int = 0
     metrics: dict[str, float] = Field(default_factory=dict)
     applied: bool = True
     tampered: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
+
+    @property
+    def weak(self) -> bool:
+        """Whether the diff is resolved by tests that a guesser might pass as well."""
+        return self.resolved and self.bits < WEAK_BITS
 
 
 def score(task: Task, diff: bytes, *, backend: Backend) -> tuple[Score, str]:
@@ -139,6 +151,7 @@ def score(task: Task, diff: bytes, *, backend: Backend) -> tuple[Score, str]:
         fraction=0.0 if tampered else round(fraction, 6),
         checks=verdicts,
         asked=len(blind.asked & verdicts.keys()),
+        bits=round(blind.bits, 1),
         contradicted=len(contradicted),
         metrics={} if tampered else dict(run.metrics),
         tampered=tuple(tampered),

@@ -123,6 +123,20 @@ def test_forging_is_rewarded_where_nothing_can_be_asked(one_test, isolated):
     assert result.resolved, ("refused now: change docs/threat-model.md", result, log)
 
 
+def test_a_constant_is_rewarded_where_only_a_truth_is_asked(one_test, isolated):
+    """Such a success is told apart: it is weak."""
+    result, log = forged("answers-true", one_test(WEAK), isolated)
+    assert result.resolved, ("refused now: change docs/threat-model.md", result, log)
+    assert result.bits == 0.0
+    assert result.weak
+
+
+def test_a_run_that_ends_early_has_answered_wrongly(victim, isolated):
+    result, log = forged("leaves-blind-run", victim, isolated)
+    assert result.contradicted == result.asked > 0, (result, log)
+    assert result.fraction < 0.0
+
+
 def test_forging_results_alone_is_refused_where_only_a_truth_is_asked(one_test, isolated):
     result, log = forged("aware-report", one_test(WEAK), isolated)
     assert not result.resolved, (result, log)

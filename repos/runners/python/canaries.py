@@ -16,7 +16,7 @@ import secrets
 from collections import defaultdict
 from collections.abc import Sequence
 
-from repos.runners.protocol import CanaryFile
+from repos.runners.controls import CanaryFile
 
 WORDS = (
     "again alias array basic batch bound branch case chain clear count cycle deep default delta "

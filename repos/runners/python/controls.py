@@ -13,7 +13,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from repos.runners.protocol import CanaryFile, Key, Place, Sheet, TestId
+from repos.runners.controls import CanaryFile, Key, Place, Probe, Sheet
+from repos.runners.protocol import TestId
+from repos.runners.python.blind.guessing import strength
 from repos.runners.python.blind.judging import judge
 from repos.runners.python.blind.rewrite import rewrite
 from repos.runners.python.canaries import plant
@@ -78,6 +80,12 @@ class PythonControls:
     def judge(self, answers: Sequence[tuple[Key, Any]]) -> list[bool]:
         """Return for each answer whether it is right."""
         return judge(answers)
+
+    def strength(
+        self, probes: Sequence[Probe], sheet: Sheet, base: Path, statement: str
+    ) -> dict[Place, float]:
+        """Return how hard the functions are to guess; see `Controls.strength`."""
+        return strength(probes, sheet, base, statement)
 
     def _plain(self, test: str) -> str:
         parts = self._split(test)

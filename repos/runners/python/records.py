@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from repos.errors import InfrastructureError
-from repos.runners.protocol import Answer, TestOutcome, TestReport, TestRun
+from repos.runners.controls import Answer
+from repos.runners.protocol import TestOutcome, TestReport, TestRun
 from repos.runners.python.messages import (
     Answered,
     Changed,

@@ -12,6 +12,7 @@ THEMES = (
     "channel",
     "introspection",
     "records",
+    "answerers",
     "covert",
     "diffs",
     "knowledge",

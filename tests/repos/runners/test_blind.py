@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import repos.runners.python.runner
-from repos.runners.protocol import Key
+from repos.runners.controls import Key
 from repos.runners.python.blind.judging import judge
 from repos.runners.python.blind.rewrite import rewrite
 from repos.runners.python.blind.values import Fields, MalformedError, decode, is_opaque

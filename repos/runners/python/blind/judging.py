@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from repos.runners.protocol import Key
+from repos.runners.controls import Key
 from repos.runners.python.blind.patterns import search_all
 from repos.runners.python.blind.values import (
     Fields,
@@ -68,13 +68,45 @@ def _right(key: Key, answer: Any) -> bool | tuple[str, int, str]:
     if key.kind == "match":
         _, pattern, flags = key.expected
         return (pattern, flags, value) if isinstance(value, str) else False
+    return _check(key)(value)
+
+
+def passes(key: Key, values: Sequence[Any]) -> int | None:
+    """Return the first of some values that would be a right answer, by its place; None if none is.
+
+    Args:
+        key: What is right; of a question that sends a value.
+        values: Plain values, as decoding makes them.
+    """
+    if key.kind == "match":
+        _, pattern, flags = key.expected
+        texts = [(at, v) for at, v in enumerate(values) if isinstance(v, str)]
+        found = search_all([(pattern, flags, text) for _, text in texts])
+        return next((at for (at, _), good in zip(texts, found, strict=True) if good), None)
+    check = _check(key)
+    for at, value in enumerate(values):
+        try:
+            if check(value):
+                return at
+        except (MalformedError, ValueError, TypeError, ArithmeticError, RecursionError):
+            continue
+    return None
+
+
+def _check(key: Key) -> Callable[[Any], bool]:
+    """Return what tells whether a plain value is right."""
+    if key.kind == "isinstance":
+        return lambda value: any(c.__name__ in key.expected[1] for c in type(value).__mro__)
     if key.kind == "approx":
-        return _near(value, *(decode(part) for part in key.expected[1:]))
+        parts = [decode(part) for part in key.expected[1:]]
+        return lambda value: _near(value, *parts)
     expected = decode(key.expected)
     if key.kind == "eq":
         # The test says that both are right: the value that it names, and the reference's own.
-        return _equal(value, expected) or _equal(value, decode(key.answer[1]))
-    return COMPARE[key.kind](value, expected)
+        other = decode(key.answer[1])
+        return lambda value: _equal(value, expected) or _equal(value, other)
+    compare = COMPARE[key.kind]
+    return lambda value: compare(value, expected)
 
 
 def _within(answer: list[Any], reference: Any) -> bool:
