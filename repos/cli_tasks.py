@@ -95,12 +95,15 @@ def show_task(
     as_json: JsonOption = False,
 ) -> None:
     """Show one task as an agent sees it."""
-    from repos.environments.choosing import choose_environment
+    from repos.environments.choosing import choose_environment, is_available
     from repos.prepare import build_files, patched_files, statement
+    from repos.scoring.keys import known_key
     from repos.tasks.suite import load_suite
 
     spec = load_suite(suite).spec(task)
     files = build_files(spec)
+    chosen = choose_environment(spec, environment) if is_available(spec) else environment
+    key = known_key(spec, chosen, files) if chosen else None
     facts = {
         "id": spec.id,
         "title": spec.title,
@@ -109,6 +112,9 @@ def show_task(
         "date": spec.date,
         "licence": spec.licence,
         "environments": sorted(spec.expected),
+        "strength": f"{sum(key.bits.values()):.0f} bits"
+        if key
+        else "not measured before a scoring",
         "statement": statement(spec, files),
     }
     if hidden:

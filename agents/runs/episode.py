@@ -341,6 +341,8 @@ def _record(
         resolved=score.resolved,
         plausible=score.plausible,
         false_resolved=bool(score.false_resolved),
+        bits=score.bits,
+        weak=score.weak,
         fraction=score.fraction,
         reward=reward,
         steps=steps,

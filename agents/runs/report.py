@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from agents.runs.journal import write_atomic
 from agents.runs.spec import SCHEMA_VERSION, EpisodeRecord, RunSettings, episode_folder
+from repos.scoring.score import WEAK_BITS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -143,6 +144,7 @@ def summarise(
         "tasks": len(settings.tasks),
         "n": len(scored),
         "resolved": resolved,
+        "resolved_weak": sum(r.resolved and r.weak for r in scored),
         "plausible": sum(r.plausible for r in scored),
         "false_resolved": sum(r.false_resolved for r in scored),
         "rate": round(rate, 6),
@@ -182,7 +184,8 @@ def _line(record: EpisodeRecord) -> dict[str, Any]:
     line: dict[str, Any] = {"task": record.task, "sample": record.sample, "status": record.status}
     if record.status != "done":
         return {**line, "error": record.error, "cost_usd": record.use.cost_usd}
-    keep = ("resolved", "plausible", "false_resolved", "fraction", "end", "steps", "seconds")
+    verdicts = ("resolved", "weak", "bits", "plausible", "false_resolved", "fraction")
+    keep = (*verdicts, "end", "steps", "seconds")
     line.update({key: getattr(record, key) for key in keep})
     line["cost_usd"] = record.use.cost_usd
     if record.agent_error:
@@ -236,7 +239,7 @@ def verdict(record: EpisodeRecord) -> str:
     if record.false_resolved:
         return "false resolved"
     if record.resolved:
-        return "resolved"
+        return "resolved (weak)" if record.weak else "resolved"
     if record.plausible:
         return "plausible"
     return "agent error" if record.agent_error else "unresolved"
@@ -262,7 +265,12 @@ def show(
     if paid:
         table.add_column("USD", justify="right")
     table.add_column("end")
-    colours = {"resolved": "green", "plausible": "yellow", "unresolved": "default"}
+    colours = {
+        "resolved": "green",
+        "resolved (weak)": "yellow",
+        "plausible": "yellow",
+        "unresolved": "default",
+    }
     for record in sorted(records, key=lambda r: (order[r.task], r.sample)):
         word = verdict(record)
         cells = [escape(short_name(settings.suite, record.task))]
@@ -295,6 +303,11 @@ def honest_lines(settings: RunSettings, summary: dict[str, Any]) -> list[str]:
             f"{100 * low:.1f} to {100 * high:.1f}%), assist level {settings.assist}"
         ]
     )
+    if summary.get("resolved_weak"):
+        lines.append(
+            f"of them resolved (weak) {summary['resolved_weak']}: the tests' answers are less than "
+            f"{WEAK_BITS:.0f} bits hard to guess (docs/threat-model.md)"
+        )
     if summary["plausible"]:
         lines.append(
             f"plausible {summary['plausible']}: solved, but every failing test had been shown; "

@@ -76,6 +76,8 @@ class EpisodeRecord(Record):
         resolved: Whether all expected tests have the right verdict.
         plausible: Success where every failing test was shown (level `tests`).
         false_resolved: Resolved, but a held-out test fails.
+        bits: How hard the blind answers of its tests are to guess.
+        weak: Resolved, but by tests that a guesser might pass as well (`Score.weak`).
         fraction: fixed/|F2P| − broken/|P2P|, in [−1, 1].
         steps: Tool calls that the environment counted, forks included.
         seconds: Wall time of this play, scoring included, in seconds.
@@ -98,6 +100,8 @@ class EpisodeRecord(Record):
     resolved: bool = False
     plausible: bool = False
     false_resolved: bool = False
+    bits: float = 0.0
+    weak: bool = False
     fraction: float = 0.0
     reward: float = 0.0
     steps: int = 0

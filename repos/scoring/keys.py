@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
 
-from repos.cache import platform_key, publish
+from repos.cache import cache_root, platform_key, publish
 from repos.errors import InfrastructureError
 from repos.prepare import files_key
 from repos.runners.controls import Answer, Controls, Key, Place, Probe, Sheet
@@ -25,7 +25,8 @@ from repos.runners.registry import get_runner
 from repos.sandbox.protocol import Backend
 from repos.sandbox.surroundings import SCORING
 from repos.scoring.grading import grade_sheet
-from repos.tasks.records import Task
+from repos.tasks.records import Task, TaskSpec
+from repos.tasks.sources.base import BuiltFiles
 
 VERSION = 1
 """Changes with whatever this file makes otherwise of the same runs."""
@@ -143,28 +144,67 @@ def answer_key(task: Task, part: Part, *, backend: Backend) -> AnswerKey | None:
         return None
     sources = sources_of(task, part, part.asked, runner)
     wanted = _wanted(part, sources, runner)
-    facts = [VERSION, controls.digest, part.name, sorted(wanted)]
-    facts += [[name, hashlib.sha256(text).hexdigest()] for name, text in sorted(sources.items())]
-    digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:24]
-    place = f"answers-{task.public.environment}-{platform_key()}-{digest}"
 
     def build(folder: Path) -> None:
         made = _make(task, part, controls, sources, wanted, backend, runner)
         (folder / NAME).write_text(made.to_json(), encoding="utf-8")
         (folder / NAME).chmod(0o600)
 
-    folder = publish(f"tasks/{files_key(task.spec)}/{place}", build)
+    place = _place(task.spec, task.public.environment, part, sources, wanted, controls)
+    return _load(publish(place, build))
+
+
+def known_key(spec: TaskSpec, environment: str, files: BuiltFiles) -> AnswerKey | None:
+    """Return the key of a task's deciding tests where it was made before, else None.
+
+    Args:
+        spec: The task.
+        environment: Id of the environment.
+        files: The task's files.
+    """
+    runner = get_runner(spec.runner)
+    if runner.controls is None:
+        return None
+    expected = spec.expected[environment]
+    part = Part("hidden", files.hidden, expected.fail_to_pass, expected.pass_to_pass)
+    sources = _read_sources((files.hidden, files.base), part.asked, runner)
+    wanted = _wanted(part, sources, runner)
+    place = cache_root() / _place(spec, environment, part, sources, wanted, runner.controls)
+    return _load(place) if place.is_dir() else None
+
+
+def _place(
+    spec: TaskSpec,
+    environment: str,
+    part: Part,
+    sources: Mapping[str, bytes],
+    wanted: set[Place],
+    controls: Controls,
+) -> str:
+    """Return the folder of a key in the cache: named by all that the key depends on."""
+    facts = [VERSION, controls.digest, part.name, sorted(wanted)]
+    facts += [[name, hashlib.sha256(text).hexdigest()] for name, text in sorted(sources.items())]
+    digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:24]
+    return f"tasks/{files_key(spec)}/answers-{environment}-{platform_key()}-{digest}"
+
+
+def _load(folder: Path) -> AnswerKey:
     return AnswerKey.from_json((folder / NAME).read_text(encoding="utf-8"))
 
 
 def sources_of(task: Task, part: Part, tests: Iterable[str], runner: Runner) -> dict[str, bytes]:
     """Return the genuine files of some tests by path."""
-    found = {}
+    return _read_sources((part.tests, task.layers.testbed[0]), tests, runner)
+
+
+def _read_sources(
+    folders: Iterable[Path], tests: Iterable[str], runner: Runner
+) -> dict[str, bytes]:
+    """Return the files of some tests, each from the first folder that has it."""
+    found: dict[str, bytes] = {}
     for name in sorted({runner.split_id(test).file for test in tests}):
-        path = part.tests / name
-        if not path.is_file():
-            path = task.layers.testbed[0] / name
-        if path.is_file():
+        path = next((f / name for f in folders if (f / name).is_file()), None)
+        if path is not None:
             found[name] = path.read_bytes()
     return found
 
