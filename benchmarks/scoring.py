@@ -1,0 +1,168 @@
+"""What scoring costs beside the bare test command, and how strong its blind answers are.
+
+On every task of swe-mini and swe-lite: the reference patch is scored, and in turn the plain
+`python -m pytest FILES` runs on the same tests in a sandbox that is ready; then verdicts that were
+reached before are looked up. `--attacks` also carries out all hostile patches of `tests/attacks`
+(about ten minutes) and counts those that are rewarded.
+
+    python benchmarks/scoring.py [--quick] [--attacks] [--task ID]... [--json FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+
+import record  # noqa: E402
+
+from repos.cache import locked  # noqa: E402
+from repos.prepare import prepare  # noqa: E402
+from repos.runners.registry import get_runner  # noqa: E402
+from repos.sandbox.protocol import TESTBED, Backend  # noqa: E402
+from repos.sandbox.select import get_backend  # noqa: E402
+from repos.sandbox.workspace import Workspace  # noqa: E402
+from repos.scoring.blind import ask  # noqa: E402
+from repos.scoring.grading import files_of  # noqa: E402
+from repos.scoring.keys import answer_key, hidden_part, places_of  # noqa: E402
+from repos.scoring.score import WEAK_BITS, score  # noqa: E402
+from repos.scoring.verdicts import score_once  # noqa: E402
+from repos.tasks.records import Task  # noqa: E402
+from repos.tasks.suite import load_suite  # noqa: E402
+
+
+def seconds(work: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+def bare_seconds(task: Task, backend: Backend) -> float:
+    """Return how long pytest takes on the deciding files with the reference patch applied."""
+    expected = task.hidden.expected
+    ids = (*expected.fail_to_pass, *expected.pass_to_pass)
+    files = files_of(ids, get_runner(task.public.runner))
+    with Workspace(backend.create(task.layers, task.sandbox)) as workspace:
+        workspace.apply(task.hidden.reference)
+        for path in task.hidden.files.rglob("*"):
+            if path.is_file():
+                name = path.relative_to(task.hidden.files).as_posix()
+                workspace.write(name, path.read_bytes())
+        command = ["python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *files]
+        return seconds(lambda: workspace.exec(command, cwd=TESTBED, timeout_s=600.0))
+
+
+def measure(task: Task, backend: Backend, rounds: int) -> dict[str, Any]:
+    part = hidden_part(task)
+    key_s = seconds(lambda: answer_key(task, part, backend=backend))
+    key = answer_key(task, part, backend=backend)
+    assert key is not None
+    fix = task.hidden.reference
+    bare, scored, blind, results = [], [], [], []
+    for _ in range(rounds):
+        bare.append(bare_seconds(task, backend))
+        blind.append(seconds(lambda: ask(task, fix, part, backend=backend)))
+        scored.append(seconds(lambda: results.append(score(task, fix, backend=backend)[0])))
+    for diff in (b"", fix):
+        score_once(task, diff, backend=backend)
+    functions = places_of(part.asked, get_runner(task.public.runner))
+    return {
+        "task": task.id,
+        "bare_s": min(bare),
+        "score_s": min(scored),
+        "blind_s": min(blind),
+        "ratio": min(scored) / min(bare),
+        "blind_ratio": min(blind) / min(bare),
+        "key_s": key_s,
+        "empty_ms": 1000 * seconds(lambda: score_once(task, b"", backend=backend)),
+        "repeat_ms": 1000 * seconds(lambda: score_once(task, fix, backend=backend)),
+        "resolved": results[-1].resolved,
+        "contradicted": results[-1].contradicted,
+        "bits": sum(key.bits.values()),
+        "functions": len(functions),
+        "strong_functions": sum(key.bits.get(place, 0.0) > 0 for place in functions),
+    }
+
+
+def attacks(backend: Backend) -> tuple[int, list[str]]:
+    """Return how many hostile patches were tried, and the names of those that were rewarded."""
+    from tests.attacks.catalogue import attacks as catalogue
+    from tests.attacks.victim import make_spec
+
+    victim = prepare(make_spec(Path(tempfile.mkdtemp())))
+    rewarded, tried = [], 0
+    for attack in (one for theme in catalogue().values() for one in theme):
+        with locked("attacks alone") if attack.alone else nullcontext():
+            with Workspace(backend.create(victim.layers, victim.sandbox)) as workspace:
+                diff = attack.diff(workspace)
+            result = [score(victim, diff, backend=backend)[0] for _ in range(attack.scorings)][-1]
+        tried += 1
+        if result.resolved and not attack.honest_fix:
+            rewarded.append(attack.name)
+    return tried, rewarded
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="What scoring costs, and how strong it is.")
+    parser.add_argument("--quick", action="store_true", help="three tasks of swe-mini, once")
+    parser.add_argument("--attacks", action="store_true", help="also carry out the attacks")
+    parser.add_argument("--task", action="append", default=[], help="only this task")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="also write the figures here")
+    options = parser.parse_args()
+    backend = get_backend("auto")
+    rows: dict[str, list[dict[str, Any]]] = {"swe-mini": [], "swe-lite": []}
+    try:
+        for suite, found in rows.items():
+            if options.quick and suite != "swe-mini":
+                continue
+            specs = [s for s in load_suite(suite).specs if not options.task or s.id in options.task]
+            for spec in specs[:3] if options.quick else specs:
+                task = prepare(spec, suite=suite)
+                found.append(measure(task, backend, 1 if options.quick else 2))
+                one = found[-1]
+                print(
+                    f"{one['task']:34} bare {one['bare_s']:6.2f} s  score {one['score_s']:6.2f} s  "
+                    f"ratio {one['ratio']:5.2f}  {one['bits']:5.1f} bits",
+                    flush=True,
+                )
+        tried, rewarded = attacks(backend) if options.attacks else (0, [])
+    finally:
+        backend.close()
+    everything = [row for found in rows.values() for row in found]
+    ratios = sorted(row["ratio"] for row in everything)
+    lite = rows["swe-lite"] or everything
+    figures = {
+        "score_ratio_p50": round(statistics.median(ratios), 3),
+        "score_ratio_p95": round(ratios[int(0.95 * (len(ratios) - 1))], 3),
+        "blind_cost_ratio": round(statistics.median(r["blind_ratio"] for r in everything), 3),
+        "empty_diff_ms": round(statistics.median(r["empty_ms"] for r in everything), 2),
+        "repeat_diff_ms": round(statistics.median(r["repeat_ms"] for r in everything), 2),
+        "key_s_p50": round(statistics.median(r["key_s"] for r in everything), 2),
+        "blind_tests_share": round(
+            sum(r["strong_functions"] for r in lite) / sum(r["functions"] for r in lite), 3
+        ),
+        "tasks_at_10_bits_share": round(sum(r["bits"] >= WEAK_BITS for r in lite) / len(lite), 3),
+        "reference_wronged": sum(not r["resolved"] for r in everything),
+        "tasks": len(everything),
+    }
+    if options.attacks:
+        figures |= {"attacks_tried": tried, "attacks_rewarded": len(rewarded)}
+    for key, value in figures.items():
+        print(f"{key:24} {value}")
+    if rewarded:
+        print("rewarded:", ", ".join(rewarded))
+    if options.json:
+        record.write(options.json, figures, tasks=everything, rewarded=rewarded)
+
+
+if __name__ == "__main__":
+    main()
