@@ -6,10 +6,11 @@ the right answer, unseen; code in the tested process can do with its own records
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 
 from repos.errors import InfrastructureError
+from repos.runners.controls import Place
 from repos.runners.protocol import TestRun
 from repos.runners.registry import get_runner
 from repos.sandbox.protocol import Backend
@@ -35,13 +36,17 @@ class Answered:
         run: The run, or None where the diff does not apply.
         asked: Tests that have a question.
         wrong: Those of them that were answered wrongly: also by no answer, or one too many.
-        bits: How hard the right answers are to guess, all together.
+        bits: How hard the right answers of each function are to guess.
     """
 
     run: TestRun | None
     asked: frozenset[str] = frozenset()
     wrong: frozenset[str] = frozenset()
-    bits: float = 0.0
+    bits: Mapping[Place, float] = field(default_factory=dict)
+
+    def strength(self, excused: Collection[Place] = ()) -> float:
+        """Return the bits of all functions but some."""
+        return sum(bits for place, bits in self.bits.items() if place not in excused)
 
 
 def ask(task: Task, diff: bytes, part: Part, *, backend: Backend) -> Answered | None:
@@ -68,7 +73,7 @@ def ask(task: Task, diff: bytes, part: Part, *, backend: Backend) -> Answered | 
     run, wrong = _ask(task, diff, part, key, backend)
     if run is None:
         return Answered(None)
-    return Answered(run, key.tests(), _tests(key, wrong), sum(key.bits.values()))
+    return Answered(run, key.tests(), _tests(key, wrong), key.bits)
 
 
 def excused(task: Task, part: Part, wrong: frozenset[str], *, backend: Backend) -> frozenset[str]:

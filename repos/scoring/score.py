@@ -96,28 +96,36 @@ def score(task: Task, diff: bytes, *, backend: Backend) -> tuple[Score, str]:
         return unapplied_score(task, flags), f"The diff can't be applied whole: {why}."
     part, further_part = hidden_part(task), held_out_part(task)
     parts = [part] if further_part is None else [part, further_part]
-    with ThreadPoolExecutor(len(parts)) as pool:
+    canaries: list[str] = []
+    further: TestRun | None = None
+    with ThreadPoolExecutor(2) as pool:
         # All questions come before any genuine test is in any sandbox.
         told = list(pool.map(lambda each: ask(task, diff, each, backend=backend), parts))
-    blind = told[0] or Answered(TestRun({}))
-    if blind.run is None:
-        return unapplied_score(task, flags), NOT_APPLIED
-    canaries: list[str] = []
-    run = grade_files(
-        task,
-        diff,
-        task.hidden.files,
-        files_of(decisive, runner),
-        backend,
-        edit=_planting(task, runner, canaries),
-        tries=1 if blind.run.limit == "time" else 2,
-    )
+        blind = told[0] or Answered(TestRun({}))
+        if blind.run is None:
+            return unapplied_score(task, flags), NOT_APPLIED
+        beside = None
+        if further_part is not None and not blind.wrong and not blind.run.tampered:
+            files = files_of(expected.held_out, runner)
+            beside = pool.submit(grade_files, task, diff, further_part.tests, files, backend)
+        run = grade_files(
+            task,
+            diff,
+            task.hidden.files,
+            files_of(decisive, runner),
+            backend,
+            edit=_planting(task, runner, canaries),
+            tries=1 if blind.run.limit == "time" else 2,
+        )
+        further = beside.result() if beside is not None else None
     if run is None:
         return unapplied_score(task, flags), NOT_APPLIED
     verdicts = {test: _verdict(run, test) for test in decisive}
     contradicted = {test for test in blind.wrong if verdicts.get(test) == "passed"}
+    pardoned: frozenset[str] = frozenset()
     if contradicted and all(verdict == "passed" for verdict in verdicts.values()):
-        contradicted -= excused(task, part, frozenset(contradicted), backend=backend)
+        pardoned = excused(task, part, frozenset(contradicted), backend=backend)
+        contradicted -= pardoned
     verdicts.update(dict.fromkeys(contradicted, "failed"))
     tampered = [*blind.run.tampered, *(n for n in run.tampered if n not in blind.run.tampered)]
     tampered += [f"canary {name} passed" for name in _passing_canaries(run, runner, canaries)]
@@ -133,12 +141,13 @@ def score(task: Task, diff: bytes, *, backend: Backend) -> tuple[Score, str]:
     fraction = fixed / max(1, len(expected.fail_to_pass))
     fraction -= broken / max(1, len(expected.pass_to_pass))
     false_resolved: bool | None = None
-    if complete and expected.held_out and task.hidden.held_out is not None:
-        files = files_of(expected.held_out, runner)
-        further = grade_files(task, diff, task.hidden.held_out, files, backend)
+    if complete and further_part is not None:
+        if further is None:
+            files = files_of(expected.held_out, runner)
+            further = grade_files(task, diff, further_part.tests, files, backend)
         assert further is not None
         false_resolved = any(_verdict(further, t) != "passed" for t in expected.held_out)
-        if further_part is not None and told[1] is not None and told[1].wrong:
+        if told[1] is not None and told[1].wrong:
             false_resolved |= bool(
                 told[1].wrong - excused(task, further_part, told[1].wrong, backend=backend)
             )
@@ -151,7 +160,7 @@ def score(task: Task, diff: bytes, *, backend: Backend) -> tuple[Score, str]:
         fraction=0.0 if tampered else round(fraction, 6),
         checks=verdicts,
         asked=len(blind.asked & verdicts.keys()),
-        bits=round(blind.bits, 1),
+        bits=round(blind.strength({runner.split_id(t).place for t in pardoned}), 1),
         contradicted=len(contradicted),
         metrics={} if tampered else dict(run.metrics),
         tampered=tuple(tampered),

@@ -289,6 +289,13 @@ def test_an_answer_that_contains_everything_is_wrong():
     assert not verdict("match", "is 4711", "4711", everything)
 
 
+def test_answers_that_are_made_to_keep_the_host_busy_are_wrong():
+    colliding = {n * (2**61 - 1): None for n in range(1, 1000)}
+    assert not verdict("eq", {1: 2}, {1: 2}, colliding)
+    assert verdict("truth", [1], True, colliding)
+    assert verdict("isnot", [1], None, colliding)
+
+
 def test_an_odd_type_does_not_dodge_a_question():
     class Any:
         def __eq__(self, other):
