@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from envs.episode import ToolCall as ToolCall
     from envs.forking import fork as fork
     from envs.registration import make as make
+    from envs.registration import register as register
     from repos.errors import InfrastructureError as InfrastructureError
     from repos.errors import RepoGymError as RepoGymError
     from repos.scoring.score import Score as Score
@@ -53,6 +54,7 @@ _HOMES = {
     "load_suite": "repos.tasks.suite",
     "make": "envs.registration",
     "make_agent": "agents.registry",
+    "register": "envs.registration",
     "run_episode": "agents.runs.episode",
     "score": "repos.scoring.score",
     "tool": "tools.registry",
@@ -76,6 +78,7 @@ __all__ = [
     "load_suite",
     "make",
     "make_agent",
+    "register",
     "run_episode",
     "score",
     "tool",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from envs.episode import ToolCall as ToolCall
     from envs.forking import fork as fork
     from envs.registration import make as make
+    from envs.registration import register as register
     from envs.registration import register_all as register_all
 
 _HOMES = {
@@ -22,10 +23,11 @@ _HOMES = {
     "ToolCall": "envs.episode",
     "fork": "envs.forking",
     "make": "envs.registration",
+    "register": "envs.registration",
     "register_all": "envs.registration",
 }
 
-__all__ = ["Episode", "RepoEnv", "ToolCall", "fork", "make", "register_all"]
+__all__ = ["Episode", "RepoEnv", "ToolCall", "fork", "make", "register", "register_all"]
 
 
 def __getattr__(name: str) -> Any:

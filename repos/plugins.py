@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from repos.errors import InputError, UnknownNameError
@@ -80,26 +81,38 @@ def load_dotted(path: str, kind: str, form: str = "package.module:function") -> 
     module_name, _, attribute = path.partition(":")
     if not module_name or not attribute or module_name.startswith("."):
         raise InputError(f"{kind} {path!r}: write {form}.")
-    here = str(Path.cwd())
-    if here not in sys.path and "" not in sys.path:
-        sys.path.append(here)
-    try:
-        found: Any = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"{kind} {path!r}: there is no module {error.name!r} here or on PYTHONPATH "
-            f"(looked from {here})."
-        ) from error
-    except Exception as error:  # whatever someone's own module does when it is imported
-        raise InputError(
-            f"{kind} {path!r}: importing {module_name} failed: {type(error).__name__}: {error}"
-        ) from error
+    found: Any = import_module(module_name, f"{kind} {path!r}")
     for part in attribute.split("."):
         if not hasattr(found, part):
             names = [name for name, one in vars(found).items() if _own(name, one, module_name)]
             raise UnknownNameError(f"{kind} in {module_name}", attribute, names)
         found = getattr(found, part)
     return found
+
+
+def import_module(name: str, what: str) -> ModuleType:
+    """Import a module of someone's own; the current folder is importable.
+
+    Args:
+        name: Its dotted name.
+        what: What it is imported for, for messages.
+
+    Raises:
+        InputError: It cannot be imported.
+    """
+    here = str(Path.cwd())
+    if here not in sys.path and "" not in sys.path:
+        sys.path.append(here)
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"{what}: there is no module {error.name!r} here or on PYTHONPATH (looked from {here})."
+        ) from error
+    except Exception as error:  # whatever someone's own module does when it is imported
+        raise InputError(
+            f"{what}: importing {name} failed: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _own(name: str, value: Any, module: str) -> bool:

@@ -125,7 +125,11 @@ def test_graph_language(done):
     assert "test" in result.stdout
 
 
-@pytest.mark.parametrize("done", ["A suite", "A task source", "A test runner"], indirect=True)
+@pytest.mark.parametrize(
+    "done",
+    ["A suite", "An environment id", "A task source", "A test runner"],
+    indirect=True,
+)
 def test_suite_source_and_runner(done):
     folder, _ = done
     found = summary(folder)

@@ -8,6 +8,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from repos.errors import InputError, UnknownNameError
+from repos.plugins import import_module
+
+PREFIX = "repogym/"
+"""What every environment id begins with."""
 
 MANIFESTS = Path(__file__).parent.parent / "data" / "manifests"
 
@@ -46,7 +50,30 @@ def built_in_versions() -> dict[str, str]:
 
 def environment_id(suite: str, version: str) -> str:
     """Return the Gymnasium id of a suite."""
-    return f"repogym/{suite}-v{version}"
+    return f"{PREFIX}{suite}-v{version}"
+
+
+_own_ids: dict[str, str] = {}
+
+
+def register_id(name: str, source: str) -> None:
+    """Let an environment id stand for a suite of one's own in this process.
+
+    Args:
+        name: The id, for example "repogym/mine-v1".
+        source: What `repos.tasks.suite.load_suite` takes; a manifest by its absolute path, so
+            that other processes find it.
+
+    Raises:
+        InputError: The id is taken by another suite.
+    """
+    suite = name.removeprefix(PREFIX).rpartition("-v")[0]
+    if suite in built_in_versions():
+        raise InputError(f"{suite} is a suite of RepoGym itself: give yours another name.")
+    if _own_ids.setdefault(name, source) != source:
+        raise InputError(
+            f"{name} already stands for {_own_ids[name]}: give {source} another name or version."
+        )
 
 
 def suite_of(name: str) -> str:
@@ -54,18 +81,24 @@ def suite_of(name: str) -> str:
 
     Args:
         name: For example "repogym/swe-mini-v1", "repogym:repogym/swe-mini-v1" or "swe-mini".
+            With another module in front, "package.module:repogym/mine-v1", the module is
+            imported first, so that it can register the id.
 
     Raises:
         UnknownNameError: No suite of that name has an environment id.
-        RepoGymError: The suite has another version.
+        RepoGymError: The suite has another version, or the module can't be imported.
     """
-    plain = name.removeprefix("repogym:")
-    if not plain.startswith("repogym/"):
+    module, _, plain = name.rpartition(":")
+    if not plain.startswith(PREFIX):
         return name
+    if module not in ("", "repogym"):
+        import_module(module, f"environment id {name!r}")
+    if plain in _own_ids:
+        return _own_ids[plain]
     versions = built_in_versions()
-    suite, mark, version = plain.removeprefix("repogym/").rpartition("-v")
-    known = [environment_id(*pair) for pair in versions.items()]
+    suite, mark, version = plain.removeprefix(PREFIX).rpartition("-v")
     if not mark or suite not in versions:
+        known = [*_own_ids, *(environment_id(*pair) for pair in versions.items())]
         raise UnknownNameError("environment id", plain, known)
     if version != versions[suite]:
         raise InputError(

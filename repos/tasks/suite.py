@@ -63,8 +63,9 @@ def load_suite(name: str) -> Suite:
 
     Args:
         name: A name ("swe-mini", or an entry point in the group `repogym.suites`), an
-            environment id ("repogym/swe-mini-v1"), the path of a `.jsonl` manifest, or
-            `package.module:NAME` (a `Suite`, or a function that returns one).
+            environment id ("repogym/swe-mini-v1", with "package.module:" in front where that
+            module registers it), the path of a `.jsonl` manifest, or `package.module:NAME`
+            (a `Suite`, or a function that returns one).
 
     Raises:
         UnknownNameError: No such suite.
@@ -76,7 +77,7 @@ def load_suite(name: str) -> Suite:
         return _bundled(name)
     if name in built_in_versions():
         return read_manifest(MANIFESTS / f"{name}.jsonl")
-    if name.endswith(".jsonl") or ("/" in name and ":" not in name):
+    if is_manifest(name):
         path = Path(name)
         if not path.is_file():
             raise RecordError(f"There is no manifest {name}: write one with `repogym tasks mine`.")
@@ -94,6 +95,11 @@ def load_suite(name: str) -> Suite:
             "repos.tasks.suite.make_suite."
         )
     return suite
+
+
+def is_manifest(name: str) -> bool:
+    """Whether a suite's name is the path of a manifest."""
+    return name.endswith(".jsonl") or ("/" in name and ":" not in name)
 
 
 @lru_cache(maxsize=8)
