@@ -10,12 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from repos.cache import platform_key, publish
+from repos.environments.interpreters import find_python
 from repos.errors import RepoGymError
 from repos.sandbox.backends.docker.backend import DockerBackend
 from repos.tasks.sources.pypi.configuration import find_uv, index_configuration
 
 HERE = Path(__file__).resolve().parent
 SWEREX = "swe-rex==1.4.0"
+DEBUG_GYM = "debug-gym==1.3.0"
+DEBUG_GYM_PYTHON = (3, 12)
 
 
 class LeftOutError(Exception):
@@ -80,6 +83,34 @@ def swerex_driver() -> Driver:
     Raises:
         LeftOutError: The environment can't be made.
     """
+    python = environment(SWEREX, sys.executable)
+    return Driver([python, str(HERE / "sandbox_swerex.py")], SWEREX)
+
+
+def debug_gym_driver() -> Driver:
+    """Return the driver for debug-gym's local terminal, its environment made first.
+
+    Raises:
+        LeftOutError: The environment can't be made.
+    """
+    if sys.version_info >= DEBUG_GYM_PYTHON:
+        python = sys.executable
+    else:
+        try:
+            python = find_python(".".join(map(str, DEBUG_GYM_PYTHON))).executable
+        except RepoGymError as error:
+            raise LeftOutError(f"{DEBUG_GYM} needs Python 3.12: {error}") from error
+    return Driver(
+        [environment(DEBUG_GYM, python), str(HERE / "episodes_debug_gym.py")], DEBUG_GYM
+    )
+
+
+def environment(requirement: str, interpreter: str) -> str:
+    """Return the Python of a cached environment that holds one pinned package.
+
+    Raises:
+        LeftOutError: It can't be made.
+    """
 
     def build(folder: Path) -> None:
         uv = find_uv()
@@ -90,18 +121,21 @@ def swerex_driver() -> Driver:
             environ["SSL_CERT_FILE"] = str(configuration.certificates)
         for argv in (
             [uv, "venv", "-q", "--no-project", "--allow-existing", "--relocatable", "--python",
-             sys.executable, str(folder)],
-            [uv, "pip", "install", "-q", "--python", python, *configuration.uv_arguments(), SWEREX],
+             interpreter, str(folder)],
+            [uv, "pip", "install", "-q", "--python", python, *configuration.uv_arguments(),
+             requirement],
         ):  # fmt: skip
             done = subprocess.run(argv, capture_output=True, text=True, env=environ)
             if done.returncode:
-                raise LeftOutError(f"{SWEREX} can't be installed: {done.stderr.strip()[-300:]}")
+                raise LeftOutError(
+                    f"{requirement} can't be installed: {' '.join(done.stderr.split())[-300:]}"
+                )
 
     try:
-        folder = publish(f"benchmarks/{SWEREX.replace('==', '-')}-{platform_key()}", build)
+        folder = publish(f"benchmarks/{requirement.replace('==', '-')}-{platform_key()}", build)
     except RepoGymError as error:
-        raise LeftOutError(f"{SWEREX} can't be installed: {error}") from error
-    return Driver([str(folder / "bin" / "python"), str(HERE / "sandbox_swerex.py")], SWEREX)
+        raise LeftOutError(f"{requirement} can't be installed: {error}") from error
+    return str(folder / "bin" / "python")
 
 
 def docker_backend() -> DockerBackend:
