@@ -27,8 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import gymnasium
 import record
@@ -40,6 +39,7 @@ import repogym
 from repos.errors import RepoGymError
 from repos.sandbox.namespaces.rootview import find_ripgrep
 
+ROOT = Path(__file__).resolve().parent.parent
 WORKER = Path(__file__).with_name("episodes_worker.py")
 PATTERN = "class QuerySet"
 FILE = "django/db/models/query.py"

@@ -100,9 +100,7 @@ def debug_gym_driver() -> Driver:
             python = find_python(".".join(map(str, DEBUG_GYM_PYTHON))).executable
         except RepoGymError as error:
             raise LeftOutError(f"{DEBUG_GYM} needs Python 3.12: {error}") from error
-    return Driver(
-        [environment(DEBUG_GYM, python), str(HERE / "episodes_debug_gym.py")], DEBUG_GYM
-    )
+    return Driver([environment(DEBUG_GYM, python), str(HERE / "episodes_debug_gym.py")], DEBUG_GYM)
 
 
 def environment(requirement: str, interpreter: str) -> str:

@@ -1,12 +1,22 @@
-"""One sandbox back end for an environment and its forks: the last to close it ends it."""
+"""One sandbox back end for all environments of a process that ask for the same one.
+
+A back end takes a tenth of a second to start and processes of its own, so environments share it.
+It stays for a moment after the last of them was closed, for the next one; it ends with the
+process, however that ends.
+"""
 
 from __future__ import annotations
 
+import atexit
+import os
 import threading
 from dataclasses import dataclass, field
 
 from repos.sandbox.protocol import Backend
 from repos.sandbox.select import get_backend
+
+IDLE_S = 10.0
+"""How long a back end that nobody uses is kept, in seconds."""
 
 
 @dataclass
@@ -17,10 +27,12 @@ class _Shared:
     allow_unsafe: bool
     backend: Backend | None = None
     holders: int = 0
+    ending: threading.Timer | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self) -> Backend:
         with self.lock:
+            self._stay()
             if self.backend is None:
                 self.backend = get_backend(self.name, allow_unsafe=self.allow_unsafe)
             self.holders += 1
@@ -29,11 +41,53 @@ class _Shared:
     def give_back(self) -> None:
         with self.lock:
             self.holders -= 1
-            last = self.backend if self.holders == 0 else None
-            if last is not None:
-                self.backend = None
-        if last is not None:
-            last.close()
+            if self.holders == 0:
+                self._stay()
+                self.ending = threading.Timer(IDLE_S, self.end_unused)
+                self.ending.daemon = True
+                self.ending.start()
+
+    def end_unused(self) -> None:
+        """Close the back end unless somebody holds it."""
+        with self.lock:
+            if self.holders == 0 and self.backend is not None:
+                self._stay()
+                backend, self.backend = self.backend, None
+                backend.close()
+
+    def _stay(self) -> None:
+        if self.ending is not None:
+            self.ending.cancel()
+            self.ending = None
+
+
+_shared: dict[tuple[str, bool], _Shared] = {}
+_guard = threading.Lock()
+
+
+def _find(name: str, allow_unsafe: bool) -> _Shared:
+    """Return what all leases of this process with these wishes share."""
+    with _guard:
+        return _shared.setdefault((name, allow_unsafe), _Shared(name, allow_unsafe))
+
+
+def close_unused() -> None:
+    """Close the back ends that no environment uses any more."""
+    with _guard:
+        everything = list(_shared.values())
+    for shared in everything:
+        shared.end_unused()
+
+
+def _forget() -> None:
+    """Start anew in a forked child: the parent's back ends, locks and timers are the parent's."""
+    global _guard
+    _guard = threading.Lock()
+    _shared.clear()
+
+
+atexit.register(close_unused)
+os.register_at_fork(after_in_child=_forget)
 
 
 class BackendLease:
@@ -46,26 +100,30 @@ class BackendLease:
             name: Name of the back end; "auto" picks an isolated one.
             allow_unsafe: Whether a back end without isolation may be used.
         """
-        self._shared = _Shared(name, allow_unsafe)
-        self._held: Backend | None = None
+        self._name = name
+        self._allow_unsafe = allow_unsafe
+        self._held: tuple[_Shared, Backend] | None = None
+        self._owner = os.getpid()
 
     @property
     def backend(self) -> Backend:
         """The back end, started where it was not."""
-        if self._held is None:
-            self._held = self._shared.take()
-        return self._held
+        if self._held is None or self._owner != os.getpid():
+            shared = _find(self._name, self._allow_unsafe)
+            self._held = (shared, shared.take())
+            self._owner = os.getpid()
+        return self._held[1]
 
     def share(self) -> BackendLease:
         """Return a further share, to be closed on its own."""
-        twin = BackendLease()
-        twin._shared = self._shared
+        twin = BackendLease(self._name, allow_unsafe=self._allow_unsafe)
         if self._held is not None:
-            twin._held = self._shared.take()
+            twin.backend  # noqa: B018 - what lives in the back end must not lose it
         return twin
 
     def close(self) -> None:
         """Give the share back; closing it twice is fine, and its next use takes a new one."""
         if self._held is not None:
-            self._held = None
-            self._shared.give_back()
+            shared, self._held = self._held[0], None
+            if self._owner == os.getpid():
+                shared.give_back()

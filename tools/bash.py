@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from repos.sandbox.protocol import Limit
+from repos.sandbox.protocol import TESTBED, Limit
 from tools.context import ToolContext
 from tools.paths import clean
 from tools.registry import tool
@@ -59,13 +59,15 @@ def bash(
     if folder != "." and ctx.workspace.exec(["test", "-d", folder], timeout_s=30).exit_code:
         raise ToolError(f"`cwd`: {folder} is no folder.")
     timeout = min(timeout_s, ctx.limits.command_s)
-    # The outer shell joins both streams, so that their lines come in the order of writing.
-    outer = 'cd -- "$2" && exec bash -c "$1" bash 2>&1'
+    place = TESTBED if folder == "." else ctx.workspace.path(folder)
     done = ctx.workspace.exec(
-        ["bash", "-c", outer, "bash", command, folder],
-        env=_SAME_IN_EVERY_RUN,
+        ["bash", "-c", command, "bash"],
+        cwd=place,
+        # A shell takes a folder's name as it was asked for, links and all, from there.
+        env={**_SAME_IN_EVERY_RUN, "PWD": place},
         timeout_s=timeout,
         max_output=4 * ctx.limits.max_chars,
+        join=True,
     )
     text = captured(done, ctx.limits.max_chars - 500)
     status = f"exit status {done.exit_code}" if done.exit_code >= 0 else _signal(done.exit_code)

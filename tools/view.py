@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Annotated
 
 from pydantic import Field
@@ -9,7 +10,7 @@ from pydantic import Field
 from repos.sandbox.protocol import Entry
 from tools.context import ToolContext
 from tools.files import BinaryFileError, decode
-from tools.paths import HIDDEN, MAX_FILE, clean, missing, read_bytes, reason
+from tools.paths import HIDDEN, MAX_FILE, clean, read_bytes, reason
 from tools.registry import tool
 from tools.result import ToolError
 from tools.text import clip_line, plural
@@ -42,13 +43,15 @@ def view(
     if end is not None and end < start:
         raise ToolError(f"`end` ({end}) lies before `start` ({start}).")
     place = clean(path)
-    entries = _entries(ctx, place)
-    if entries is not None:
-        return _folder(ctx, place, entries)
-    size = _large(ctx, place)
-    if size:
-        return _part(ctx, place, size, start, end)
-    data = read_bytes(ctx.workspace, place)
+    try:
+        data = ctx.workspace.read(place, max_bytes=MAX_FILE)
+    except IsADirectoryError:
+        return _folder(ctx, place, _entries(ctx, place))
+    except OSError as error:
+        size = _large(ctx, place) if error.errno in (errno.EFBIG, errno.EINVAL) else 0
+        if size:
+            return _part(ctx, place, size, start, end)
+        data = read_bytes(ctx.workspace, place)  # says in words what is wrong
     try:
         file = decode(data, place)
     except BinaryFileError as error:
@@ -80,13 +83,9 @@ def _numbered(ctx: ToolContext, lines: list[str], start: int) -> tuple[str, int]
     return "\n".join(shown), start + len(shown) - 1
 
 
-def _entries(ctx: ToolContext, place: str) -> list[Entry] | None:
+def _entries(ctx: ToolContext, place: str) -> list[Entry]:
     try:
         return ctx.workspace.list(place)
-    except NotADirectoryError:
-        return None
-    except FileNotFoundError as error:
-        raise ToolError(missing(ctx.workspace, place)) from error
     except OSError as error:
         raise ToolError(f"{place} can't be read: {reason(error)}.") from error
 

@@ -152,6 +152,7 @@ class ServerClient:
                 "stdin": bytes(given["stdin"]),
                 "timeout": timeout_s,
                 "max_output": int(given["max_output"]),
+                "join": bool(given["join"]),
             },
         )
         try:

@@ -86,6 +86,7 @@ class ExecOptions(TypedDict, total=False):
         stdin: Bytes on standard input.
         timeout_s: Wall time after which the whole process tree is killed.
         max_output: Bytes kept of each of the two streams (half head, half tail).
+        join: Whether standard error goes into standard output, in the order of writing.
     """
 
     cwd: str
@@ -93,6 +94,7 @@ class ExecOptions(TypedDict, total=False):
     stdin: bytes
     timeout_s: float
     max_output: int
+    join: bool
 
 
 EXEC_DEFAULTS: Mapping[str, Any] = {
@@ -101,6 +103,7 @@ EXEC_DEFAULTS: Mapping[str, Any] = {
     "stdin": b"",
     "timeout_s": 60.0,
     "max_output": 1 << 20,
+    "join": False,
 }
 
 

@@ -189,19 +189,23 @@ def kills_and_refusals(group: Group) -> tuple[int, int]:
     kills = refusals = 0
     if "memory" in group.folders:
         name = "memory.events" if group.version == 2 else "memory.oom_control"
-        kills = _counter(f"{group.folders['memory']}/{name}", "oom_kill")
+        kills = _counter(f"{group.folders['memory']}/{name}", b"oom_kill ")
     if "pids" in group.folders:
-        refusals = _counter(f"{group.folders['pids']}/pids.events", "max")
+        refusals = _counter(f"{group.folders['pids']}/pids.events", b"max ")
     return kills, refusals
 
 
-def _counter(path: str, key: str) -> int:
+def _counter(path: str, key: bytes) -> int:
+    # Read twice a command: the file object and the decoding of `open` would cost three times.
     try:
-        with open(path) as f:
-            for line in f:
-                name, _, value = line.partition(" ")
-                if name == key:
-                    return int(value)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            data = os.read(fd, 4096)
+        finally:
+            os.close(fd)
+        for line in data.split(b"\n"):
+            if line.startswith(key):
+                return int(line[len(key) :])
     except (OSError, ValueError):
         return 0
     return 0

@@ -12,7 +12,6 @@ import socket
 import subprocess
 import sys
 from dataclasses import dataclass
-from typing import Any
 
 from repos.sandbox.guest.server import codec
 from repos.sandbox.namespaces import cgroups
@@ -126,12 +125,12 @@ class Launcher:
             os.close(fd)
 
     def launch(
-        self, body: dict[str, Any], group: cgroups.Group, connection: int, root: int
+        self, order: bytes, group: cgroups.Group, connection: int, root: int
     ) -> SandboxProcess:
         """Fork a sandbox's server. What goes wrong in it is written to the sandbox's `errors`.
 
         Args:
-            body: What `zygote.become` takes, but for `joins`.
+            order: What the sandbox's first process reads (see `zygote.become`).
             group: Control group to join.
             connection: The server's end of its connection.
             root: Mount namespace of the template.
@@ -141,10 +140,10 @@ class Launcher:
         """
         err_read, err_write = os.pipe()
         ours, theirs = socket.socketpair()
-        order = codec.encode({**body, "joins": group.joins()})
+        message = codec.encode([order, group.joins()])
         fds = [connection, err_write, self.leash, root, theirs.fileno()]
         try:
-            socket.send_fds(self.zygote, [order], fds)
+            socket.send_fds(self.zygote, [message], fds)
             said = self.zygote.recv(4096)
             if not said.isdigit():
                 raise OSError(0, said.decode("utf-8", "replace") or "the zygote has ended")

@@ -191,10 +191,10 @@ def become(order: bytes, fds: list[int]) -> NoReturn:
     """Turn the forked child into a sandbox's server. What goes wrong is written to its errors.
 
     Args:
-        order: Encoded: `options` (the server's), `network`, `tmpfs` ([target, bytes, mode,
-            whether programs may be run], ...), `hostname`, `seccomp`
-            (program or None), `rlimits` ([name, soft, hard], ...),
-            `joins` (files of control groups).
+        order: Encoded: an order and the files of control groups to join. The order is encoded
+            too: `options` (the server's), `network`, `tmpfs` ([target, bytes, mode, whether
+            programs may be run], ...), `hostname`, `seccomp` (program or None), `rlimits`
+            ([name, soft, hard], ...).
         fds: As `spawn` takes them.
     """
     errors, link = fds[1], fds[4]
@@ -210,9 +210,10 @@ def become(order: bytes, fds: list[int]) -> NoReturn:
             {2: errors, SERVER_FD: fds[0], LEASH_FD: fds[2], ROOT_FD: fds[3], LINK_FD: link}
         )
         errors = 2
-        body: Any = codec.decode(order)
+        what, joins = codec.decode(order)
+        body: Any = codec.decode(what)
         os.setsid()
-        for path in body["joins"]:
+        for path in joins:
             _write(path, b"0")
         _own_root(body)
         _show_root()

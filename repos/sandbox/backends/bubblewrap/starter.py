@@ -14,15 +14,17 @@ from typing import Any
 
 from repos.errors import InfrastructureError, SandboxUnavailableError
 from repos.sandbox.channel import Channel, socket_pair
+from repos.sandbox.guest.server import codec
 from repos.sandbox.interpreter import Interpreter, running
 from repos.sandbox.namespaces import cgroups, rootview, seccomp
 from repos.sandbox.namespaces.client import DaemonClient, DaemonError
 from repos.sandbox.namespaces.rootview import AGENT_UID, FILE_LIMIT, find_ripgrep
 from repos.sandbox.namespaces.zygote import LEASH_FD
-from repos.sandbox.protocol import TESTBED, Layers, SandboxSpec
+from repos.sandbox.protocol import TESTBED, Layers, Mount, SandboxSpec
 from repos.sandbox.remedies import bubblewrap_remedy
 
 START_TIMEOUT_S = 60.0
+MAX_ORDERS = 64
 
 
 def find_bwrap() -> str | None:
@@ -33,6 +35,16 @@ def find_bwrap() -> str | None:
         if os.access(program, os.X_OK):
             return str(program)
     return shutil.which("bwrap")
+
+
+@dataclass(eq=False)
+class Order:
+    """What the namespace daemon needs to launch a sandbox of one kind, all but its files.
+
+    One object stands for one kind: whoever asks for the same gets the same.
+    """
+
+    body: dict[str, Any]
 
 
 @dataclass(eq=False)
@@ -82,7 +94,8 @@ class SandboxStarter:
         self._daemon: DaemonClient | None = None
         self._lock = threading.Lock()
         self._etc: dict[bool, str] = {}
-        self._spares: dict[str, Launched] = {}
+        self._spares: dict[Order, Launched] = {}
+        self._orders: dict[Any, Order] = {}
 
     @property
     def daemon(self) -> DaemonClient:
@@ -108,6 +121,7 @@ class SandboxStarter:
                     raise SandboxUnavailableError(
                         bubblewrap_remedy(self.bwrap, str(error))
                     ) from error
+                self._orders = {}
                 base = self._daemon.facts["base"]
                 self._etc = {False: f"{base}/etc"}
                 self._tools = {
@@ -122,9 +136,21 @@ class SandboxStarter:
             self._etc[network] = self.daemon.call("network_etc", {})
         return self._etc[network]
 
-    def order(self, layers: Layers, spec: SandboxSpec) -> dict[str, Any]:
-        """Return what the namespace daemon needs to launch a sandbox, all but its files."""
+    def order(self, layers: Layers, spec: SandboxSpec) -> Order:
+        """Return what has a sandbox launched; the files at `/testbed` play no part in it."""
         daemon = self.daemon
+        inside = f"{TESTBED}/"
+        mounts = tuple(m for m in layers.mounts if not m.target.startswith(inside))
+        key = (mounts, layers.path, spec)
+        if key not in self._orders:
+            if len(self._orders) >= MAX_ORDERS:
+                self._orders.clear()
+            self._orders[key] = Order(self._laid_out(daemon, layers, mounts, spec))
+        return self._orders[key]
+
+    def _laid_out(
+        self, daemon: DaemonClient, layers: Layers, mounts: tuple[Mount, ...], spec: SandboxSpec
+    ) -> dict[str, Any]:
         assert self.bwrap is not None
         as_root = os.geteuid() == 0
         argv = rootview.build(
@@ -147,32 +173,33 @@ class SandboxStarter:
             "processes": 0 if "pids" in controllers else spec.processes,
             "watch": not {"memory", "pids"} <= set(controllers),
         }
-        inside = f"{TESTBED}/"
         return {
             "argv": argv,
-            "sources": [str(m.source) for m in layers.mounts if not m.target.startswith(inside)],
+            "sources": [str(mount.source) for mount in mounts],
             "memory": spec.memory_mb << 20,
             "processes": spec.processes + 1,  # the server itself
-            "order": {
-                "options": options,
-                "network": spec.network,
-                "hostname": spec.hostname,
-                "tmpfs": rootview.memory_file_systems(spec),
-                "seccomp": seccomp.program(spec.seccomp),
-                "rlimits": [["RLIMIT_CORE", 0, 0], ["RLIMIT_NOFILE", FILE_LIMIT, FILE_LIMIT]],
-            },
+            # Encoded once for all sandboxes of the kind; only its first process reads it.
+            "order": codec.encode(
+                {
+                    "options": options,
+                    "network": spec.network,
+                    "hostname": spec.hostname,
+                    "tmpfs": rootview.memory_file_systems(spec),
+                    "seccomp": seccomp.program(spec.seccomp),
+                    "rlimits": [["RLIMIT_CORE", 0, 0], ["RLIMIT_NOFILE", FILE_LIMIT, FILE_LIMIT]],
+                }
+            ),
         }
 
-    def launch(self, order: dict[str, Any]) -> Launched:
+    def launch(self, order: Order) -> Launched:
         """Return a running sandbox without files, one made ahead where there is one.
 
         Raises:
             SandboxUnavailableError: It can't run here.
         """
         daemon = self.daemon
-        key = repr(order)
         with self._lock:
-            ready = self._spares.pop(key, None)
+            ready = self._spares.pop(order, None)
         if ready is not None and ready.daemon is not daemon:
             ready = None  # of before a fork of this process
         if ready is None:
@@ -187,26 +214,25 @@ class SandboxStarter:
             ) from error
         return ready
 
-    def prepare_spare(self, order: dict[str, Any]) -> None:
+    def prepare_spare(self, order: Order) -> None:
         """Have the next sandbox of a kind started ahead, beside what the caller does now."""
-        key = repr(order)
         with self._lock:
-            if self.spares < 1 or key in self._spares:
+            if self.spares < 1 or order in self._spares:
                 return
         spare = self._order(self.daemon, order)
         surplus: list[Launched] = []
         with self._lock:
-            surplus += [self._spares.pop(key)] if key in self._spares else []
-            self._spares[key] = spare
+            surplus += [self._spares.pop(order)] if order in self._spares else []
+            self._spares[order] = spare
             while len(self._spares) > self.spares:
                 surplus.append(self._spares.pop(next(iter(self._spares))))
         for unused in surplus:
             unused.stop(wait=False)
 
-    def _order(self, daemon: DaemonClient, order: dict[str, Any]) -> Launched:
+    def _order(self, daemon: DaemonClient, order: Order) -> Launched:
         ours, theirs = socket_pair()
         try:
-            answer = daemon.call("launch", order, (theirs.fileno(),))
+            answer = daemon.call("launch", order.body, (theirs.fileno(),))
         except DaemonError as error:
             ours.close()
             raise SandboxUnavailableError(

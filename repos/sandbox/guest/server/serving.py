@@ -181,7 +181,9 @@ class Server:
         mine: List[int] = []
         pid = None
         try:
-            streams = self._open_pipes(job, bool(stdin) or spawned, theirs, mine)
+            streams = self._open_pipes(
+                job, bool(stdin) or spawned, theirs, mine, body.get("join", False)
+            )
             env = {**self.env, **body["env"]}
             pid, number, in_chdir = self.starter.start(
                 body["argv"], body["cwd"], env, streams, slot
@@ -213,7 +215,8 @@ class Server:
         for fd in mine:
             os.set_blocking(fd, False)
         for fd in (job.out_fd, job.err_fd):
-            self._watch_output(job, fd)
+            if fd >= 0:
+                self._watch_output(job, fd)
         if spawned:
             self.loop.send(ident, "started", {"pid": pid})
         if stdin:
@@ -221,7 +224,7 @@ class Server:
         return None
 
     def _open_pipes(
-        self, job: Job, with_stdin: bool, theirs: "List[int]", mine: "List[int]"
+        self, job: Job, with_stdin: bool, theirs: "List[int]", mine: "List[int]", join: bool
     ) -> "Tuple[int, int, int]":
         """Open a request's pipes; the lists get all descriptors, also where it fails."""
         child_in = self.devnull
@@ -232,6 +235,8 @@ class Server:
         job.out_fd, child_out = os.pipe()
         theirs.append(child_out)
         mine.append(job.out_fd)
+        if join:
+            return child_in, child_out, child_out
         job.err_fd, child_err = os.pipe()
         theirs.append(child_err)
         mine.append(job.err_fd)
