@@ -151,6 +151,8 @@ class Workspace:
             InfrastructureError: It could not be made.
         """
         changed = self.sandbox.changed_paths()
+        if not changed:
+            return b""
         result = self._git("diff", b"".join(os.fsencode(path) + b"\0" for path in changed))
         if result.stdout_dropped:
             raise PatchError(f"The diff is larger than {MAX_DIFF >> 20} MiB: remove what you made.")

@@ -1,16 +1,17 @@
 """Applying a diff to a workspace, wholly or not at all."""
 
 import os
-import shutil
 import stat
-import subprocess
 
+from . import objects
 from .paths import everything, look, safe
-from .repository import Git, RefusedError, quoted
+from .repository import Git, RefusedError, run_program
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Iterable, List, Set, Tuple
+    from typing import Dict, Iterable, List, Set
+
+    from .objects import Facts
 
 
 def apply(git: Git, data: bytes) -> None:
@@ -34,9 +35,13 @@ def apply(git: Git, data: bytes) -> None:
     for path in paths:
         if not safe(path):
             raise RefusedError("it names the path %r" % os.fsdecode(path))
-    present = {path: look(git.root, path) for path in set(paths)}
-    store(git, b"now", {path: state for path, state in present.items() if state is not None})
-    git.run(["read-tree", "refs/heads/now"])
+    present: Dict[bytes, Facts] = {}
+    for path in set(paths):
+        found = look(git.root, path)
+        if found is not None:
+            present[path] = (found[0], objects.write(git.folder, b"blob", found[1]))
+    index = os.path.join(git.folder, "index")
+    objects.write_index(index, present)
     first = None
     for extra in ([], ["--recount"], ["--ignore-whitespace", "-C1"]):
         try:
@@ -51,18 +56,12 @@ def apply(git: Git, data: bytes) -> None:
     if first is not None:
         with_patch(git, data, first)
         return
-    tree = git.run(["write-tree"]).strip().decode()
-    command = ["diff-tree", "-r", "-z", "--no-renames", "--full-index", "refs/heads/now", tree]
-    words = git.run(command).split(b"\0")
-    deletions, writes = [], {}
-    for facts, path in zip(words[::2], words[1::2]):
-        _, mode, _, ident, kind = facts.split(b" ")
+    wanted = objects.read_index(index)
+    for path, (mode, _) in wanted.items():
         if mode == b"160000":
             raise RefusedError("it makes %r a submodule" % os.fsdecode(path))
-        if kind == b"D":
-            deletions.append(path)
-        else:
-            writes[path] = (mode, ident)
+    deletions = sorted(path for path in present if path not in wanted)
+    writes = {path: facts for path, facts in wanted.items() if present.get(path) != facts}
     check_places(git.root, set(deletions), writes)
     blobs = contents(git, [ident for _, ident in writes.values()])
     for path in deletions:
@@ -100,22 +99,22 @@ def named_in_headers(data: bytes) -> "List[bytes]":
     return found
 
 
-def store(git: Git, branch: bytes, files: "Dict[bytes, Tuple[bytes, bytes]]") -> None:
-    """Make a commit that holds the given {path: (mode, content)}."""
-    stream = [b"commit refs/heads/" + branch + b"\n"]
-    stream.append(b"committer repogym <repogym@localhost> 0 +0000\ndata 0\n")
-    for path, (mode, data) in sorted(files.items()):
-        stream.append(b"M %s inline %s\ndata %d\n" % (mode, quoted(path), len(data)))
-        stream += [data, b"\n"]
-    git.run(["fast-import", "--quiet", "--force"], data=b"".join(stream))
-
-
 def contents(git: Git, idents: "List[bytes]") -> "Dict[bytes, bytes]":
     """Return {object id: content} of blobs."""
-    out = git.run(["cat-file", "--batch"], data=b"".join(ident + b"\n" for ident in idents))
     found = {}
+    elsewhere = []
+    for ident in set(idents):
+        data = objects.read(git.folder, ident)
+        if data is None:
+            elsewhere.append(ident)
+        else:
+            found[ident] = data
+    if not elsewhere:
+        return found
+    # Git does not write again what the base commit holds.
+    out = git.run(["cat-file", "--batch"], data=b"".join(ident + b"\n" for ident in elsewhere))
     at = 0
-    for ident in idents:
+    for ident in elsewhere:
         end = out.index(b"\n", at)
         size = int(out[at:end].split(b" ")[2])
         found[ident] = out[end + 1 : end + 1 + size]
@@ -163,7 +162,8 @@ def put(at: bytes, mode: bytes, data: bytes) -> None:
     """Write a file or link in the place of what is there."""
     os.makedirs(os.path.dirname(at), exist_ok=True)
     if os.path.isdir(at) and not os.path.islink(at):
-        shutil.rmtree(at)  # only empty folders are left in it
+        for folder, _, _ in os.walk(at, topdown=False):
+            os.rmdir(folder)  # nothing but empty folders are left in it
     temporary = at + b".repogym~"
     if mode == b"120000":
         os.symlink(data, temporary)
@@ -186,14 +186,8 @@ def with_patch(git: Git, data: bytes, why: RefusedError) -> None:
     command += ["--reject-file=-", "--directory", os.fsdecode(git.root)]
     for extra in (["--dry-run"], []):
         try:
-            done = subprocess.run(
-                command + extra,
-                input=data,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                env=git.env,
-            )
+            status, _, _ = run_program(command + extra, git.env, git.folder, git.folder, data)
         except FileNotFoundError:
             raise why from None
-        if done.returncode != 0:
+        if status != 0:
             raise why

@@ -1,20 +1,47 @@
 """What differs between a workspace and the base commit."""
 
-import hashlib
 import os
 
+from . import objects
 from .paths import compiled, look, safe
-from .repository import IGNORE_FOLDER, Git, quoted
+from .repository import IGNORE_FOLDER, Git
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Iterable, List, Set, Tuple
+    from typing import Dict, Iterable, List, Set
+
+    from .objects import Facts
+
+FEW_PATHS = 200
+"""Up to so many paths are looked up one by one in the base commit; else all of it is read."""
 
 
-def tree_of(git: Git, commit: str) -> "Dict[bytes, Tuple[bytes, bytes]]":
-    """Return {path: (mode, object id)} of a commit."""
+def above(path: bytes) -> "List[bytes]":
+    """Return the folders in which a path lies."""
+    parts = path.split(b"/")
+    return [b"/".join(parts[:count]) for count in range(1, len(parts))]
+
+
+def tree_of(git: Git, paths: "List[bytes]") -> "Dict[bytes, Facts]":
+    """Return {path: (mode, object id)} of the base commit.
+
+    It holds at least what lies at the given paths, below them, and in the place of their folders.
+    """
+    if len(paths) <= FEW_PATHS:
+        asked = {*paths, *(folder for path in paths for folder in above(path))}
+        # Without -r: of the folders nothing but their own entries is told.
+        # With ./ in front: a colon there would have a meaning of its own.
+        places = ["./" + os.fsdecode(path) for path in sorted(asked)]
+        table = _list(git, ["HEAD", "--", *places])
+        if not any(table.get(path, (b"", b""))[0] == b"040000" for path in paths):
+            return table
+    return _list(git, ["-r", "HEAD"])
+
+
+def _list(git: Git, arguments: "List[str]") -> "Dict[bytes, Facts]":
     table = {}
-    for record in git.run(["ls-tree", "-r", "-z", "--full-tree", commit]).split(b"\0"):
+    command = ["ls-tree", "-z", "--full-tree", *arguments]
+    for record in git.run(command, git_dir=git.base).split(b"\0"):
         if record:
             facts, path = record.split(b"\t", 1)
             mode, _, ident = facts.split(b" ")
@@ -27,6 +54,9 @@ def ignored(git: Git, paths: "List[bytes]") -> "Set[bytes]":
     rules = os.path.join(git.base, IGNORE_FOLDER)
     if not paths or not os.path.isdir(rules):
         return set()
+    with os.scandir(rules) as entries:
+        if next(entries, None) is None:
+            return set()
     out = git.run(
         ["check-ignore", "--no-index", "-z", "--stdin"],
         data=b"".join(path + b"\0" for path in paths),
@@ -40,42 +70,43 @@ def ignored(git: Git, paths: "List[bytes]") -> "Set[bytes]":
 def diff(git: Git, candidates: "Iterable[bytes]") -> bytes:
     """Return the diff of the workspace against the base commit.
 
+    Git compares two trees that hold nothing but the paths that differ.
+
     Args:
         git: The temporary repository.
         candidates: Paths that may differ.
     """
-    base = git.run(["rev-parse", "HEAD^{commit}"], git_dir=git.base).strip()
-    tree = tree_of(git, base.decode())
     paths = sorted(p for p in set(candidates) if safe(p) and not compiled(p))
+    if not paths:
+        return b""
+    tree = tree_of(git, paths)
     skipped = ignored(git, [path for path in paths if path not in tree])
-    deletions, changes = [], []
+    before: Dict[bytes, Facts] = {}
+    after: Dict[bytes, Facts] = {}
     for path in paths:
         if path in skipped:
             continue
         now = look(git.root, path)
         was = tree.get(path)
-        if now is None:
-            if was is not None:
-                deletions.append(b"D " + quoted(path) + b"\n")
-            continue
-        mode, data = now
-        if was is not None and was[0] == mode:
-            ident = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest().encode()
-            if ident == was[1]:
+        if was is not None and was[0] != b"040000":
+            before[path] = was
+        if now is not None:
+            mode, data = now
+            if was == (mode, objects.identify(b"blob", data)):
+                del before[path]
                 continue
-        changes.append((mode, path, data))
-    if not deletions and not changes:
+            after[path] = (mode, objects.write(git.folder, b"blob", data))
+    # A file may have taken the place of a folder, or the reverse: what was there has gone.
+    for path in after:
+        for folder in above(path):
+            if tree.get(folder, (b"040000", b""))[0] != b"040000":
+                before[folder] = tree[folder]
+    for path in tree:
+        if any(folder in after for folder in above(path)):
+            before[path] = tree[path]
+    if not before and not after:
         return b""
-    stream = [
-        b"commit refs/heads/work\ncommitter repogym <repogym@localhost> 0 +0000\ndata 0\n",
-        b"from " + base + b"\n",
-    ]
-    # All deletions first: a file may have taken the place of a folder, or the reverse.
-    stream += deletions
-    for mode, path, data in changes:
-        stream.append(b"M %s inline %s\ndata %d\n" % (mode, quoted(path), len(data)))
-        stream += [data, b"\n"]
-    git.run(["fast-import", "--quiet", "--force"], data=b"".join(stream))
+    trees = [objects.write_trees(git.folder, files).decode() for files in (before, after)]
     return git.run(
         [
             "diff-tree",
@@ -90,7 +121,6 @@ def diff(git: Git, candidates: "Iterable[bytes]") -> bytes:
             "--src-prefix=a/",
             "--dst-prefix=b/",
             "--unified=3",
-            base.decode(),
-            "refs/heads/work",
+            *trees,
         ]
     )

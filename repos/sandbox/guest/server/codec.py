@@ -11,20 +11,16 @@ and is not safe to read.
 """
 
 try:
-    # The C parts alone: the package `json` around them takes 10 ms to import.
-    from _json import (  # pyright: ignore[reportMissingImports]
-        encode_basestring_ascii,
-        make_encoder,
-        make_scanner,
-    )
+    import _json  # the C parts alone: the package `json` around them takes 10 ms to import
 except ImportError:  # an interpreter without them
-    make_encoder = make_scanner = encode_basestring_ascii = None
+    _json = None
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Dict, List, Optional, Tuple
 
 MAX_FRAME = 1 << 30
+_c: "Any" = _json
 
 
 def encode(value: object) -> bytes:
@@ -49,11 +45,12 @@ def encode(value: object) -> bytes:
 
 
 def _to_json(value: object, default: "Callable[[object], object]") -> str:
-    if make_encoder is None:
+    if _c is None:
         import json
 
         return json.dumps(value, default=default, check_circular=False, separators=(",", ":"))
-    write = make_encoder(None, default, encode_basestring_ascii, None, ":", ",", False, False, True)
+    quote = _c.encode_basestring_ascii
+    write = _c.make_encoder(None, default, quote, None, ":", ",", False, False, True)
     return "".join(write(value, 0))
 
 
@@ -108,15 +105,15 @@ class _Scanner:
         self.object_hook = hook
 
 
-_plain = make_scanner(_Scanner(None)) if make_scanner is not None else None
+_plain: "Any" = None if _c is None else _c.make_scanner(_Scanner(None))
 
 
 def _from_json(text: str, hook: "Optional[Callable[[Dict[str, Any]], Any]]") -> "Any":
-    if make_scanner is None:
+    if _c is None:
         import json
 
         return json.loads(text, object_hook=hook)
-    scan = _plain if hook is None else make_scanner(_Scanner(hook))
+    scan = _plain if hook is None else _c.make_scanner(_Scanner(hook))
     found: Tuple[Any, int] = scan(text, 0)
     if found[1] != len(text):
         raise ValueError("broken frame: %d characters too many" % (len(text) - found[1]))
