@@ -19,7 +19,7 @@ from envs.limits import wrapped_limit
 from envs.protocol import Budget, Outcome
 from envs.rewards import Reward, compute_reward, get_reward
 from envs.scoring import score_episode
-from envs.spaces import ToolCalls, Unicode, is_call
+from envs.spaces import ToolCalls, Unicode, fork_generator, fork_space, is_call
 from envs.state import EpisodeSnapshot, EpisodeState, LastCall
 from repos.environments.choosing import available
 from repos.errors import InputError, refuse_unknown
@@ -305,9 +305,9 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         twin = copy.copy(self)
         twin._state = state
         twin._lease = self._lease.share()
-        twin._np_random = copy.deepcopy(self.np_random)
-        twin.action_space = copy.deepcopy(self.action_space)
-        twin.observation_space = copy.deepcopy(self.observation_space)
+        twin._np_random = fork_generator(self.np_random)
+        twin.action_space = fork_space(self.action_space)
+        twin.observation_space = fork_space(self.observation_space)
         return twin
 
     # -- inside ----------------------------------------------------------------------------

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import gymnasium
 
 from repos.errors import InputError
-from repos.scoring.score import Score
 from repos.tasks.records import PublicTask
+
+if TYPE_CHECKING:
+    from repos.scoring.score import Score
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -14,6 +15,23 @@ WORDS = (
     "x y value name path test_ 1 0 -1 naïve Ünïcode 日本 ls echo ok"
 ).split()
 """Vocabulary of samples: words that mean something in most repositories, some not ASCII."""
+
+
+def fork_space(space: gymnasium.Space[Any]) -> gymnasium.Space[Any]:
+    """Return a space whose random state goes its own way from here; the rest is never changed."""
+    twin = copy.copy(space)
+    if twin._np_random is not None:
+        twin._np_random = fork_generator(twin._np_random)
+    if isinstance(twin, gymnasium.spaces.Dict):
+        twin.spaces = {name: fork_space(inner) for name, inner in twin.spaces.items()}
+    return twin
+
+
+def fork_generator(generator: np.random.Generator) -> np.random.Generator:
+    """Return a generator that gives the same numbers from here on."""
+    twin = type(generator.bit_generator)(0)  # with a seed: none would ask the system for one
+    twin.state = generator.bit_generator.state
+    return np.random.Generator(twin)
 
 
 class Unicode(gymnasium.Space[str]):

@@ -58,7 +58,7 @@ def difference(
             edge
             for key, edge in edges_now.items()
             if edges_before.get(key) != edge
-            or not relabelled.isdisjoint((edge.source, edge.target))
+            or (relabelled and (edge.source in relabelled or edge.target in relabelled))
         ],
         [key for key in edges_before if key not in edges_now],
         sorted(files),

@@ -67,6 +67,11 @@ EDGE_PROPERTIES_OF: dict[str, tuple[str, ...]] = {
     USES: ("kind", "count", "line", "how", "confidence"),
     OVERRIDES: (),
 }
+# The same with the fields of `Edge` that hold them: a table, for it is read once an edge.
+_FIELDS_OF = {
+    kind: tuple((name, "times" if name == "count" else name) for name in names)
+    for kind, names in EDGE_PROPERTIES_OF.items()
+}
 
 #: Text longer than this is cut in a signature.
 SIGNATURE_LIMIT = 300
@@ -135,8 +140,7 @@ class Edge(NamedTuple):
 
     def properties(self) -> dict[str, Any]:
         """The properties that a store keeps for an edge of this type."""
-        held = self.as_row()
-        return {name: held[name] for name in EDGE_PROPERTIES_OF[self.type]}
+        return {name: getattr(self, field) for name, field in _FIELDS_OF[self.type]}
 
     def as_row(self) -> dict[str, Any]:
         """All fields by the names that stores and JSON give them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Annotated
 
 from pydantic import Field
@@ -17,6 +18,8 @@ from tools.text import clip_line, plural
 MAX_LINE = 400
 _SECONDS = 60.0
 _MAX_OUTPUT = 32 << 20
+_FEW_BYTES = 1 << 20
+"""Matches that print at most so much are found and counted by one run of ripgrep."""
 
 
 @tool(read_only=True)
@@ -66,19 +69,21 @@ def search(
     options += ["--fixed-strings"] if literal else []
     options += ["--ignore-case"] if ignore_case else []
     options += ["--regexp", pattern]
-    counts = _counts(ctx, options, [place], glob)
     encodings: dict[str, str] = {}
     if may_match_other(pattern, literal):
         encodings = other_encodings(ctx.workspace, place, glob)
+    found = None if encodings else _few(ctx, options, place, glob, context, max_results)
+    if found is None:
+        counts = _counts(ctx, options, [place], glob)
         counts = {name: count for name, count in counts.items() if name not in encodings}
         for label, names in _groups(encodings, list(encodings)):
             counts |= _counts(ctx, [*options, "--encoding", label], names, "")
         counts = dict(sorted(counts.items()))
-    matches = _matches(ctx, options, counts, context, max_results, encodings) if counts else ()
-    found = Matches(total=sum(counts.values()), files=len(counts), matches=matches)
+        matches = _matches(ctx, options, counts, context, max_results, encodings) if counts else ()
+        found = Matches(total=sum(counts.values()), files=len(counts), matches=matches)
     if format == "json":
         return found.to_json(ctx.limits.max_chars)
-    if not counts:
+    if not found.files:
         return f"No matches for {pattern!r} in {shown(place)}{f' ({glob})' if glob else ''}."
     return _text(found, ctx.limits.max_chars - 500)
 
@@ -162,9 +167,7 @@ def _matches(
         if expected >= max_results:
             break
     # The files are named one by one: the glob is settled already.
-    arguments = ["--sort", "path", "--line-number", "--with-filename", "--null", "--no-heading"]
-    arguments += ["--max-count", str(max_results), "--max-columns", str(8 * MAX_LINE)]
-    arguments += ["--max-columns-preview", "--context", str(context), *options]
+    arguments = ["--sort", "path", "--max-count", str(max_results), *_lines(context), *options]
     lines: list[str] = []
     for label, names in _groups(encodings, files):
         done = ripgrep(
@@ -177,23 +180,64 @@ def _matches(
         lines += done.stdout.decode("utf-8", "replace").split("\n")
     if encodings:
         lines.sort(key=lambda line: line.partition("\0")[0])  # keeps the order within a file
+    return _first(_parsed(lines), max_results)
+
+
+def _few(
+    ctx: ToolContext, options: list[str], place: str, glob: str, context: int, max_results: int
+) -> Matches | None:
+    """Find and count in one run; None where that says too little: too much, or an error."""
+    done = ripgrep(
+        ctx.workspace,
+        [*_lines(context), *options],
+        [place],
+        glob=glob,
+        max_output=_FEW_BYTES,
+        timeout_s=_SECONDS,
+    )
+    whole = done.limit is None and not done.stdout_dropped and done.exit_code in (0, 1)
+    if not whole or b"binary file matches" in done.stdout:
+        return None
+    # Several threads search: a file's lines stand together, the files in any order.
+    files: dict[str, list[Match]] = {}
+    for match in _parsed(done.stdout.decode("utf-8", "replace").split("\n")):
+        files.setdefault(match.path, []).append(match)
+    everything = [match for _, matches in sorted(files.items()) for match in matches]
+    return Matches(
+        total=sum(not match.context for match in everything),
+        files=len(files),
+        matches=_first(everything, max_results),
+    )
+
+
+def _lines(context: int) -> list[str]:
+    """Return ripgrep's options for printing lines as `_parsed` reads them."""
+    arguments = ["--line-number", "--with-filename", "--null", "--no-heading"]
+    arguments += ["--max-columns", str(8 * MAX_LINE), "--max-columns-preview"]
+    return [*arguments, "--context", str(context)]
+
+
+def _first(matches: Iterable[Match], most: int) -> tuple[Match, ...]:
+    """Return the first matching lines, with their lines of context."""
     found: list[Match] = []
     count = 0
+    for match in matches:
+        if not match.context and count == most:
+            break
+        count += not match.context
+        found.append(match)
+    return tuple(found)
+
+
+def _parsed(lines: Iterable[str]) -> Iterator[Match]:
+    """Yield what the lines that ripgrep printed say."""
     for record in lines:
         name, null, rest = record.partition("\0")
         digits = len(rest) - len(rest.lstrip("0123456789"))
-        if not null or not digits:
-            continue
-        matching = rest[digits : digits + 1] == ":"
-        if matching and count == max_results:
-            break
-        count += matching
-        found.append(
-            Match(
+        if null and digits:
+            yield Match(
                 path=name.removeprefix("./"),
                 line=int(rest[:digits]),
                 text=clip_line(rest[digits + 1 :].rstrip("\r"), MAX_LINE),
-                context=not matching,
+                context=rest[digits : digits + 1] != ":",
             )
-        )
-    return tuple(found)

@@ -10,12 +10,14 @@ from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from repos.environments.layers import EnvironmentLayers
 from repos.runners.controls import Answer, Controls, Place
 from repos.sandbox.protocol import Limit, Mount
-from repos.sandbox.workspace import Workspace
+
+if TYPE_CHECKING:
+    from repos.environments.layers import EnvironmentLayers
+    from repos.sandbox.workspace import Workspace
 
 Status = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed"]
 
