@@ -36,6 +36,7 @@ from sandbox_layers import DJANGO, django_tree
 from sandbox_peers import LeftOutError, debug_gym_driver, swerex_driver
 
 import repogym
+from repos.cache import cache_root
 from repos.errors import RepoGymError
 from repos.sandbox.namespaces.rootview import find_ripgrep
 
@@ -115,7 +116,8 @@ def in_turn(rounds: int, *works: Callable[[], object]) -> list[list[float]]:
 @contextlib.contextmanager
 def django() -> Iterator[tuple[gymnasium.Env[Any, Any], Path]]:
     """Give an episode on Django and a copy of the same tree with a git repository."""
-    with tempfile.TemporaryDirectory(prefix="repogym-episodes-") as folder:
+    beside = cache_root() / "benchmarks"  # on the file system that layers are on
+    with tempfile.TemporaryDirectory(prefix="episodes-", dir=beside) as folder:
         tree = Path(folder, "django")
         shutil.copytree(django_tree(), tree, symlinks=True)
         git = ["git", "-c", "user.name=x", "-c", "user.email=x@localhost", "-c", "gc.auto=0"]

@@ -61,7 +61,7 @@ def bash(
     timeout = min(timeout_s, ctx.limits.command_s)
     place = TESTBED if folder == "." else ctx.workspace.path(folder)
     done = ctx.workspace.exec(
-        ["bash", "-c", command, "bash"],
+        ["bash", "-c", "--", command, "bash"],
         cwd=place,
         # A shell takes a folder's name as it was asked for, links and all, from there.
         env={**_SAME_IN_EVERY_RUN, "PWD": place},
