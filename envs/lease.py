@@ -7,10 +7,10 @@ process, however that ends.
 
 from __future__ import annotations
 
-import atexit
 import os
 import threading
 from dataclasses import dataclass, field
+from multiprocessing import util
 
 from repos.sandbox.protocol import Backend
 from repos.sandbox.select import get_backend
@@ -68,6 +68,9 @@ _guard = threading.Lock()
 def _find(name: str, allow_unsafe: bool) -> _Shared:
     """Return what all leases of this process with these wishes share."""
     with _guard:
+        if not _shared:
+            # Unlike `atexit`, this is also kept at the end of a process of multiprocessing.
+            util.Finalize(None, close_unused, exitpriority=0)
         return _shared.setdefault((name, allow_unsafe), _Shared(name, allow_unsafe))
 
 
@@ -86,7 +89,6 @@ def _forget() -> None:
     _shared.clear()
 
 
-atexit.register(close_unused)
 os.register_at_fork(after_in_child=_forget)
 
 
