@@ -280,3 +280,12 @@ def test_a_closed_sandbox_says_so(any_backend, layer):
         sandbox.exec(["true"])
     with pytest.raises(InfrastructureError):
         sandbox.reset()
+
+
+def test_joined_streams_come_in_the_order_of_writing(sandbox: Sandbox):
+    script = "echo one; echo two >&2; echo three; echo four >&2"
+    done = sandbox.exec(["sh", "-c", script], join=True)
+    assert done.stdout == b"one\ntwo\nthree\nfour\n"
+    assert done.stderr == b""
+    apart = sandbox.exec(["sh", "-c", script])
+    assert (apart.stdout, apart.stderr) == (b"one\nthree\n", b"two\nfour\n")

@@ -43,6 +43,15 @@ def test_broken_frames_are_value_errors(data):
     assert codec.encode(codec.decode(codec.encode(value))) == codec.encode(value)
 
 
+@pytest.mark.parametrize(
+    "text", ['{"":-1}', '{"":9}', '{"":', "[" * 200_000, "1 2", "", '{"":1}x', "nul"]
+)
+def test_a_hostile_text_is_a_value_error(text):
+    data = text.encode()
+    with pytest.raises(ValueError, match=r"."):
+        codec.decode(len(data).to_bytes(4, "big") + data + b"ab")
+
+
 def test_undecodable_file_names_pass():
     name = b"\xff\xfe name".decode("utf-8", "surrogateescape")
     assert codec.decode(codec.encode([name])) == [name]
