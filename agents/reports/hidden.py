@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +17,11 @@ if TYPE_CHECKING:
 
 LOG_CHARACTERS = 200_000
 """Characters of a scoring log that are shown, its end."""
+
+
+_SECTION = re.compile(r"^_{3,} (?P<title>\S.*?) _{3,}$", re.MULTILINE)
+_MESSAGE = re.compile(r"^E   (?P<message>.+)$", re.MULTILINE)
+MESSAGE_CHARACTERS = 500
 
 
 @dataclass(frozen=True)
@@ -86,3 +93,27 @@ def read_hidden(episode: StoredEpisode, tasks: TaskFiles) -> HiddenData:
         checks={str(k): str(v) for k, v in checks.items()} if isinstance(checks, dict) else {},
         log=read_text(episode.folder / "scoring.log")[-LOG_CHARACTERS:],
     )
+
+
+def failure_messages(log: str, checks: Iterable[str]) -> dict[str, str]:
+    """Return by id the message of each check whose failure the log tells of.
+
+    Args:
+        log: What scoring printed; sections of failures are headed as pytest heads them.
+        checks: Ids of the expected tests.
+    """
+    by_title: dict[str, list[str]] = {}
+    for check in checks:
+        by_title.setdefault(check.partition("::")[2].replace("::", "."), []).append(check)
+    messages: dict[str, str] = {}
+    parts = _SECTION.split(log)
+    for title, text in zip(parts[1::2], parts[2::2], strict=True):
+        found = _MESSAGE.search(text)
+        if found is None:
+            continue
+        ids = by_title.get(title, [])
+        # Tests of one name in several files are told apart by the files that the section names.
+        here = [check for check in ids if check.partition("::")[0] in text] or ids
+        for check in here[:1]:
+            messages.setdefault(check, found["message"][:MESSAGE_CHARACTERS])
+    return messages

@@ -6,7 +6,6 @@ import base64
 import gzip
 import json
 import math
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -15,7 +14,7 @@ from typing import Any
 
 from agents.reports.comparison import compare, differing, standing
 from agents.reports.conversation import read_conversation
-from agents.reports.hidden import TaskFiles, read_hidden
+from agents.reports.hidden import TaskFiles, failure_messages, read_hidden
 from agents.reports.neighbourhood import Neighbourhoods
 from agents.reports.patches import patch_rows
 from agents.reports.reading import StoredEpisode, StoredRun, read_events, read_text
@@ -24,8 +23,6 @@ from agents.runs.report import honest_lines, summarise, title, wilson
 
 MAX_COMPARED = 12
 """Runs of which every pair is compared; of more, each is compared with the first."""
-
-_FAILED = re.compile(r"^(?:FAILED|ERROR) (?P<id>\S.*?) - (?P<message>.+)$", re.MULTILINE)
 
 
 def index_of(runs: Sequence[StoredRun]) -> dict[str, Any]:
@@ -144,7 +141,7 @@ def episode_of(
 def hidden_of(episode: StoredEpisode, tasks: TaskFiles) -> dict[str, Any]:
     """Return the hidden side of an episode for its page."""
     hidden = read_hidden(episode, tasks)
-    messages = {m["id"]: m["message"][:500] for m in _FAILED.finditer(hidden.log)}
+    messages = failure_messages(hidden.log, hidden.checks)
     return {
         "reference": None if hidden.reference is None else patch_rows(hidden.reference),
         "checks": [[test, word, messages.get(test, "")] for test, word in hidden.checks.items()],

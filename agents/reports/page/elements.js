@@ -64,7 +64,7 @@ const seconds = (value) => {
 };
 
 const KIND = {
-  "resolved": "good", "plausible": "fair", "unresolved": "plain", "false resolved": "bad",
+  "resolved": "good", "resolved (weak)": "fair", "plausible": "fair", "unresolved": "plain", "false resolved": "bad",
   "infrastructure": "bad", "agent error": "bad", "damaged": "bad", "running": "busy",
   "interrupted": "plain", "not played": "plain",
 };

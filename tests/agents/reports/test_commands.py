@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from agents.reports.hidden import TaskFiles
+from agents.reports.payload import hidden_of
+from agents.reports.reading import read_run
 from tests.agents.reports.made import Episode, write_run
 
 ROOT = Path(__file__).parents[3]
@@ -106,3 +109,16 @@ def test_runs_that_differ_are_no_table(runs):
     write_run(runs / "three", {"alpha-1.0": True}, assist="tests")
     said = command("report", ".", cwd=runs, status=2)
     assert "different assist levels" in said and "don't belong in one table" in said
+
+
+def test_a_real_run_tells_why_each_hidden_test_failed(tmp_path):
+    task = "cronline-weekdays"
+    command("--env", "swe-mini", "--agent", "noop", "--task", task, "--out", "run", cwd=tmp_path)
+    run = read_run(tmp_path / "run")
+    checks = hidden_of(run.episode(task, 0), TaskFiles(run))["checks"]
+    failed = [(test, message) for test, word, message in checks if word == "failed"]
+    assert failed and all(message for _, message in failed)
+    test = "tests/test_weekday_ranges.py::test_range_to_sunday[1-7-values3]"
+    assert "the range '1-7' runs backwards" in dict(failed)[test]
+    shown = hidden_of(run.episode(task, 0), TaskFiles(run))["reference"]
+    assert [file["path"] for file in shown] == ["src/cronline/fields.py"]
