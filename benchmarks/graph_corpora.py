@@ -10,6 +10,9 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from repos.errors import InputError
+from repos.tasks.sources.pypi.configuration import find_uv
+
 _PINS = {"django": "django==4.2.11", "sympy": "sympy==1.13.3", "rich": "rich==13.9.4"}
 _FROM_SOURCE = {"django", "sympy"}
 _TOOLS = ["jedi==0.19.2", "ty", "pyan3", "pip", "setuptools", "wheel"]
@@ -27,9 +30,21 @@ def tools_python() -> Path:
     """Interpreter of a virtual environment with the tools to compare with."""
     python = cache() / "tools" / "bin" / "python"
     if not (python.parent / "ty").exists():
-        subprocess.run(["uv", "venv", "-q", "--clear", str(cache() / "tools")], check=True)
-        subprocess.run(["uv", "pip", "install", "-q", "--python", str(python), *_TOOLS], check=True)
+        try:
+            uv = find_uv()
+        except InputError as error:
+            raise SystemExit(f"The tools to compare with can't be installed: {error}") from error
+        _run([uv, "venv", "-q", "--clear", str(cache() / "tools")])
+        _run([uv, "pip", "install", "-q", "--python", str(python), *_TOOLS])
     return python
+
+
+def _run(command: list[str]) -> None:
+    """Run a program, or end with one line that says which failed and why."""
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        why = " ".join(done.stderr.split())[-300:]
+        raise SystemExit(f"{Path(command[0]).name} failed ({' '.join(command[1:3])} ...): {why}")
 
 
 def corpus(name: str) -> Path:
@@ -41,7 +56,7 @@ def corpus(name: str) -> Path:
         command = [str(tools_python()), "-m", "pip", "download", "-q", "--no-deps", "-d", work]
         if name in _FROM_SOURCE:
             command += ["--no-binary", name]
-        subprocess.run([*command, _PINS[name]], check=True)
+        _run([*command, _PINS[name]])
         (packed,) = Path(work).iterdir()
         unpacked = Path(work) / "unpacked"
         if packed.suffix == ".whl":
