@@ -18,6 +18,7 @@ VERBS = {
     "view": ("agents.reports.cli", "Look at runs, episodes and comparisons in a browser."),
     "report": ("agents.reports.cli", "Print the figures of runs, or plot them for a paper."),
     "show": ("agents.reports.cli", "Print a run or an episode on the terminal."),
+    "export": ("agents.training.cli", "Write training data from runs."),
     "doctor": ("repos.cli", "Say what works on this machine and how to mend the rest."),
     "cache": ("repos.cli", "Show what is stored on this machine and free it."),
     "graph": ("graphdb.cli", "Build and query code graphs."),

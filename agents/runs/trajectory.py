@@ -174,7 +174,7 @@ class _Builder:
         self.branches: dict[int, _Branch] = {0: _Branch()}
         self.messages: dict[str, Mapping[str, Any]] = {}
         self.has_replies = any(e["kind"] == "reply" for e in events)
-        self.home = _homes(events)
+        self.home = reply_branches(events)
         self.open: dict[int, list[_Turn]] = defaultdict(list)
         self.latest: dict[tuple[int, int], _Turn] = {}
         self.stopped: dict[int, str] = {}
@@ -261,7 +261,7 @@ class _Builder:
         self.branch(parent).turns.append(note)
 
 
-def _homes(events: Sequence[Event]) -> dict[int, int]:
+def reply_branches(events: Sequence[Event]) -> dict[int, int]:
     """Return the branch of each reply (by its place in the journal).
 
     A reply's branch is where the first step equal to one of its calls ran; without one,

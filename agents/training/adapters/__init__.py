@@ -1,0 +1,1 @@
+"""Adapters to trainers and other frameworks, one file each; each needs its extra."""
