@@ -6,6 +6,7 @@ Run it: `repogym export runs --format sft --out data`, then
 
 import sys
 
+import torch  # type: ignore[import-not-found]
 from datasets import load_dataset  # type: ignore[import-not-found]
 from trl import SFTConfig, SFTTrainer  # type: ignore[import-not-found]
 
@@ -22,6 +23,8 @@ def main(data: str, model: str, out: str = "sft-model", steps: int = 20) -> None
             max_length=8192,
             per_device_train_batch_size=1,
             assistant_only_loss=True,
+            bf16=torch.cuda.is_available(),
+            use_cpu=not torch.cuda.is_available(),
             report_to=[],
         ),
     )
