@@ -33,6 +33,6 @@ def main(data: str, model: str, out: str = "sft-model", steps: int = 20) -> None
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 3:
-        sys.exit("usage: sft_trl.py DATA.jsonl MODEL [OUT] [STEPS]")
-    main(*sys.argv[1:4], *(int(steps) for steps in sys.argv[4:5]))
+    if len(sys.argv) != 3:
+        sys.exit("usage: sft_trl.py DATA.jsonl MODEL")
+    main(sys.argv[1], sys.argv[2])
