@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent.parent
 ROOMS = ["graphdb", "repos", "tools", "envs", "agents"]
 TOP = ["run_agent", "repogym"]
 REPOS = [
-    {"errors"},
+    {"errors", "syntax"},
     {"cache", "plugins"},
     {"sandbox"},
     {"tasks"},

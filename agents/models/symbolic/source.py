@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from repos import syntax
+
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 NEAR = 12
 """Lines between two edits up to which they are written as one replacement."""
@@ -192,7 +194,7 @@ def parse(text: str) -> ast.Module | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return ast.parse(text)
+            return syntax.parse(text)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
 

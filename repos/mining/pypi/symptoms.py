@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from repos.runners.protocol import TestOutcome
 from repos.sandbox.protocol import TESTBED
+from repos.syntax import parse_expression
 
 MAX_SYMPTOMS = 6
 MAX_MESSAGE = 200
@@ -99,7 +100,7 @@ def _plain_comparison(text: str) -> str:
     if len(text) > MAX_MESSAGE or re.search(r"`|test_|tests?/|Test[A-Z]|[0-9a-f]{10}|0x", text):
         return ""
     try:
-        tree = ast.parse(text, mode="eval").body
+        tree = parse_expression(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ""
     if not isinstance(tree, ast.Compare) or len(tree.comparators) != 1:

@@ -17,6 +17,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from repos.runners.controls import CanaryFile
+from repos.syntax import parse, parse_expression
 
 WORDS = (
     "again alias array basic batch bound branch case chain clear count cycle deep default delta "
@@ -60,7 +61,7 @@ def plant(
         {function_of(t).partition("::")[2] for t in fail_to_pass if t.startswith(path + "::")}
     )
     try:
-        tree = ast.parse(source)
+        tree = parse(source)
     except (SyntaxError, ValueError):
         return CanaryFile(source, ())
     found = [(n, *place) for n in names if (place := find_function(tree, n)) is not None]
@@ -128,7 +129,7 @@ def _always_failing(node: ast.AST) -> ast.AST:
     """Return a copy whose body runs as before and then fails, however it ended."""
     twin = copy.deepcopy(node)
     body = twin.body  # type: ignore[attr-defined]
-    failing = ast.parse("assert 1 == 2").body
+    failing = parse("assert 1 == 2").body
     twin.body = [ast.Try(body=body, handlers=[], orelse=[], finalbody=failing)]  # type: ignore[attr-defined]
     return twin
 
@@ -157,7 +158,7 @@ def always_reached(body: list[ast.stmt]) -> list[ast.stmt]:
 
 
 def _replace_expected(statement: ast.stmt) -> bool:
-    sentinel = ast.parse(SENTINEL, mode="eval").body
+    sentinel = parse_expression(SENTINEL)
     if isinstance(statement, ast.Assert) and isinstance(statement.test, ast.Compare):
         test = statement.test
         if len(test.ops) == 1 and isinstance(test.ops[0], ast.Eq):

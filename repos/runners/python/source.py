@@ -6,6 +6,8 @@ import ast
 from collections.abc import Collection
 from functools import lru_cache
 
+from repos.syntax import parse
+
 Span = tuple[int, int]
 
 
@@ -29,7 +31,7 @@ def without_functions(source: bytes, functions: Collection[str]) -> bytes | None
         gone.update(range(first - 1, last))
     kept = b"".join(line for number, line in enumerate(lines) if number not in gone)
     try:
-        ast.parse(kept)
+        parse(kept)
     except SyntaxError:
         for first, last in cuts:
             indent = lines[first - 1][: len(lines[first - 1]) - len(lines[first - 1].lstrip())]
@@ -44,7 +46,7 @@ def without_functions(source: bytes, functions: Collection[str]) -> bytes | None
 def function_spans(source: bytes) -> dict[str, Span]:
     """Return first and last line of each function, decorators included, by `Class.function`."""
     try:
-        tree = ast.parse(source)
+        tree = parse(source)
     except (SyntaxError, ValueError):
         return {}
     spans: dict[str, Span] = {}

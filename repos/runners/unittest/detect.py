@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from repos.runners.pytest.config import find_options
+from repos.syntax import parse
 
 PATTERNS = ("test*.py", "*_test.py")
 """Names of test modules: what `unittest discover` looks for, and the other common form."""
@@ -51,7 +52,7 @@ def only_unittest(files: Mapping[str, bytes]) -> bool:
 def _test_cases(source: bytes) -> int | None:
     """Return how many classes of a file hold tests; None where some are written for pytest."""
     try:
-        tree = ast.parse(source)
+        tree = parse(source)
     except (SyntaxError, ValueError):
         return 0
     if any(name.partition(".")[0] == "pytest" for name in _imported(tree)):

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from agents.models.symbolic.schemata import runtime
+from repos.syntax import parse
 
 CALLER = """\
 def repogym_mutate(mark):
@@ -22,7 +23,7 @@ def repogym_mutate(mark):
 @cache
 def runtime_source() -> str:
     """Return the source that runs in the tests, without its docstrings."""
-    tree = ast.parse(inspect.getsource(runtime))
+    tree = parse(inspect.getsource(runtime))
     for node in ast.walk(tree):
         if not isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module):
             continue

@@ -19,6 +19,7 @@ from agents.models.symbolic.source import nodes
 from agents.models.symbolic.templates.kinds import kind_of
 from agents.models.symbolic.templates.site import Site, reads
 from agents.models.symbolic.templates.types import class_of, fields_of
+from repos.syntax import parse_expression
 
 MAX_VALUES = 14
 MAX_CONDITIONS = 110
@@ -132,7 +133,7 @@ def _attributes(site: Site, function: ast.AST, owners: list[str]) -> Iterator[tu
 
 
 def _kind(site: Site, node: ast.AST, text: str) -> str:
-    parsed = ast.parse(text, mode="eval").body
+    parsed = parse_expression(text)
     # A node of its own has no surroundings: look for one of the file that says the same.
     function = site.function(node)
     for child in nodes(function) if function else ():

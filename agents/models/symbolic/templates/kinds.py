@@ -6,6 +6,7 @@ import ast
 
 from agents.models.symbolic.source import nodes
 from agents.models.symbolic.templates.site import Site
+from repos.syntax import parse_expression
 
 _CALLS = {
     "str": "str", "repr": "str", "chr": "str", "format": "str", "int": "int", "len": "int",
@@ -99,7 +100,7 @@ def annotated(node: ast.expr | None) -> str:
     """Return the kind that an annotation names; "" where None is allowed or it is unknown."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         try:
-            node = ast.parse(node.value, mode="eval").body
+            node = parse_expression(node.value)
         except SyntaxError:
             return ""
     if isinstance(node, ast.Subscript):

@@ -22,6 +22,7 @@ from repos.runners.controls import Key, Place, Probe, Sheet
 from repos.runners.python.blind.judging import passes
 from repos.runners.python.blind.questions import tests_in
 from repos.runners.python.blind.values import Fields, MalformedError, Opaque, decode
+from repos.syntax import literal, parse
 
 MOST_BITS = 16.0
 GUESSES = 1 << 14
@@ -110,7 +111,7 @@ def _left(sheet: Sheet) -> dict[Place, tuple[Any, ...]]:
     """Return the literals that are left in each function, by its genuine name."""
     found: dict[Place, tuple[Any, ...]] = {}
     for path, source in sheet.files.items():
-        for name, node, _ in tests_in(ast.parse(source)):
+        for name, node, _ in tests_in(parse(source)):
             owner, dot, last = name.rpartition(".")
             place = (path, owner + dot + sheet.names.get(last, last))
             numbers = set(sheet.questions)
@@ -127,7 +128,7 @@ def _package(base: Path) -> tuple[frozenset[str], frozenset[str]]:
         if ".git" in path.parts:
             continue
         try:
-            tree = ast.parse(path.read_bytes())
+            tree = parse(path.read_bytes())
         except (SyntaxError, ValueError, OSError, RecursionError):
             continue
         classes |= {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
@@ -176,7 +177,7 @@ def statement_values(text: str) -> list[Any]:
     words += TOKEN.findall(text) + [int(n) for n in re.findall(r"\d{1,40}", text)]
     for word in [w for w in words if isinstance(w, str) and len(w) < 2000]:
         try:
-            words.append(ast.literal_eval(word))
+            words.append(literal(word))
         except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
             continue
     return words

@@ -17,6 +17,7 @@ from repos.runners.python.blind.names import (
     is_independent,
     loads,
 )
+from repos.syntax import parse_expression
 
 EQUAL = frozenset(
     "assertEqual assertEquals assertListEqual assertDictEqual assertTupleEqual assertSetEqual "
@@ -200,7 +201,7 @@ class Asked:
         if name == "match" and isinstance(call.func, ast.Attribute) and len(args) == 1:
             owner = call.func.value
             if isinstance(owner, ast.Name) and self._independent(args[0]):
-                text = ast.parse(f"str({owner.id}.value)", mode="eval").body
+                text = parse_expression(f"str({owner.id}.value)")
                 return "match", text, args[0]
         if len(args) < 2:
             return None

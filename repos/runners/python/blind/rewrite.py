@@ -18,6 +18,7 @@ from repos.runners.python.blind.names import (
     module_names,
 )
 from repos.runners.python.blind.questions import Asked, Question, tests_in
+from repos.syntax import parse
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def rewrite(
         The file; without functions where it can't be parsed.
     """
     try:
-        tree = ast.parse(source)
+        tree = parse(source)
     except (SyntaxError, ValueError):
         return Rewritten(b"", {})
     original = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
