@@ -7,7 +7,7 @@ import inspect
 import itertools
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Self, get_args
+from typing import Any, Literal, Self, get_args
 
 import gymnasium
 from gymnasium import spaces
@@ -16,6 +16,7 @@ from envs.calls import CallResult
 from envs.infos import make_info
 from envs.lease import BackendLease
 from envs.limits import wrapped_limit
+from envs.pending import PendingScores, Result, score_later
 from envs.protocol import Budget, Outcome
 from envs.rewards import Reward, compute_reward, get_reward
 from envs.scoring import score_episode
@@ -61,6 +62,7 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         allow_unsafe: bool = False,
         tools: str | Sequence[str] | None = None,
         reward: str | Reward = "resolved",
+        scoring: Literal["full", "async"] = "full",
         max_steps: int = 100,
         max_seconds: float | None = None,
         assist_seed: int = 0,
@@ -80,6 +82,8 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
             tools: Names of the tools; None is the default set, "+package.module:function"
                 adds to it.
             reward: Name, `package.module:function`, or a function of a `Score`.
+            scoring: "full": the last step waits for the verdict. "async": it returns reward 0
+                and `info["score_pending"]`, and `result` gives verdict and reward later.
             max_steps: Steps after which the diff is scored as it stands.
             max_seconds: Wall time of an episode, in seconds, after which the same happens.
             assist_seed: Chooses the failing tests that level "tests" shows.
@@ -93,6 +97,8 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         refuse_unknown("argument of make", unknown, OPTIONS)
         if assist not in get_args(AssistLevel):
             raise InputError(f"Unknown assist level {assist!r}: use none, files or tests.")
+        if scoring not in SCORING:
+            raise InputError(f"Unknown scoring {scoring!r}: use full or async.")
         if not 1 <= max_steps <= MAX_STEPS:
             raise InputError(f"max_steps is {max_steps}; it must lie in 1..{MAX_STEPS}.")
         if max_seconds is not None and not max_seconds >= 0:
@@ -105,6 +111,7 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         self.assist: AssistLevel = assist
         self.assist_seed = assist_seed
         self.reward = get_reward(reward)
+        self.scoring = scoring
         self.toolset = ToolSet(tools if tools is not None else DEFAULT_TOOLS)
         self.max_steps = max_steps
         self.max_seconds = max_seconds
@@ -120,6 +127,7 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
             }
         )
         self._lease = BackendLease(sandbox, allow_unsafe=allow_unsafe)
+        self._pending = PendingScores()
         self._limit = max_steps
         self._state: EpisodeState | None = None
 
@@ -154,6 +162,14 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         """The verdict; None before the end and where the infrastructure failed."""
         outcome = self._episode().outcome
         return outcome.score if outcome is not None else None
+
+    def result(self, timeout_s: float | None = None) -> Result:
+        """Wait for the oldest pending verdict and take it; see `envs.pending.PendingScores`."""
+        return self._pending.result(timeout_s)
+
+    def results(self) -> list[Result]:
+        """Wait for all pending verdicts and take them."""
+        return [self.result() for _ in range(len(self._pending))]
 
     @property
     def reference(self) -> bytes:
@@ -305,6 +321,7 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         twin = copy.copy(self)
         twin._state = state
         twin._lease = self._lease.share()
+        twin._pending = PendingScores()
         twin._np_random = fork_generator(self.np_random)
         twin.action_space = fork_space(self.action_space)
         twin.observation_space = fork_space(self.observation_space)
@@ -338,6 +355,9 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
     def _finish(self, state: EpisodeState, end: str, infra_error: str | None) -> float:
         if infra_error is not None:
             state.outcome = Outcome(end, infra_error=infra_error)
+        elif self.scoring == "async":
+            state.outcome = score_later(state, end, self._lease, self.reward, self._pending)
+            return 0.0
         else:
             state.outcome = score_episode(state, end, self._lease.backend)
         score = state.outcome.score
@@ -363,6 +383,7 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         return make_info(state.task.id, state.step, state.outcome)
 
 
+SCORING = ("full", "async")
 OPTIONS = tuple(
     name
     for name, parameter in inspect.signature(RepoEnv).parameters.items()

@@ -20,10 +20,11 @@ def make_info(task: str, step: int, outcome: Outcome | None) -> dict[str, Any]:
         outcome: What the episode came to; None before its end.
 
     Returns:
-        `task`, `step`, `end` and `infra_error` ("" for none), `scored` (whether there is a
-        verdict) and its parts `score_resolved`, `score_plausible`, `score_false_resolved`,
-        `score_applied` (bool), `score_fraction` (float) and `score_tampered` (text). Where
-        `scored` is false these are False, 0.0 and "", and mean nothing.
+        `task`, `step`, `end` and `infra_error` ("" for none), `score_pending` (whether scoring
+        still goes on), `scored` (whether there is a verdict) and its parts `score_resolved`,
+        `score_plausible`, `score_false_resolved`, `score_applied` (bool), `score_fraction`
+        (float) and `score_tampered` (text). Where `scored` is false these are False, 0.0 and
+        "", and mean nothing.
     """
     score = outcome.score if outcome is not None else None
     flags = ("resolved", "plausible", "false_resolved", "applied")
@@ -32,6 +33,7 @@ def make_info(task: str, step: int, outcome: Outcome | None) -> dict[str, Any]:
         "step": step,
         "end": outcome.end if outcome is not None else "",
         "infra_error": (outcome.infra_error or "") if outcome is not None else "",
+        "score_pending": outcome is not None and outcome.pending,
         "scored": score is not None,
         **{f"score_{name}": bool(getattr(score, name, False)) for name in flags},
         "score_fraction": score.fraction if score is not None else 0.0,

@@ -32,12 +32,15 @@ class Outcome:
         score: The verdict; None where the infrastructure failed.
         log: What scoring printed.
         infra_error: What failed in the infrastructure, or None.
+        pending: Whether scoring still goes on (`scoring="async"`): the verdict is a result
+            of the environment's, later.
     """
 
     end: str
     score: Score | None = None
     log: str = ""
     infra_error: str | None = None
+    pending: bool = False
 
 
 class EpisodeEnvironment(Protocol):

@@ -9,6 +9,7 @@ from repos.sandbox.protocol import Backend
 from repos.sandbox.workspace import PatchError
 from repos.scoring.score import unapplied_score
 from repos.scoring.verdicts import score_once
+from repos.tasks.records import Task
 
 
 def score_episode(state: EpisodeState, end: str, backend: Backend) -> Outcome:
@@ -27,7 +28,15 @@ def score_episode(state: EpisodeState, end: str, backend: Backend) -> Outcome:
             diff = state.workspace.diff()
         except PatchError as error:
             return Outcome(end, unapplied_score(state.task), str(error))
-        score, log = score_once(state.task, diff, backend=backend)
+    except InfrastructureError as error:
+        return Outcome(end, infra_error=str(error))
+    return score_diff(state.task, diff, end, backend)
+
+
+def score_diff(task: Task, diff: bytes, end: str, backend: Backend) -> Outcome:
+    """Score a diff, or look up what an equal one came to; see `score_episode`."""
+    try:
+        score, log = score_once(task, diff, backend=backend)
     except InfrastructureError as error:
         return Outcome(end, infra_error=str(error))
     return Outcome(end, score, log)

@@ -114,7 +114,7 @@ def score(task: Task, diff: bytes, *, backend: Backend) -> tuple[Score, str]:
             task.hidden.files,
             files_of(decisive, runner),
             backend,
-            edit=_planting(task, runner, canaries),
+            edit=_planting(task, runner, canaries, blind.asked),
             tries=1 if blind.run.limit == "time" else 2,
         )
         further = beside.result() if beside is not None else None
@@ -204,12 +204,16 @@ def run_expected(
     return grade_files(task, diff, tests, files, backend, surroundings=surroundings)
 
 
-def _planting(task: Task, runner: Runner, planted: list[str]) -> Edit | None:
-    """Return what puts fresh canaries into the files of failing tests and names them."""
+def _planting(task: Task, runner: Runner, planted: list[str], asked: frozenset[str]) -> Edit | None:
+    """Return what puts fresh canaries into the files of failing tests and names them.
+
+    Only tests that can't be asked get some: the others would show by their answers whatever
+    canaries show.
+    """
     controls = runner.controls
-    if controls is None:
+    failing = [test for test in task.hidden.expected.fail_to_pass if test not in asked]
+    if controls is None or not failing:
         return None
-    failing = task.hidden.expected.fail_to_pass
 
     def edit(merged: Path) -> None:
         planted.clear()
