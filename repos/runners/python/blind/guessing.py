@@ -50,6 +50,7 @@ class Known:
         told: Words, lines, numbers and quoted texts of the statement.
         exceptions: Names of the exceptions of the package and of Python.
         vocabulary: Literals of the package, as `repr` writes them.
+        beside: Literals of what is left of all test files, as `repr` writes them.
     """
 
     left: tuple[Any, ...] = ()
@@ -57,6 +58,7 @@ class Known:
     told: tuple[Any, ...] = ()
     exceptions: frozenset[str] = frozenset()
     vocabulary: frozenset[str] = field(default=frozenset(), repr=False)
+    beside: frozenset[str] = field(default=frozenset(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ def strength(
     left = _left(sheet)
     told = tuple(statement_values(statement))
     exceptions, vocabulary = _package(base)
+    beside = frozenset(repr(value) for values in left.values() for value in values)
     siblings: dict[Place, list[Any]] = {}
     for probe in probes:
         if isinstance(probe.base, list) and probe.base[:1] == ["v"]:
@@ -99,7 +102,8 @@ def strength(
             continue
         seen.add(same)
         around = tuple(siblings.get(probe.place, ()))
-        known = Known(left.get(probe.place, ()), around, told, exceptions, vocabulary)
+        mine = left.get(probe.place, ())
+        known = Known(mine, around, told, exceptions, vocabulary, beside)
         found = measure(probe.key, probe.base, known, counted)
         bits[probe.place] += found.bits
         if found.bits and probe.key.kind not in ("raises", "call", "match", "isinstance", "approx"):
@@ -210,8 +214,9 @@ def _value(key: Key, base: Any, known: Known, counted: Sequence[Any]) -> Guessed
     rank = passes(key, list(itertools.islice(_compositions(near, mine, words), GUESSES)))
     if rank is not None:
         bits = min(bits, math.log2(rank + 1))
-    if repr(target) in known.vocabulary:
-        bits = min(bits, math.log2(len(known.vocabulary)))
+    for literals_known in (known.vocabulary, known.beside):
+        if repr(target) in literals_known:
+            bits = min(bits, math.log2(len(literals_known)))
     return Guessed(_within(bits, key.kind))
 
 
