@@ -1,5 +1,7 @@
 """A diff is scored once: what was reached before is looked up, and never what may change."""
 
+import secrets
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -9,7 +11,7 @@ from repos.cache import cache_root
 from repos.prepare import prepare
 from repos.sandbox.workspace import Workspace
 from repos.scoring.score import score
-from repos.scoring.verdicts import FOLDER, score_once, verdict_key
+from repos.scoring.verdicts import score_once, verdict_key
 from repos.tasks.suite import load_suite
 
 
@@ -25,15 +27,17 @@ class Counting:
 
 
 @pytest.fixture
-def task(tmp_path, monkeypatch):
-    made = prepare(load_suite("swe-mini").spec("warmcache-refresh"), suite="swe-mini")
-    return replace(made, seconds=made.seconds)
+def task():
+    return prepare(load_suite("swe-mini").spec("warmcache-refresh"), suite="swe-mini")
 
 
 @pytest.fixture(autouse=True)
-def no_verdicts(task):
-    for path in (cache_root() / FOLDER).rglob("*.gz"):
-        path.unlink()
+def folder(monkeypatch):
+    """Other test runs of the machine may share the cache, so each test has a folder of its own."""
+    name = f"scratch/verdicts-{secrets.token_hex(8)}"
+    monkeypatch.setattr("repos.scoring.verdicts.FOLDER", name)
+    yield cache_root() / name
+    shutil.rmtree(cache_root() / name, ignore_errors=True)
 
 
 def test_an_equal_diff_is_looked_up_and_says_the_same(task, backend):
@@ -75,9 +79,9 @@ def test_a_time_out_is_never_kept(task, backend, monkeypatch):
         assert counting.asked
 
 
-def test_a_damaged_verdict_is_reached_anew(task, backend):
+def test_a_damaged_verdict_is_reached_anew(task, backend, folder):
     first = score_once(task, b"", backend=backend)
-    (path,) = (cache_root() / FOLDER).rglob("*.gz")
+    (path,) = folder.rglob("*.gz")
     whole = path.read_bytes()
     for damaged in (b"", whole[:-9], whole[: len(whole) // 2], b"x" * len(whole)):
         path.write_bytes(damaged)
