@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+from repos.sandbox.workspace import PatchError
 from tools.context import ToolContext
 from tools.paths import clean
 from tools.registry import tool
+from tools.result import ToolError
 
 
 @tool(read_only=True)
@@ -17,8 +19,10 @@ def git_diff(ctx: ToolContext, *, path: str = "") -> str:
         ctx: What the episode offers to tools.
         path: Only this file or folder.
     """
-    raw = ctx.workspace.diff()
-    text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
+    try:
+        text = ctx.workspace.diff(readable=True).decode("utf-8", "replace")
+    except PatchError as error:
+        raise ToolError(str(error)) from error
     if path and clean(path) != ".":
         place = clean(path)
         # Lines of content start with a mark, so a header can't be forged by a file's text.

@@ -208,7 +208,8 @@ def write_reports(
             line = {
                 "instance_id": task,
                 "model_name_or_path": name,
-                "model_patch": patch.decode("utf-8", "surrogateescape"),
+                # A diff is UTF-8, but for links whose targets are not.
+                "model_patch": patch.decode("utf-8", "replace"),
             }
             lines.append(json.dumps(line, ensure_ascii=True) + "\n")
         file = "predictions.jsonl" if sample == 0 else f"predictions.{sample}.jsonl"

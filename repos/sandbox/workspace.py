@@ -31,6 +31,8 @@ HARNESS_PYTHON = "/opt/repogym/python"
 GUEST_GIT = "/opt/repogym/git.pyz"
 GIT_TIMEOUT_S = 300.0
 MAX_DIFF = 256 << 20
+LARGE = 1 << 20
+"""Bytes of paths or of a diff beyond which the time they take is the change's own."""
 AUTHOR = "RepoGym <repogym@localhost> 946684800 +0000"
 
 
@@ -130,8 +132,15 @@ class Workspace:
             cwd="/",
             stdin=data,
             timeout_s=GIT_TIMEOUT_S,
-            max_output=2 * MAX_DIFF,
+            max_output=MAX_DIFF,
         )
+        # Time may be short on a busy machine; a large change is the agent's doing.
+        large = result.limit == "time" and len(data) > LARGE
+        if large or result.limit in ("memory", "disk", "processes"):
+            raise PatchError(
+                f"The sandbox's bound on {result.limit} was hit while the change was looked at: "
+                "remove what you made."
+            )
         if result.exit_code not in (0, repository.REFUSED):
             why = result.stderr.decode("utf-8", "replace").strip()[-400:]
             raise InfrastructureError(
@@ -139,21 +148,26 @@ class Workspace:
             )
         return result
 
-    def diff(self) -> bytes:
+    def diff(self, *, readable: bool = False) -> bytes:
         """Return the difference from the base commit, as `git apply --binary` reads it.
 
         It holds text and binary changes, modes, links and deletions. Left out are byte-code,
         what the base's ignore rules name, and everything in a `.git` folder. Whatever was done
-        in the workspace's own repository has no influence.
+        in the workspace's own repository has no influence. It is UTF-8: a file that is not is
+        told as a binary patch.
+
+        Args:
+            readable: For a reader's eyes: text of other encodings is told as it is.
 
         Raises:
-            PatchError: It is larger than `MAX_DIFF`.
+            PatchError: It is larger than `MAX_DIFF`, or beyond the sandbox's bounds.
             InfrastructureError: It could not be made.
         """
         changed = self.sandbox.changed_paths()
         if not changed:
             return b""
-        result = self._git("diff", b"".join(os.fsencode(path) + b"\0" for path in changed))
+        command = "show" if readable else "diff"
+        result = self._git(command, b"".join(os.fsencode(path) + b"\0" for path in changed))
         if result.stdout_dropped:
             raise PatchError(f"The diff is larger than {MAX_DIFF >> 20} MiB: remove what you made.")
         if result.exit_code != 0:

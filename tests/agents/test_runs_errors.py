@@ -79,6 +79,13 @@ class Submits:
 class Returns:
     def run(self, episode):
         episode.step(CHANGE)
+
+
+class Floods:
+    def run(self, episode):
+        episode.step(ToolCall("bash", '{"command": "seq 100000 > big"}'))
+        episode.step(ToolCall("git_diff"))
+        episode.step(ToolCall("submit"))
 '''
 
 
@@ -134,6 +141,15 @@ def test_a_reward_that_fails_keeps_the_verdict(play, agent, end):
     assert (record.status, record.end, record.reward) == ("done", end, 0.0)
     assert "never failed: KeyError" in record.agent_error
     assert (spec.folder / "score.json").exists()
+
+
+def test_a_change_too_large_to_be_told_is_a_verdict(play, monkeypatch):
+    monkeypatch.setattr("repos.sandbox.workspace.MAX_DIFF", 100_000)
+    spec, record = play("Floods")
+    assert (record.status, record.end, record.resolved) == ("done", "submitted", False)
+    assert (spec.folder / "patch.diff").read_bytes() == b""
+    steps = [e for e in read_journal(spec.folder / "episode.jsonl") if e["kind"] == "step"]
+    assert "The diff is larger than" in steps[1]["observation"]["text"]
 
 
 def test_a_policy_that_returns_no_call_is_the_agents_error(play):

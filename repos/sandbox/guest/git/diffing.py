@@ -4,7 +4,7 @@ import os
 
 from . import objects
 from .paths import compiled, look, safe
-from .repository import IGNORE_FOLDER, Git
+from .repository import IGNORE_FOLDER, Git, contents, pattern_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def ignored(git: Git, paths: "List[bytes]") -> "Set[bytes]":
     return set(out.split(b"\0")) - {b""}
 
 
-def diff(git: Git, candidates: "Iterable[bytes]") -> bytes:
+def diff(git: Git, candidates: "Iterable[bytes]", readable: bool) -> bytes:
     """Return the diff of the workspace against the base commit.
 
     Git compares two trees that hold nothing but the paths that differ.
@@ -75,6 +75,8 @@ def diff(git: Git, candidates: "Iterable[bytes]") -> bytes:
     Args:
         git: The temporary repository.
         candidates: Paths that may differ.
+        readable: Whether text of other encodings than UTF-8 is told as it is; else as a binary
+            patch, so that the diff is UTF-8, which predictions and JSON have to be.
     """
     paths = sorted(p for p in set(candidates) if safe(p) and not compiled(p))
     if not paths:
@@ -107,6 +109,32 @@ def diff(git: Git, candidates: "Iterable[bytes]") -> bytes:
     if not before and not after:
         return b""
     trees = [objects.write_trees(git.folder, files).decode() for files in (before, after)]
+    text = compare(git, trees)
+    if readable or is_text(text):
+        return text
+    # Git tells the content of a file that is no text in ASCII letters.
+    ids = {
+        ident for files in (before, after) for mode, ident in files.values() if mode[:2] == b"10"
+    }
+    odd = {ident for ident, data in contents(git, sorted(ids)).items() if not is_text(data)}
+    with open(os.path.join(git.folder, "info/attributes"), "ab") as f:
+        for path in sorted({*before, *after}):
+            if any(files.get(path, (b"", b""))[1] in odd for files in (before, after)):
+                f.write(pattern_of(path) + b" -diff\n")
+    return compare(git, trees)
+
+
+def is_text(data: bytes) -> bool:
+    """Whether bytes are UTF-8."""
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def compare(git: Git, trees: "List[str]") -> bytes:
+    """Return git's diff of two trees."""
     return git.run(
         [
             "diff-tree",

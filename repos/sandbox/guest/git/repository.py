@@ -8,6 +8,8 @@ Modules are chosen for the start-up time: `subprocess`, `tempfile` and `shutil` 
 
 import os
 
+from . import objects
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, List, Optional, Sequence, Tuple
@@ -167,7 +169,37 @@ def run_program(
     return code, out, err
 
 
+def contents(git: Git, idents: "List[bytes]") -> "Dict[bytes, bytes]":
+    """Return {object id: content} of blobs."""
+    found = {}
+    elsewhere = []
+    for ident in set(idents):
+        data = objects.read(git.folder, ident)
+        if data is None:
+            elsewhere.append(ident)
+        else:
+            found[ident] = data
+    if not elsewhere:
+        return found
+    # Git does not write again what the base commit holds.
+    out = git.run(["cat-file", "--batch"], data=b"".join(ident + b"\n" for ident in elsewhere))
+    at = 0
+    for ident in elsewhere:
+        end = out.index(b"\n", at)
+        size = int(out[at:end].split(b" ")[2])
+        found[ident] = out[end + 1 : end + 1 + size]
+        at = end + 1 + size + 1
+    return found
+
+
 def quoted(path: bytes) -> bytes:
     """Return a path as `git fast-import` reads it."""
     text = path.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
     return b'"' + text + b'"'
+
+
+def pattern_of(path: bytes) -> bytes:
+    """Return the pattern that names one path in git's attributes."""
+    for mark in b"\\*?[":
+        path = path.replace(bytes([mark]), b"\\" + bytes([mark]))
+    return quoted(b"/" + path)
