@@ -221,6 +221,34 @@ def mine_tasks(
     typer.echo(f"{len(specs)} tasks in {output}")
 
 
+@tasks.command("remove-code")
+def remove_code(
+    names: Annotated[
+        list[str], typer.Argument(help="Packages of the suite, or single tasks of it.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--out", "-o", help="The manifest to write; tasks in it are kept.")
+    ],
+    suite: Annotated[
+        str, typer.Option(help="Suite of release pairs, whose pins and tests are used.")
+    ] = "swe-lite",
+    python: PythonOption = "",
+    sandbox: SandboxOption = "auto",
+    allow_unsafe: UnsafeOption = False,
+) -> None:
+    """Make tasks by removing code that a package's own tests cover; validate and append them."""
+    from repos.mining.removed.command import remove_from
+
+    count = remove_from(
+        names, output, suite=suite, python=python, sandbox=sandbox, allow_unsafe=allow_unsafe,
+        report=typer.echo,
+    )  # fmt: skip
+    if not count:
+        typer.echo("No part passed validation: nothing was written.")
+        raise typer.Exit(1)
+    typer.echo(f"{count} tasks in {output}")
+
+
 @tasks.command("new")
 def new_task(
     path: Annotated[str, typer.Argument(help="A git repository on this machine.")],

@@ -16,6 +16,7 @@ BUILT_IN = {
     "bundled": "repos.tasks.sources.bundled:BundledTasks",
     "git": "repos.tasks.sources.git:GitRevisions",
     "pypi": "repos.tasks.sources.pypi.source:ReleasePairs",
+    "removed-code": "repos.tasks.sources.removed.source:RemovedCode",
 }
 
 

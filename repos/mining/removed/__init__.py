@@ -1,0 +1,1 @@
+"""Makes tasks by removing code that a package's own tests cover."""

@@ -1,0 +1,90 @@
+"""Removes code of a suite's packages and writes what passes validation to a manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from repos.environments.interpreters import find_python, minor_version
+from repos.errors import InputError, RepoGymError
+from repos.mining.removed.miner import RemovalMiner, Report
+from repos.sandbox.select import get_backend
+from repos.tasks.records import TaskSpec
+from repos.tasks.sources.pypi.records import PyPIPairSource
+from repos.tasks.suite import check_manifest_path, load_suite, read_manifest, write_manifest
+
+DESCRIPTION = "Code removed from small pure-Python packages, to be written again."
+
+
+def remove_from(
+    names: Sequence[str],
+    output: Path,
+    *,
+    suite: str,
+    python: str,
+    sandbox: str,
+    allow_unsafe: bool,
+    report: Report,
+) -> int:
+    """Append validated tasks of packages to a manifest; return how many tasks it holds.
+
+    The manifest is written after each task, so that nothing is lost when the command is ended.
+
+    Args:
+        names: Packages of the suite (their newest task is used) or ids of its tasks.
+        output: The manifest.
+        suite: A suite of release pairs.
+        python: Minor version to run tests on; the running one by default.
+        sandbox: Name of the back end.
+        allow_unsafe: Whether a back end without isolation may be used.
+        report: Told what became of each candidate, one line.
+
+    Raises:
+        RepoGymError: A name is not of the suite, or the manifest can't be written.
+        InfrastructureError: The index or the sandbox failed.
+    """
+    check_manifest_path(output)
+    python = python or minor_version()
+    find_python(python)
+    specs = load_suite(suite).specs
+    origins = [_origin(name, specs, suite) for name in names]
+    kept: dict[str, TaskSpec] = {}
+    header = {"suite": output.stem, "version": "1", "description": DESCRIPTION}
+    if output.exists():
+        known = read_manifest(output)
+        kept = {spec.id: spec for spec in known.specs}
+        header |= {"suite": known.name, "version": known.version}
+        header["description"] = known.description or DESCRIPTION
+    backend = get_backend(sandbox, allow_unsafe=allow_unsafe)
+    try:
+        miner = RemovalMiner(backend, python, report=report)
+        for origin in origins:
+            try:
+                for spec in miner.mine(origin):
+                    kept[spec.id] = spec
+                    write_manifest(output, header, list(kept.values()))
+            except InputError:
+                raise
+            except RepoGymError as error:
+                report(f"{origin.id}: {error}")
+    finally:
+        backend.close()
+    return len(kept)
+
+
+def _origin(name: str, specs: Sequence[TaskSpec], suite: str) -> TaskSpec:
+    for spec in specs:
+        if spec.id == name:
+            return spec
+    of_package = [
+        spec
+        for spec in specs
+        if isinstance(spec.source, PyPIPairSource) and spec.source.package == name
+    ]
+    if not of_package:
+        packages = {s.source.package for s in specs if isinstance(s.source, PyPIPairSource)}
+        raise InputError(
+            f"{suite} has no task and no package {name!r}; its packages are: "
+            f"{', '.join(sorted(packages)) or 'none'}."
+        )
+    return max(of_package, key=lambda spec: (spec.date, spec.id))
