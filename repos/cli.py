@@ -103,7 +103,14 @@ def score_diff(
         typer.echo("the diff does not apply")
     if any(v == "missing" for v in result.checks.values()):
         typer.echo(log[-3000:])
-    typer.echo("resolved" if result.resolved else "not resolved")
+    typer.echo(
+        f"{result.asked} of them were asked blindly ({result.bits:.0f} bits), and "
+        f"{result.contradicted} that passed had been answered wrongly"
+    )
+    if result.weak:
+        typer.echo("resolved (weak): the answers of its tests are soon guessed")
+    else:
+        typer.echo("resolved" if result.resolved else "not resolved")
 
 
 def doctor(as_json: JsonOption = False) -> None:
