@@ -83,6 +83,7 @@ class Episode:
         *,
         seed: int | None = None,
         recorder: EpisodeRecorder | None = None,
+        options: dict[str, Any] | None = None,
     ) -> None:
         """Reset `env` and take its first observation.
 
@@ -90,6 +91,7 @@ class Episode:
             env: An environment of RepoGym's, wrapped or not.
             seed: Seed of the environment.
             recorder: Is told what happens, in the forks too.
+            options: Options of the reset, for example `{"task": id}`.
 
         Raises:
             InputError: `env` is no environment that can be played as an episode.
@@ -97,7 +99,7 @@ class Episode:
         self.env = env
         self.environment = episode_environment(env)
         self.observation: dict[str, Any]
-        self.observation, self.info = env.reset(seed=seed)
+        self.observation, self.info = env.reset(seed=seed, options=options)
         self.reward = 0.0
         self.done = False
         self.branch = 0
