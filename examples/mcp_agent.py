@@ -1,4 +1,4 @@
-"""Play one episode over MCP: `python examples/mcp_agent.py` (needs `repogym[mcp]`)."""
+"""Play one episode over MCP: `python -m examples.mcp_agent` (needs `repogym[mcp]`)."""
 
 import asyncio
 

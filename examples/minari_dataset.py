@@ -1,4 +1,4 @@
-"""Record a Minari data set: `python examples/minari_dataset.py` (needs `repogym[minari]`)."""
+"""Record a Minari data set: `python -m examples.minari_dataset` (needs `repogym[minari]`)."""
 
 import minari
 

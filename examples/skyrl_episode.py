@@ -1,4 +1,4 @@
-"""Play one episode as SkyRL does: `python examples/skyrl_episode.py` (needs `repogym[skyrl]`)."""
+"""Play one episode as SkyRL does: `python -m examples.skyrl_episode` (needs `repogym[skyrl]`)."""
 
 import skyrl_gym
 
@@ -22,7 +22,7 @@ def main() -> None:
         for reply in REPLIES:
             step = env.step(reply)
             print(step["observations"], step["reward"], step["metadata"])
-        print(env.get_metrics())
+        print(env.get_metrics())  # type: ignore[attr-defined]
     finally:
         env.close()
 
