@@ -15,11 +15,13 @@ from rich.console import Console
 
 from agents.runs.batch import run_batch
 from agents.runs.episode import warm_up_model
+from agents.runs.estimate import estimate
 from agents.runs.folder import RunFolder, open_default
 from agents.runs.report import show, title
 from agents.runs.request import Request, settings_of, worker_count
 from agents.runs.spec import EpisodeRecord
 from repos.errors import InfrastructureError
+from repos.tasks.suite import load_suite
 
 COMPLETE, INFRASTRUCTURE, INTERRUPTED = 0, 3, 130
 
@@ -87,6 +89,9 @@ def _played(
             say(note)
         say(f"{'Going on in' if folder.resumed else 'Run folder'} {folder.path}")
         workers = worker_count(request, len(settings.tasks) * settings.samples)
+        if not folder.resumed:
+            suite = load_suite(settings.env)
+            say(estimate(settings, [suite.spec(task) for task in settings.tasks], workers))
         try:
             records, summary = run_batch(
                 folder, workers=workers, budget_usd=request.budget, console=console
