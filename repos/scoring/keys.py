@@ -17,21 +17,23 @@ from itertools import zip_longest
 from pathlib import Path
 
 from repos.cache import cache_root, platform_key, publish
-from repos.errors import InfrastructureError
+from repos.errors import InfrastructureError, InputError
 from repos.prepare import files_key
 from repos.runners.controls import Answer, Controls, Key, Place, Probe, Sheet
 from repos.runners.protocol import Runner, TestRun
 from repos.runners.registry import get_runner
 from repos.sandbox.protocol import Backend
-from repos.sandbox.surroundings import SCORING
+from repos.sandbox.surroundings import SCORING, Surroundings
 from repos.scoring.grading import grade_sheet
 from repos.tasks.records import Task, TaskSpec
 from repos.tasks.sources.base import BuiltFiles
 
-VERSION = 1
+VERSION = 2
 """Changes with whatever this file makes otherwise of the same runs."""
 
 NAME = "key.json"
+OTHER_DAY = 400
+"""Days by which the second run's clock is ahead: another year, month, day and weekday."""
 MOST_PASSING = 60
 """PASS_TO_PASS functions that are asked at most: they stand in the base's tests nearly all."""
 
@@ -242,14 +244,16 @@ def _make(
 ) -> AnswerKey:
     """Run the reference twice, with the expected sides and without them, then the base.
 
+    The second run is on another day, so that no answer is right on one day only.
+
     The base passes its PASS_TO_PASS tests: where it answers one of them wrongly, the question is
     narrower than the test, and would be unfair to patches as well.
     """
     told = controls.take_out(sources, wanted, key=True, rng=fresh_random())
-    first = _reference_run(task, told, backend, hash_seed=1)
+    first = _reference_run(task, told, backend, replace(SCORING, hash_seed=1))
     good = _passing(first, told, runner) & wanted
     blind = controls.take_out(sources, good, key=False, rng=fresh_random())
-    second = _reference_run(task, blind, backend, hash_seed=2)
+    second = _second_run(task, blind, backend)
     good &= _passing(second, blind, runner)
     keyed, rows = sorted_out(first, told, runner)
     answered, _ = sorted_out(second, blind, runner)
@@ -338,10 +342,22 @@ def _kind(sheet: Sheet, answer: Answer) -> str:
     return sheet.kinds[place][at]
 
 
-def _reference_run(task: Task, sheet: Sheet, backend: Backend, *, hash_seed: int) -> TestRun:
+def _second_run(task: Task, sheet: Sheet, backend: Backend) -> TestRun:
+    """Run the reference on another day, the one thing of a score's surroundings that is not fixed.
+
+    Where the clock can't be shifted (no libfaketime, or a sandbox with another C library) only
+    the hash seed differs.
+    """
+    around = replace(SCORING, hash_seed=2)
+    try:
+        return _reference_run(task, sheet, backend, replace(around, clock_days=OTHER_DAY))
+    except (InputError, InfrastructureError):
+        return _reference_run(task, sheet, backend, around)
+
+
+def _reference_run(task: Task, sheet: Sheet, backend: Backend, around: Surroundings) -> TestRun:
     if not sheet.files:
         return TestRun({})
-    around = replace(SCORING, hash_seed=hash_seed)
     run = grade_sheet(task, task.hidden.reference, sheet, backend, surroundings=around)
     if run is None or not run.complete or run.tampered:
         raise InfrastructureError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
@@ -10,6 +11,7 @@ from repos.mining.from_git import task_from_repository
 from repos.prepare import prepare
 from repos.sandbox.select import get_backend
 from repos.sandbox.surroundings import single_changes, varied
+from repos.scoring.keys import answer_key, hidden_part
 from repos.scoring.score import run_expected, score
 from repos.scoring.validation import validate
 from tests.repositories import commit
@@ -156,3 +158,21 @@ def test_waits_of_threads_last_as_long_as_ever_where_the_clock_is_shifted(tmp_pa
     spec = task_from_repository(str(root), base="HEAD^", fix="HEAD")
     (expected,) = spec.expected.values()
     assert expected.pass_to_pass == ("tests/test_waits.py::test_waits",)
+
+
+def test_no_key_holds_for_one_day_only(tmp_path, backend):
+    start = "import datetime\ndef double(x):\n    return %s\ndef today():\n    return %s\n"
+    today = "datetime.date.today().isoformat()"
+    test = (
+        "import datetime, small\ndef test_both():\n    assert small.double(2) == 4\n"
+        f"    assert small.today() == {today}\n"
+    )
+    commit(tmp_path / "small", {"small/__init__.py": start % ("x", "''")}, "a")
+    fixed = {"small/__init__.py": start % ("2 * x", today), "tests/test_both.py": test}
+    commit(tmp_path / "small", fixed, "b")
+    task = prepare(task_from_repository(str(tmp_path / "small"), base="HEAD^", fix="HEAD"))
+    key = answer_key(task, hidden_part(task), backend=backend)
+    assert [at for _, _, at in key.keys] == [0]
+    assert [at for _, _, at in key.dropped] == [1]
+    assert date.today().isoformat() not in key.to_json()
+    assert score(task, task.hidden.reference, backend=backend)[0].resolved
