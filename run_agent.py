@@ -21,6 +21,7 @@ VERBS = {
     "export": ("agents.training.cli", "Write training data from runs."),
     "doctor": ("repos.cli", "Say what works on this machine and how to mend the rest."),
     "cache": ("repos.cli", "Show what is stored on this machine and free it."),
+    "kernel": ("repos.cli_kernel", "Prepare, run and mine Linux kernels."),
     "graph": ("graphdb.cli", "Build and query code graphs."),
 }
 

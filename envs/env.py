@@ -29,7 +29,7 @@ from repos.sandbox.workspace import Workspace
 from repos.scoring.score import Score
 from repos.tasks.records import AssistLevel, PublicTask, Task, TaskSpec
 from repos.tasks.suite import Suite, load_suite
-from tools.registry import DEFAULT_TOOLS, ToolSet
+from tools.registry import DEFAULT_TOOLS, KERNEL_TOOLS, ToolSet
 
 MAX_TEXT = 1 << 20
 MAX_STEPS = 10_000
@@ -112,7 +112,9 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         self.assist_seed = assist_seed
         self.reward = get_reward(reward)
         self.scoring = scoring
-        self.toolset = ToolSet(tools if tools is not None else DEFAULT_TOOLS)
+        kernels = any(spec.runner == "kernel" for spec in self.suite.specs)
+        usual = (*DEFAULT_TOOLS, *KERNEL_TOOLS) if kernels else DEFAULT_TOOLS
+        self.toolset = ToolSet(tools if tools is not None else usual)
         self.max_steps = max_steps
         self.max_seconds = max_seconds
         self.privileged = privileged

@@ -27,6 +27,8 @@ KINDS = {
     "archives": "packages fetched from the index",
     "tasks": "repositories and source layers of tasks",
     "envs": "Python environments of tasks",
+    "kernels": "built kernels",
+    "ccache": "what a compiler made of kernel sources",
     "runners": "what test runners are told in tasks",
     "tools": "what every sandbox is shown",
     "graphs": "code graphs of tasks",

@@ -18,13 +18,14 @@ REPOS = [
     {"errors", "syntax"},
     {"cache", "plugins"},
     {"sandbox"},
+    {"kernel"},
     {"tasks"},
     {"environments"},
     {"runners"},
     {"prepare"},
     {"scoring"},
     {"mining"},
-    {"cachetool", "terminal", "cli", "cli_options", "cli_tasks"},
+    {"cachetool", "terminal", "cli", "cli_kernel", "cli_options", "cli_tasks"},
 ]
 """What `repos/` consists of; each imports only what stands before it, or beside it."""
 

@@ -18,6 +18,7 @@ from tools.text import clip
 __all__ = [
     "BUILTIN_TOOLS",
     "DEFAULT_TOOLS",
+    "KERNEL_TOOLS",
     "Submitted",
     "Tool",
     "ToolDefinitionError",
@@ -60,6 +61,10 @@ BUILTIN_TOOLS: dict[str, str] = {
     "get_relevant_code": "tools.retrieval",
     "get_related_snippets": "tools.retrieval",
     "submit": "tools.submit",
+    "kernel_build": "tools.kernel",
+    "kernel_run": "tools.kernel",
+    "crash_report": "tools.kernel",
+    "kernel_config": "tools.kernel",
 }
 """The module of each tool that comes with RepoGym; imported when the tool is chosen."""
 
@@ -72,7 +77,12 @@ RETRIEVAL_TOOLS: tuple[str, ...] = (
 )
 """Tools for code generation, offered where they are chosen."""
 
-DEFAULT_TOOLS: tuple[str, ...] = tuple(n for n in BUILTIN_TOOLS if n not in RETRIEVAL_TOOLS)
+KERNEL_TOOLS = ("kernel_build", "kernel_run", "crash_report", "kernel_config")
+"""What episodes on a kernel have besides."""
+
+DEFAULT_TOOLS: tuple[str, ...] = tuple(
+    n for n in BUILTIN_TOOLS if n not in (*RETRIEVAL_TOOLS, *KERNEL_TOOLS)
+)
 """The tools of an episode where nothing else is chosen."""
 
 _registered: dict[str, Tool] = {}

@@ -11,8 +11,9 @@ from repos.environments.interpreters import (
     minor_version,
 )
 from repos.environments.tools import check_programs, missing_programs
-from repos.errors import UnknownNameError
-from repos.tasks.environments import PythonEnvironment
+from repos.errors import InputError, UnknownNameError
+from repos.kernel import trees as kernels
+from repos.tasks.environments import KernelEnvironment, PythonEnvironment
 from repos.tasks.records import TaskSpec
 
 
@@ -75,6 +76,8 @@ def _is_here(spec: TaskSpec, name: str) -> bool:
     environment = spec.environments[name]
     if isinstance(environment, PythonEnvironment):
         return is_installed(environment.python)
+    if isinstance(environment, KernelEnvironment):
+        return not kernels.missing_programs()
     return not missing_programs(environment)
 
 
@@ -83,7 +86,9 @@ def _check(spec: TaskSpec, name: str) -> None:
     try:
         if isinstance(environment, PythonEnvironment):
             find_python(environment.python)
+        elif isinstance(environment, KernelEnvironment):
+            kernels.check_programs()
         else:
             check_programs(environment)
-    except NotAvailableError as error:
+    except InputError as error:
         raise NotAvailableError(f"Task {spec.id} is not available here: {error}") from error

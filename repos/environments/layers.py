@@ -8,8 +8,10 @@ from pathlib import Path
 from repos.environments.interpreters import PythonInstallation, find_python
 from repos.environments.python import interpreter_mounts, python_layer
 from repos.environments.tools import check_programs
+from repos.kernel.building import PREBUILT
+from repos.kernel.trees import changed_build, prepared_kernel
 from repos.sandbox.protocol import ENVIRONMENT, Mount
-from repos.tasks.environments import PythonEnvironment, ToolsEnvironment
+from repos.tasks.environments import Environment, KernelEnvironment, ToolsEnvironment
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class EnvironmentLayers:
 
 
 def environment_layers(
-    environment: PythonEnvironment | ToolsEnvironment,
+    environment: Environment,
     base: Path,
     source_dirs: tuple[str, ...],
     packages: tuple[str, ...] = (),
@@ -52,6 +54,9 @@ def environment_layers(
     if isinstance(environment, ToolsEnvironment):
         check_programs(environment)
         return EnvironmentLayers()
+    if isinstance(environment, KernelEnvironment):
+        kernel = prepared_kernel(environment.sources, environment.profile)
+        return EnvironmentLayers(mounts=(Mount(changed_build(kernel, base), PREBUILT),))
     python = find_python(environment.python)
     layer = python_layer(environment, base, source_dirs, python, packages)
     return EnvironmentLayers(

@@ -10,6 +10,7 @@ from repos.runners.protocol import Runner
 from repos.runners.unittest.detect import only_unittest
 
 BUILT_IN = {
+    "kernel": "repos.runners.kernel.runner:KernelRunner",
     "pytest": "repos.runners.pytest.runner:PytestRunner",
     "unittest": "repos.runners.unittest.runner:UnittestRunner",
 }

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from repos.kernel.debian import SourcePackage
 from repos.tasks.base import Record
 
 EnvironmentId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9._-]*$")]
@@ -42,7 +43,24 @@ class ToolsEnvironment(Record):
     programs: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")], ...] = ()
 
 
-Environment = Annotated[PythonEnvironment | ToolsEnvironment, Field(discriminator="kind")]
+class KernelEnvironment(Record):
+    """A built Linux kernel and the tools that build it.
+
+    Attributes:
+        sources: Interchangeable source packages, the best first.
+        profile: Name of the configuration (`repos.kernel.profiles`).
+        backend: How it boots: "uml" (User-Mode Linux).
+    """
+
+    kind: Literal["kernel"] = "kernel"
+    sources: tuple[SourcePackage, ...]
+    profile: str = "small"
+    backend: Literal["uml"] = "uml"
+
+
+Environment = Annotated[
+    PythonEnvironment | ToolsEnvironment | KernelEnvironment, Field(discriminator="kind")
+]
 
 
 def python_id(minor: str) -> str:

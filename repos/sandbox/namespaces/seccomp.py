@@ -59,7 +59,7 @@ ARCHITECTURES = {
 }
 SPECIAL = {"ioctl", "socket", "clone", "clone3"}
 
-PROFILES = ("default", "none")
+PROFILES = ("default", "ptrace", "none")
 
 
 def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
@@ -75,7 +75,7 @@ def program(profile: str = "default", machine: str | None = None) -> bytes | Non
     """Return the filter, or None where the profile or the machine has none.
 
     Args:
-        profile: "default" or "none".
+        profile: "default", "ptrace" (the same, and processes may trace their own), or "none".
         machine: As `platform.machine()` says; this one by default.
 
     Raises:
@@ -119,7 +119,8 @@ def program(profile: str = "default", machine: str | None = None) -> bytes | Non
         refuse,
         _instruction(RETURN, ALLOW),
     ]
-    denied = sorted({n for name, n in {**table, **COMMON}.items() if name not in SPECIAL})
+    spared = SPECIAL | {"ptrace"} if profile == "ptrace" else SPECIAL
+    denied = sorted({n for name, n in {**table, **COMMON}.items() if name not in spared})
     for at, number in enumerate(denied):
         out.append(_instruction(EQUAL, number, len(denied) - at, 0))
     out += [_instruction(RETURN, ALLOW), refuse]

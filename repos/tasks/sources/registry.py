@@ -15,6 +15,7 @@ from repos.tasks.sources.base import SourceRecord, TaskSource
 BUILT_IN = {
     "bundled": "repos.tasks.sources.bundled:BundledTasks",
     "git": "repos.tasks.sources.git:GitRevisions",
+    "kernel": "repos.tasks.sources.kernel:KernelMistakes",
     "pypi": "repos.tasks.sources.pypi.source:ReleasePairs",
     "removed-code": "repos.tasks.sources.removed.source:RemovedCode",
 }

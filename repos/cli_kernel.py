@@ -1,0 +1,147 @@
+"""The verbs `repogym kernel doctor|prepare|run|admit`."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from repos.cli_options import JsonOption, SandboxOption, out, say
+from repos.errors import InputError
+
+app = typer.Typer(no_args_is_help=True, help="Prepare, run and mine Linux kernels.")
+TaskArgument = Annotated[str, typer.Argument(help="A task of kernel-lite.")]
+
+
+@app.command("doctor")
+def doctor(as_json: JsonOption = False) -> None:
+    """Say what kernel tasks lack on this machine, and the one command that installs it."""
+    from repos.kernel.trees import missing_programs
+    from repos.sandbox.select import probe_all
+
+    missing = missing_programs()
+    packages = sorted(set(missing.values()))
+    command = f"apt-get install -y --no-install-recommends {' '.join(packages)}" if packages else ""
+    sandboxes = [probe.backend for probe in probe_all() if probe.works]
+    if as_json:
+        facts = {"missing": missing, "command": command, "sandboxes": sandboxes}
+        typer.echo(json.dumps(facts, indent=1))
+        return
+    typer.echo(f"missing: {', '.join(missing) or 'nothing'}")
+    if command:
+        typer.echo(f"run as root: {command}")
+    typer.echo(f"sandboxes that work: {', '.join(sandboxes) or 'none'}")
+
+
+@app.command("prepare")
+def prepare_kernels(
+    names: Annotated[list[str] | None, typer.Argument(help="Tasks; all by default.")] = None,
+    suite: Annotated[str, typer.Option(help="The suite.")] = "kernel-lite",
+) -> None:
+    """Fetch the source, build the kernel, and build each task's vulnerable side."""
+    from repos.kernel.trees import prepared_kernel
+    from repos.prepare import prepare
+    from repos.tasks.environments import KernelEnvironment
+    from repos.tasks.suite import load_suite
+
+    loaded = load_suite(suite)
+    specs = [loaded.spec(name) for name in names or [spec.id for spec in loaded.specs]]
+    for spec in specs:
+        start = time.monotonic()
+        for environment in spec.environments.values():
+            if isinstance(environment, KernelEnvironment):
+                prepared_kernel(environment.sources, environment.profile, say)
+        prepare(spec, suite=loaded.name)
+        typer.echo(f"{spec.id}: prepared in {time.monotonic() - start:.1f} s")
+
+
+@app.command("run")
+def run_kernel(
+    task: TaskArgument,
+    patch: Annotated[
+        Path | None, typer.Option("--patch", help="Apply this diff before building.")
+    ] = None,
+    fixed: Annotated[bool, typer.Option("--fixed", help="Apply the published fix.")] = False,
+    suite: Annotated[str, typer.Option(help="The suite.")] = "kernel-lite",
+    sandbox: SandboxOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Build a task's kernel, boot it with the reproducer, and show the console at the crash."""
+    from repos.kernel.building import build_kernel
+    from repos.prepare import prepare
+    from repos.runners.kernel.runner import CHECKS, build_errors, run_check
+    from repos.sandbox.select import get_backend
+    from repos.sandbox.workspace import Workspace
+    from repos.scoring.patches import read_diff
+    from repos.tasks.suite import load_suite
+
+    if patch is not None and fixed:
+        raise InputError("Give --patch or --fixed, not both.")
+    loaded = load_suite(suite)
+    spec = loaded.spec(task)
+    diff = read_diff(patch, spec.id) if patch is not None else b""
+    prepared = prepare(spec, suite=loaded.name)
+    if fixed:
+        diff = prepared.hidden.reference
+    backend = get_backend(sandbox, report=say)
+    try:
+        with Workspace(backend.create(prepared.layers, prepared.sandbox)) as workspace:
+            if diff:
+                workspace.apply(diff)
+            built = build_kernel(workspace)
+            if not built.ok:
+                typer.echo(f"compilationError\n{build_errors(built)}")
+                raise typer.Exit(1)
+            done = run_check(workspace, f"{CHECKS}/reproducer.c")
+    finally:
+        backend.close()
+    if as_json:
+        facts = {
+            "verdict": done.verdict, "title": done.crash.title if done.crash else "",
+            "status": done.status, "build_s": round(built.seconds, 2),
+            "boot_s": round(done.seconds, 2),
+        }  # fmt: skip
+        typer.echo(json.dumps(facts, indent=1))
+        return
+    out.print(done.excerpt(), markup=False, highlight=False, soft_wrap=True)
+    typer.echo(f"built in {built.seconds:.1f} s, ran in {done.seconds:.1f} s")
+    typer.echo(f"{done.verdict}: {done.summary}")
+
+
+@app.command("admit")
+def admit_tasks(
+    manifest: Annotated[Path, typer.Argument(help="The manifest to write (.jsonl).")],
+    names: Annotated[list[str] | None, typer.Argument(help="Recipes; all by default.")] = None,
+    version: Annotated[str, typer.Option(help="The suite's version.")] = "1",
+    repetitions: Annotated[int, typer.Option(min=1, help="Runs of each check a side.")] = 5,
+    sandbox: SandboxOption = "auto",
+) -> None:
+    """Run both sides of the recipes' tasks and write those that hold as a suite."""
+    from repos.mining.kernel_tasks import admit, recipe_names, recipe_task, recorded
+    from repos.sandbox.select import get_backend
+    from repos.tasks.suite import check_manifest_path, write_manifest
+
+    check_manifest_path(manifest)
+    specs = [recipe_task(name) for name in names or recipe_names()]
+    admitted = []
+    backend = get_backend(sandbox, report=say)
+    try:
+        for spec in specs:
+            found = admit(spec, backend, repetitions=repetitions, say=say)
+            if found.problems:
+                typer.echo(f"{spec.id}: not admitted: {'; '.join(found.problems)}")
+            else:
+                typer.echo(f"{spec.id}: {found.titles[0]} ({repetitions} of {repetitions})")
+                admitted.append(recorded(spec, found))
+    finally:
+        backend.close()
+    header = {
+        "suite": "kernel-lite", "version": version,
+        "description": "Linux kernels that crash: patch, rebuild and boot them (User-Mode Linux).",
+    }  # fmt: skip
+    if not admitted:
+        raise InputError("No task was admitted, so no manifest was written.")
+    write_manifest(manifest, header, admitted)

@@ -1,0 +1,24 @@
+#include "check.h"
+#include <linux/keyctl.h>
+#include <sys/syscall.h>
+
+static long add(const char *name, const void *data, size_t size)
+{
+	return syscall(SYS_add_key, "user", name, data, size, KEY_SPEC_PROCESS_KEYRING);
+}
+
+static long fetch(long key, void *data, size_t size)
+{
+	return syscall(SYS_keyctl, KEYCTL_READ, key, data, size);
+}
+
+/* A large one. */
+int check(void)
+{
+	static char data[8192], back[8192];
+	long key;
+
+	memset(data, 0x5a, sizeof data);
+	key = add("k", data, 3000);
+	return expect(fetch(key, back, 3000) == 3000 && !memcmp(data, back, 3000), "what was stored is read");
+}

@@ -1,0 +1,11 @@
+#include "check.h"
+
+/* Of 500 bytes. */
+int check(void)
+{
+	char name[512];
+	int fd = open("/proc/self/comm", O_WRONLY);
+
+	memset(name, 'n', sizeof name);
+	return expect(write(fd, name, 500) == 500, "a long name is cut");
+}

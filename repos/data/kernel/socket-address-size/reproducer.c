@@ -1,0 +1,12 @@
+#include "check.h"
+#include <sys/socket.h>
+#include <sys/un.h>
+
+/* Binds to an address of 600 bytes. */
+int check(void)
+{
+	static char address[600] = { AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+	return expect(bind(fd, (void *)address, sizeof address) == -1 && errno == EINVAL, "refused");
+}

@@ -1,0 +1,9 @@
+#include "check.h"
+
+/* A place just before the fragment. */
+int check(void)
+{
+	if (mount_image("squashfs", NULL))
+		return 0;
+	return expect(read_file("/mnt/victim.bin", NULL) != 300, "a file without data is refused");
+}

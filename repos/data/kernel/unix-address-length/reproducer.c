@@ -1,0 +1,18 @@
+#include "check.h"
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+/* Binds a socket to a name of 20 bytes. */
+int check(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX }, back;
+	int one = socket(AF_UNIX, SOCK_STREAM, 0), bad;
+	socklen_t size = sizeof back, length = offsetof(struct sockaddr_un, sun_path) + 21;
+
+	memset(address.sun_path + 1, 'n', 20);
+	bad = expect(bind(one, (struct sockaddr *)&address, length) == 0, "an abstract name");
+	bad |= expect(getsockname(one, (struct sockaddr *)&back, &size) == 0 && size == length &&
+		      !memcmp(&back, &address, length), "it is told as it was given");
+	return bad;
+}

@@ -1,0 +1,180 @@
+"""Builds the disk images of checks, the crafted ones and the good ones."""
+
+from __future__ import annotations
+
+import random
+import struct
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from repos.errors import InfrastructureError, InputError, UnknownNameError
+
+NEGATIVE = 1 << 32
+
+
+def content(size: int, seed: str) -> bytes:
+    """Return bytes that can't be guessed without the seed, half of them compressible."""
+    rng = random.Random(seed)
+    return b"".join(bytes([rng.randrange(256)]) * 2 for _ in range(size // 2 + 1))[:size]
+
+
+def run(command: list[str], folder: Path) -> None:
+    """Run an image program.
+
+    Raises:
+        InputError: It is missing.
+        InfrastructureError: It failed.
+    """
+    try:
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, timeout=120,
+            stdin=subprocess.DEVNULL, check=False,
+        )  # fmt: skip
+    except FileNotFoundError:
+        raise InputError(
+            f"{command[0]} is missing: `repogym kernel doctor` says how to install what kernel "
+            "tasks need."
+        ) from None
+    if done.returncode != 0:
+        raise InfrastructureError(f"{command[0]} failed: {' '.join(done.stderr.split())[-200:]}")
+
+
+def squashfs(
+    *,
+    offset: int | None = None,
+    fragment: int | None = None,
+    compressor: str = "gzip",
+    dictionary: int = -1,
+) -> bytes:
+    """Return a SquashFS image with a file `victim.bin` of 300 bytes in a fragment.
+
+    Args:
+        offset: Where the file's data begin in the fragment block, as the inode says; None for
+            the true place. Negative ones are what a crafted image holds.
+        fragment: Number of the file's fragment block, as the inode says; None for the true one.
+        compressor: "gzip" or "xz".
+        dictionary: For xz, the dictionary size that the image names; -1 for the true one.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "root").mkdir()
+        (folder / "root/victim.bin").write_bytes(content(300, "victim"))
+        (folder / "root/whole.bin").write_bytes(content(9000, "whole"))
+        options = ["-Xdict-size", "8192", "-b", "8192"] if compressor == "xz" else []
+        run(
+            ["mksquashfs", "root", "out", "-comp", compressor, *options, "-noI", "-no-xattrs",
+             "-all-root", "-all-time", "0", "-mkfs-time", "0", "-quiet", "-noappend"],
+            folder,
+        )  # fmt: skip
+        image = bytearray((folder / "out").read_bytes())
+    if offset is not None or fragment is not None:
+        inodes, directories = struct.unpack_from("<QQ", image, 64)
+        places = [
+            at
+            for at in range(inodes + 2, directories - 20)
+            if struct.unpack_from("<H", image, at)[0] == 2
+            and struct.unpack_from("<I", image, at + 28)[0] == 300
+        ]
+        if len(places) != 1:
+            raise InfrastructureError("mksquashfs made an image with an unknown inode table.")
+        if fragment is not None:
+            struct.pack_into("<I", image, places[0] + 20, fragment)
+        if offset is not None:
+            struct.pack_into("<I", image, places[0] + 24, offset % NEGATIVE)
+    if dictionary >= 0:
+        # The compressor's options follow the superblock: a header of 2 bytes, then the size.
+        struct.pack_into("<I", image, 98, dictionary)
+    return bytes(image)
+
+
+def adfs(*, zones: int, free: int = 0x20, disc: int = 65536) -> bytes:
+    """Return an empty ADFS disc with a map of one zone; its boot block names their number.
+
+    Args:
+        zones: 0 is what a crafted image holds.
+        free: Spare bits of a zone.
+        disc: Size that the boot block names, in bytes.
+    """
+    image = bytearray(64 * 1024)
+    record = bytearray(60)
+    # log2 of the sector size, sectors a track, heads, density, length of ids, log2 bytes a bit
+    record[0], record[1], record[2], record[3], record[4], record[5] = 10, 16, 2, 2, 15, 7
+    record[9] = zones
+    struct.pack_into("<HII", record, 10, free, 0x300, disc)
+    block = bytearray(512)
+    block[0x1C0 : 0x1C0 + 60] = record
+    total = 0
+    for at in range(510, -1, -1):
+        total = (total & 0xFF) + (total >> 8) + block[at]
+    block[511] = total & 0xFF
+    image[0xC00:0xE00] = block
+    zone = bytearray(1024)
+    zone[3] = 0xFF  # the cross checks of all zones together
+    zone[4 : 4 + 60] = record
+    zone[0] = _zone_check(zone)
+    image[0:1024] = zone
+    return bytes(image)
+
+
+def _zone_check(zone: bytes) -> int:
+    """Return the check byte of a zone: four sums with carries, combined."""
+    sums = [0, 0, 0, 0]
+    for at in range(len(zone) - 4, 0, -4):
+        for lane in range(4):
+            carry = sums[lane - 1] >> 8
+            sums[lane - 1] &= 0xFF
+            sums[lane] += zone[at + lane] + carry
+    sums[0] += sums[3] >> 8
+    for lane in range(1, 4):
+        sums[lane] += zone[lane] + (sums[lane - 1] >> 8)
+    return (sums[0] ^ sums[1] ^ sums[2] ^ sums[3]) & 0xFF
+
+
+def zisofs(*, log2_block: int, empty: int, size: int = 8192) -> bytes:
+    """Return an ISO 9660 image with a file of compressed blocks.
+
+    Args:
+        log2_block: Log2 of the block size in the file's header, 11 to 17.
+        empty: Index of the block that is empty (its two pointers are the same); -1 for none.
+        size: Size of the file in bytes, before compression.
+    """
+    import zlib
+
+    block = 1 << log2_block
+    plain = content(size, "zisofs")
+    packed = []
+    for number in range(0, size, block):
+        chunk = plain[number : number + block]
+        packed.append(b"" if number // block == empty else zlib.compress(chunk, 9))
+    head = bytes([0x37, 0xE4, 0x53, 0x96, 0xC9, 0xDB, 0xD6, 0x07])
+    head += struct.pack("<IBB2x", size, 4, log2_block)
+    at = len(head) + 4 * (len(packed) + 1)
+    pointers = [at]
+    for chunk in packed:
+        at += len(chunk)
+        pointers.append(at)
+    data = head + b"".join(struct.pack("<I", p) for p in pointers) + b"".join(packed)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "root").mkdir()
+        (folder / "root/victim.bin").write_bytes(data)
+        (folder / "root/plain.bin").write_bytes(content(5000, "plain"))
+        run(["genisoimage", "-quiet", "-R", "-z", "-o", "out", "root"], folder)
+        image = (folder / "out").read_bytes()
+    return image + b"\0" * (-len(image) % 4096)
+
+
+BUILDERS: dict[str, Callable[..., bytes]] = {"squashfs": squashfs, "adfs": adfs, "zisofs": zisofs}
+
+
+def build_image(builder: str, options: dict) -> bytes:
+    """Return an image by the name of its builder.
+
+    Raises:
+        UnknownNameError: There is no such builder.
+    """
+    if builder not in BUILDERS:
+        raise UnknownNameError("image builder", builder, BUILDERS)
+    return BUILDERS[builder](**options)

@@ -1,0 +1,293 @@
+"""Builds the kernel of a source package once, and for each task what differs from it.
+
+`kernels/KEY` of the cache holds `tree/` (what the build reads of the source, nothing else),
+`build/` (the output folder) and `facts.json`. Times are set so that make finds nothing to do:
+sources are older than outputs, and whatever an agent or a patch writes is newer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from repos.cache import cache_root, platform_key, publish, remove_tree
+from repos.errors import InfrastructureError, InputError
+from repos.kernel.booting import clean_boot
+from repos.kernel.building import PINNED, PREBUILT, make_command, read_build
+from repos.kernel.debian import SourcePackage, first_available, unpack
+from repos.kernel.profiles import Profile, get_profile
+from repos.sandbox.protocol import TESTBED, Layers, Mount, SandboxSpec
+from repos.sandbox.workspace import Workspace
+
+FORM = 1
+"""Changes whenever trees or builds of the same facts come out differently."""
+
+SOURCE_TIME, OUTPUT_TIME = 946684800, 946771200
+WORK = "/opt/repogym/kernel-build"
+CCACHE = "/opt/repogym/ccache"
+FULL_BUILD_TIMEOUT_S = 7200.0
+WHOLE = ("scripts/", "arch/um/", "tools/include/", "usr/")
+"""Folders that are kept whole: what they hold is read by more than the compiler."""
+
+NEEDED = {
+    "gcc": "gcc", "make": "make", "flex": "flex", "bison": "bison", "bc": "bc", "ccache": "ccache",
+    "mksquashfs": "squashfs-tools", "genisoimage": "genisoimage", "xz": "xz-utils",
+    "apt-get": "apt", "dpkg-deb": "dpkg",
+}  # fmt: skip
+"""Program to the Debian package that brings it."""
+
+SANDBOX = SandboxSpec(
+    memory_mb=4096, processes=512, disk_mb=2048, tmp_mb=2048, tmp_exec=True, seccomp="ptrace"
+)
+"""What building and booting needs: User-Mode Linux traces its processes."""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel that is built.
+
+    Attributes:
+        folder: Holds `tree`, `build` and `facts.json`.
+        source: The package that it was made of.
+        baseline: Titles that its clean boot has.
+    """
+
+    folder: Path
+    source: SourcePackage
+    baseline: tuple[str, ...]
+
+
+def missing_programs() -> dict[str, str]:
+    """Return the programs that are missing here, with the packages that bring them."""
+    missing = {name: package for name, package in NEEDED.items() if shutil.which(name) is None}
+    if not Path("/usr/include/stdio.h").is_file():
+        missing["stdio.h"] = "libc6-dev"
+    if not Path("/usr/include/libelf.h").is_file():
+        missing["libelf.h"] = "libelf-dev"
+    return missing
+
+
+def check_programs() -> None:
+    """Make sure that everything is there.
+
+    Raises:
+        InputError: Something is missing; the message holds the command.
+    """
+    missing = missing_programs()
+    if missing:
+        packages = " ".join(sorted(set(missing.values())))
+        raise InputError(
+            f"Kernels can't be built here, {', '.join(missing)} not found: run "
+            f"`apt-get install -y --no-install-recommends {packages}` as root."
+        )
+
+
+def kernel_key(source: SourcePackage, profile: Profile) -> str:
+    """Return a hash of all that a built kernel depends on."""
+    compiler = subprocess.run(["gcc", "--version"], capture_output=True, text=True, check=True)
+    facts = [source.sha256, profile.fragment, profile.ubsan, compiler.stdout, FORM]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:20] + platform_key()[:4]
+
+
+def prepared_kernel(
+    sources: Sequence[SourcePackage],
+    profile: str = "small",
+    say: Callable[[str], None] = lambda line: None,
+) -> Kernel:
+    """Return the built kernel of the first source that can be had, building it where missing.
+
+    Args:
+        sources: Interchangeable ones, the best first.
+        profile: Name of the configuration.
+        say: Gets lines of progress.
+
+    Raises:
+        InputError: A program is missing.
+        InfrastructureError: The source can't be fetched, or it does not build or boot.
+    """
+    chosen = get_profile(profile)
+    check_programs()
+    source, package = first_available(sources)
+    key = kernel_key(source, chosen)
+
+    def build(folder: Path) -> None:
+        say(f"unpacking {source.package} {source.version}")
+        full = folder / "full"
+        full.mkdir()
+        unpack(package, full)
+        for name in chosen.ubsan:
+            with (full / name / "Makefile").open("a", encoding="utf-8") as makefile:
+                makefile.write("\nUBSAN_SANITIZE := y\n")
+        set_times(full, SOURCE_TIME)
+        (folder / "build").mkdir()
+        say("building the kernel: about 250 CPU seconds without a compiler cache")
+        _build_base(full, folder / "build", chosen)
+        _keep_what_is_read(full, folder / "build", folder / "tree")
+        remove_tree(full)
+        set_times(folder / "tree", SOURCE_TIME)
+        set_times(folder / "build", OUTPUT_TIME)
+        say("booting it once")
+        facts = {"baseline": _baseline(folder), "source": source.model_dump()}
+        (folder / "facts.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
+
+    folder = publish(f"kernels/{key}", build)
+    facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+    return Kernel(folder, SourcePackage(**facts["source"]), tuple(facts["baseline"]))
+
+
+def changed_build(kernel: Kernel, base: Path) -> Path:
+    """Return the folder with the build of a tree that differs from a kernel's own.
+
+    A sandbox is shown it at `PREBUILT`: `build/` and `facts.json`, and nothing of the
+    unchanged source, which is the fixed one.
+
+    Args:
+        kernel: The built one.
+        base: The tree, with the same times.
+
+    Raises:
+        InfrastructureError: It does not build.
+    """
+    changed = [name for name in files_below(base) if _differs(base, kernel.folder / "tree", name)]
+    digest = hashlib.sha256()
+    for name in changed:
+        digest.update(name.encode() + b"\0" + (base / name).read_bytes())
+    key = f"{kernel.folder.name}-{digest.hexdigest()[:16]}"
+
+    def build(folder: Path) -> None:
+        tree = folder / "tree"
+        shutil.copytree(base, tree, symlinks=True)
+        shutil.copytree(kernel.folder / "build", folder / "build", symlinks=True)
+        for name in changed:
+            os.utime(tree / name)
+        _make(tree, folder / "build", [make_command(output=WORK)])
+        remove_tree(tree)
+        set_times(folder / "build", OUTPUT_TIME)
+        shutil.copyfile(kernel.folder / "facts.json", folder / "facts.json")
+
+    return publish(f"kernels/{key}", build)
+
+
+def files_below(root: Path) -> list[str]:
+    """Return the regular files below a folder, relative and sorted."""
+    found = []
+    for folder, _, files in os.walk(root):
+        found += [os.path.relpath(os.path.join(folder, name), root) for name in files]  # noqa: PTH118
+    return sorted(name for name in found if not (root / name).is_symlink())
+
+
+def set_times(root: Path, seconds: int) -> None:
+    """Give everything below a folder one time."""
+    for folder, _, files in os.walk(root):
+        for name in files:
+            os.utime(Path(folder, name), (seconds, seconds), follow_symlinks=False)
+        os.utime(folder, (seconds, seconds))
+
+
+def _differs(base: Path, tree: Path, name: str) -> bool:
+    if name.startswith("checks/"):
+        return False
+    one, other = base / name, tree / name
+    if not other.is_file() or one.stat().st_size != other.stat().st_size:
+        return True
+    return one.read_bytes() != other.read_bytes()
+
+
+def _build_base(full: Path, output: Path, profile: Profile) -> None:
+    command = make_command(output=WORK)
+    merge = [
+        "sh", "-c",
+        "cat > /tmp/fragment && scripts/kconfig/merge_config.sh -m -O $0 $0/.config /tmp/fragment",
+        WORK,
+    ]  # fmt: skip
+    _make(
+        full,
+        output,
+        [[*command, "tinyconfig"], merge, [*command, "olddefconfig"], command],
+        stdin=profile.fragment.encode(),
+    )
+
+
+def _make(tree: Path, output: Path, commands: list[list[str]], stdin: bytes = b"") -> None:
+    """Run make in a sandbox that sees the tree and may write to the output folder."""
+    from repos.sandbox.backends.bubblewrap.backend import own_layer
+    from repos.sandbox.select import get_backend
+
+    ccache = cache_root() / "ccache"
+    ccache.mkdir(parents=True, exist_ok=True)
+    for folder in (tree, output, ccache):
+        own_layer(folder)
+    mounts = (Mount(output, WORK, writable=True), Mount(ccache, CCACHE, writable=True))
+    # ccache stands in for gcc by its name, so that the recorded commands are gcc's.
+    path = "/usr/lib/ccache:/usr/local/bin:/usr/bin:/bin"
+    env = {**PINNED, "CCACHE_DIR": CCACHE, "HOME": "/tmp", "PATH": path}
+    backend = get_backend("auto")
+    try:
+        with Workspace(backend.create(Layers((tree,), mounts), SANDBOX)) as workspace:
+            for command in commands:
+                done = workspace.exec(command, env=env, stdin=stdin, timeout_s=FULL_BUILD_TIMEOUT_S)
+                if done.exit_code != 0:
+                    errors = "; ".join(str(d) for d in read_build(done).errors[:3])
+                    raise InfrastructureError(
+                        f"The kernel can't be built: {errors or done.text[-400:]}"
+                    )
+    finally:
+        backend.close()
+
+
+def _keep_what_is_read(full: Path, output: Path, tree: Path) -> None:
+    """Copy what the build read: compilers, kconfig and make say it in their own files."""
+    text = []
+    for folder, _, files in os.walk(output):
+        for name in files:
+            if name.endswith(".cmd"):
+                text.append(Path(folder, name).read_text("utf-8", "replace"))
+    named = set(re.findall(rf"{TESTBED}/([\w./+-]+)", "\n".join(text)))
+    named |= set(re.findall(r"(?<![\w/])((?:\w[\w.+-]*/)*Kconfig[\w.-]*)", "\n".join(text)))
+    kept = {os.path.normpath(name) for name in named}
+    for name in files_below(full):
+        makefile = re.search(r"(^|/)(Makefile|Kbuild)[\w.-]*$", name)
+        if name in kept or makefile or name.startswith(WHOLE) or "/" not in name:
+            target = tree / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(full / name, target)
+    for folder, names, files in os.walk(full):
+        for name in (*names, *files):
+            link = Path(folder, name)
+            if link.is_symlink() and (link.resolve().is_file() or "dt-bindings" not in str(link)):
+                target = tree / link.relative_to(full)
+                if target.parent.is_dir() and not target.exists():
+                    target.symlink_to(link.readlink())
+
+
+def _baseline(folder: Path) -> list[str]:
+    """Make sure that the tree alone is enough, and return the titles of a clean boot."""
+    from repos.sandbox.select import get_backend
+
+    scratch = folder / "scratch"
+    shutil.copytree(folder / "build", scratch, symlinks=True)
+    before = (scratch / "linux").stat().st_mtime
+    _make(folder / "tree", scratch, [make_command(output=WORK)])
+    rebuilt = (scratch / "linux").stat().st_mtime != before
+    remove_tree(scratch)
+    if rebuilt:
+        raise InfrastructureError("make builds the kernel anew although nothing changed.")
+    backend = get_backend("auto")
+    try:
+        layers = Layers((folder / "tree",), (Mount(folder / "build", f"{PREBUILT}/build"),))
+        with Workspace(backend.create(layers, SANDBOX)) as workspace:
+            done = clean_boot(workspace)
+    finally:
+        backend.close()
+    if done.status != 0:
+        raise InfrastructureError(
+            f"The kernel does not boot in a sandbox: {done.summary}. {done.console[-300:]}"
+        )
+    return list(done.titles)

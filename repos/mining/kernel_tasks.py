@@ -1,0 +1,184 @@
+"""Makes kernel tasks of recipes: runs both sides several times and writes down what was seen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from repos.errors import RecordError
+from repos.kernel.booting import Boot
+from repos.kernel.building import build_kernel
+from repos.kernel.debian import SourcePackage
+from repos.prepare import prepare
+from repos.runners.kernel.runner import CHECKS, run_check
+from repos.sandbox.protocol import Backend
+from repos.sandbox.workspace import Workspace
+from repos.tasks.environments import KernelEnvironment
+from repos.tasks.records import Expected, Task, TaskSpec
+from repos.tasks.sources.kernel import RECIPES, REPRODUCER, KernelSource, checks_of
+
+SOURCES = (
+    SourcePackage(
+        package="linux-source-6.1",
+        version="6.1.192-2",
+        sha256="ae95fe63d4c553f8d0e6c86cb1ab566f3894a43743eb19ab585cd97d82f26514",
+    ),
+)
+"""What the recipes fit, interchangeable."""
+
+ENVIRONMENT = "uml-6.1"
+LICENCE = "GPL-2.0-only WITH Linux-syscall-note"
+REPETITIONS = 5
+EXCERPT_LINES = 45
+SANDBOX: dict[str, int | bool | str] = {
+    "memory_mb": 4096, "processes": 512, "disk_mb": 1024, "tmp_mb": 2048, "seccomp": "ptrace"
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Admission:
+    """What running a task's two sides showed.
+
+    Attributes:
+        task: Its id.
+        problems: Why it is not admitted; none where it is.
+        titles: Titles of the reproducer's crash, one a run.
+        excerpt: The console at the first crash.
+        seconds: Longest time of all checks of a side, the build left out.
+    """
+
+    task: str
+    problems: tuple[str, ...]
+    titles: tuple[str, ...]
+    excerpt: str
+    seconds: float
+
+
+def read_recipe(name: str) -> dict[str, Any]:
+    """Return the facts of a recipe.
+
+    Raises:
+        RecordError: There is none of that name.
+    """
+    path = RECIPES / name / "recipe.json"
+    if not path.is_file():
+        known = ", ".join(recipe_names())
+        raise RecordError(f"There is no kernel recipe {name}. Known: {known}.")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def recipe_names() -> list[str]:
+    """Return the names of all recipes, sorted."""
+    return sorted(path.parent.name for path in Path(RECIPES).glob("*/recipe.json"))
+
+
+def recipe_task(name: str) -> TaskSpec:
+    """Return the task of a recipe, without what only a run can tell."""
+    facts = read_recipe(name)
+    checks = [f"{CHECKS}/{path.name}" for path in checks_of(name)]
+    source = KernelSource(
+        sources=SOURCES,
+        edits=facts["edits"],
+        recipe=name,
+        images=facts["images"],
+        allowed=facts["allowed"],
+    )
+    labels = {"kind": facts["kind"], "subsystem": facts["allowed"][0].rstrip("/")}
+    if "cve" in facts:
+        labels["cve"] = facts["cve"]
+    positive = tuple(c for c in checks if c.startswith(f"{CHECKS}/positive-"))
+    return TaskSpec(
+        id=f"kernel-lite/{name}",
+        source=source,
+        title=facts["title"],
+        runner="kernel",
+        test_paths=(CHECKS,),
+        environments={ENVIRONMENT: KernelEnvironment(sources=SOURCES)},
+        expected={
+            ENVIRONMENT: Expected(
+                fail_to_pass=tuple(c for c in checks if c not in positive), pass_to_pass=positive
+            )
+        },
+        seconds={ENVIRONMENT: 90.0},
+        sandbox=SANDBOX,
+        date=facts["date"],
+        licence=LICENCE,
+        labels=labels,
+    )
+
+
+def admit(
+    spec: TaskSpec,
+    backend: Backend,
+    *,
+    repetitions: int = REPETITIONS,
+    say: Callable[[str], None] = lambda line: None,
+) -> Admission:
+    """Run all checks of both sides; a task is admitted only if each run says the same.
+
+    Args:
+        spec: The task.
+        backend: Makes the sandboxes.
+        repetitions: Runs of each check on each side.
+        say: Gets lines of progress.
+
+    Raises:
+        InfrastructureError: No verdict could be reached.
+    """
+    task = prepare(spec, suite="kernel-lite")
+    expected = task.hidden.expected
+    problems: list[str] = []
+    titles: list[str] = []
+    excerpt, longest = "", 0.0
+    for fixed in (False, True):
+        with _checked_workspace(task, backend) as workspace:
+            if fixed:
+                workspace.apply(task.hidden.reference)
+            built = build_kernel(workspace)
+            if not built.ok:
+                problems.append(f"it does not build: {built.log[-500:]}")
+                break
+            for test in (*expected.fail_to_pass, *expected.pass_to_pass):
+                boots = [run_check(workspace, test) for _ in range(repetitions)]
+                longest = max(longest, sum(b.seconds for b in boots) / repetitions)
+                side = "fixed" if fixed else "vulnerable"
+                wants_pass = fixed or test in expected.pass_to_pass
+                say(f"{spec.id} {side} {test}: {', '.join(sorted({b.summary for b in boots}))}")
+                problems += _problems(boots, test, side, wants_pass)
+                if test == f"{CHECKS}/{REPRODUCER}.c" and not fixed:
+                    titles = [b.crash.title if b.crash else "" for b in boots]
+                    excerpt = boots[0].excerpt()
+    count = len(expected.fail_to_pass) + len(expected.pass_to_pass)
+    return Admission(spec.id, tuple(problems), tuple(titles), excerpt, round(longest * count, 1))
+
+
+def recorded(spec: TaskSpec, admission: Admission) -> TaskSpec:
+    """Return an admitted task with its crash report and its time."""
+    report = "\n".join(admission.excerpt.splitlines()[:EXCERPT_LINES])
+    symptom = f"Title: `{admission.titles[0]}`\n\n```\n{report}\n```"
+    seconds = {name: max(30.0, admission.seconds) for name in spec.environments}
+    return spec.model_copy(update={"symptom": symptom, "seconds": seconds})
+
+
+def _checked_workspace(task: Task, backend: Backend) -> Workspace:
+    """Return a workspace in which the hidden checks lie beside the shown one."""
+    workspace = Workspace(backend.create(task.layers, task.sandbox))
+    for path in sorted((task.hidden.files / CHECKS).iterdir()):
+        workspace.write(f"{CHECKS}/{path.name}", path.read_bytes())
+    return workspace
+
+
+def _problems(boots: list[Boot], test: str, side: str, wants_pass: bool) -> list[str]:
+    found = {boot.summary for boot in boots}
+    if wants_pass:
+        failed = [boot for boot in boots if not boot.passed]
+        return [f"{test} fails on the {side} kernel: {failed[0].summary}"] if failed else []
+    if any(boot.passed for boot in boots):
+        return [f"{test} passes on the {side} kernel"]
+    crashed = [boot.crash is not None for boot in boots]
+    if len(found) > 1 or (test.endswith(f"/{REPRODUCER}.c") and not all(crashed)):
+        return [f"{test} on the {side} kernel: {', '.join(sorted(found))}"]
+    return []

@@ -1,0 +1,1 @@
+"""The runner of kernel checks: builds, boots, reads the console."""

@@ -1,0 +1,136 @@
+"""Edits by syntax, archives, images, and what make and a console are read as."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from repos.errors import RecordError
+from repos.kernel.booting import read_boot
+from repos.kernel.building import read_build
+from repos.kernel.edits import SourceEdit, apply_edit
+from repos.kernel.images import adfs, squashfs, zisofs
+from repos.kernel.initramfs import make_initramfs
+from repos.runners.kernel.runner import KernelRunner
+from repos.sandbox.protocol import ExecResult
+
+SOURCE = b"""\
+static int other(int a)
+{
+\tif (a > 3)
+\t\treturn 1;
+\treturn 0;
+}
+
+int target(struct thing *t, int a)
+{
+\tint n = size(t);
+
+\t/* Too large. */
+\tif (a > 3)
+\t\treturn -1;
+
+\tif (!t || a < 0)
+\t\treturn -2;
+\tuse(t);
+\tput(t);
+\treturn copy(n - 1, a);
+}
+"""
+
+
+def edited(operator, about, instead=""):
+    edit = SourceEdit(
+        path="a.c", function="target", operator=operator, about=about, instead=instead
+    )
+    return apply_edit(SOURCE, edit).decode()
+
+
+def test_an_if_goes_with_its_comment_and_leaves_no_gap():
+    text = edited("drop_if", "a>3")
+    assert "Too large" not in text and "return -1" not in text
+    assert "\n\n\n" not in text and "\t\n" not in text
+    assert text.count("a > 3") == 1  # the other function keeps its own
+
+
+def test_a_clause_goes():
+    assert "if (!t)" in edited("drop_clause", "a < 0")
+
+
+def test_statements_change_places():
+    text = edited("swap", "use(t)")
+    assert text.index("put(t)") < text.index("use(t)")
+
+
+def test_text_is_replaced():
+    assert "copy(n, a)" in edited("replace", "n - 1", "n")
+
+
+@pytest.mark.parametrize(
+    ("operator", "about"), [("drop_if", "missing"), ("replace", "a"), ("drop_clause", "a")]
+)
+def test_what_fits_no_one_place_is_refused(operator, about):
+    with pytest.raises(RecordError, match="must be one"):
+        edited(operator, about)
+
+
+def test_an_initramfs_is_read_by_cpio():
+    if shutil.which("cpio") is None:
+        pytest.skip("cpio is not installed")
+    archive = make_initramfs({"init": b"x" * 5, "token": b"t"})
+    done = subprocess.run(["cpio", "-t"], input=archive, capture_output=True, check=True)
+    assert done.stdout.split() == [b"dev", b"proc", b"sys", b"mnt", b"dev/console", b"dev/null",
+                                   b"init", b"token"]  # fmt: skip
+
+
+def test_images_are_the_same_each_time():
+    assert adfs(zones=1) == adfs(zones=1) != adfs(zones=0)
+    if shutil.which("mksquashfs") and shutil.which("genisoimage"):
+        assert squashfs() == squashfs() != squashfs(offset=-8)
+        assert len(zisofs(log2_block=11, empty=1)) % 512 == 0
+
+
+def test_what_compilers_say_becomes_records():
+    text = (
+        b"  CC      fs/a.o\n/testbed/fs/a.c:7:3: error: 'x' undeclared\n../x: warning\nmake: ***\n"
+    )
+    built = read_build(ExecResult(2, text, b"", 1.0))
+    assert not built.ok and built.compiled == ("fs/a.o",)
+    assert [str(d) for d in built.errors] == ["fs/a.c:7:3: error: 'x' undeclared"]
+
+
+def booted(console, **fields):
+    return read_boot(ExecResult(0, console.encode(), b"", 1.0, **fields), "secret")
+
+
+def test_only_the_token_of_this_boot_ends_a_check():
+    assert booted("USERSPACE-UP\nCHECK-END secret 0\n").passed
+    assert not booted("USERSPACE-UP\nCHECK-END guessed 0\n").passed
+    assert not booted("USERSPACE-UP\nCHECK-END secret 1\n").passed
+    assert not booted("CHECK-END secret 0\nCHECK-END secret 0\n").passed
+
+
+def test_a_crash_counts_although_the_check_ended():
+    done = booted("BUG: KASAN: use-after-free in f+0x1/0x2\nCHECK-END secret 0\n")
+    assert done.verdict == "reproduced" and not done.passed
+
+
+def test_a_boot_without_an_end_is_a_timeout():
+    assert booted("USERSPACE-UP\n", limit="time").verdict == "timeout"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "arch/um/kernel/trap.c", "lib/vsprintf.c", "mm/kasan/report.c", "kernel/panic.c",
+        "kernel/printk/printk.c", "scripts/mod/modpost.c", "fs/Makefile", "fs/ext4/Kconfig",
+        "include/linux/bug.h", "Makefile", "fs/../lib/list_debug.c", "init/main.c", "mm/slub.c",
+    ],
+)  # fmt: skip
+def test_what_reports_and_builds_is_closed(path):
+    assert KernelRunner().protects(path)
+
+
+@pytest.mark.parametrize("path", ["fs/squashfs/cache.c", "net/unix/af_unix.c", "fs/adfs/adfs.h"])
+def test_the_kernels_own_parts_are_open(path):
+    assert not KernelRunner().protects(path)
