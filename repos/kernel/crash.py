@@ -248,7 +248,7 @@ def _frames(lines: list[str]) -> tuple[Frame, ...]:
 def _blamed(frames: tuple[Frame, ...]) -> str:
     for sure in (True, False):
         for frame in frames:
-            if frame.sure >= sure and not HELPERS.match(frame.function):
+            if frame.offset and frame.sure >= sure and not HELPERS.match(frame.function):
                 return frame.function
     return ELSEWHERE
 

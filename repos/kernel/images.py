@@ -62,7 +62,7 @@ def squashfs(
         (folder / "root").mkdir()
         (folder / "root/victim.bin").write_bytes(content(300, "victim"))
         (folder / "root/whole.bin").write_bytes(content(9000, "whole"))
-        options = ["-Xdict-size", "8192", "-b", "8192"] if compressor == "xz" else []
+        options = ["-Xdict-size", "8192", "-b", "16384"] if compressor == "xz" else []
         run(
             ["mksquashfs", "root", "out", "-comp", compressor, *options, "-noI", "-no-xattrs",
              "-all-root", "-all-time", "0", "-mkfs-time", "0", "-quiet", "-noappend"],
@@ -118,7 +118,7 @@ def adfs(*, zones: int, free: int = 0x20, disc: int = 65536) -> bytes:
     return bytes(image)
 
 
-def _zone_check(zone: bytes) -> int:
+def _zone_check(zone: bytes | bytearray) -> int:
     """Return the check byte of a zone: four sums with carries, combined."""
     sums = [0, 0, 0, 0]
     for at in range(len(zone) - 4, 0, -4):

@@ -35,6 +35,8 @@ CCACHE = "/opt/repogym/ccache"
 FULL_BUILD_TIMEOUT_S = 7200.0
 WHOLE = ("scripts/", "arch/um/", "tools/include/", "usr/")
 """Folders that are kept whole: what they hold is read by more than the compiler."""
+WITH_SCRIPTS = ("kernel/", "lib/", "include/", "arch/x86/", "init/", "security/", "certs/", "mm/")
+"""Folders with tables and scripts that make reads and that no `.cmd` file names."""
 
 NEEDED = {
     "gcc": "gcc", "make": "make", "flex": "flex", "bison": "bison", "bc": "bc", "ccache": "ccache",
@@ -254,17 +256,17 @@ def _keep_what_is_read(full: Path, output: Path, tree: Path) -> None:
     kept = {os.path.normpath(name) for name in named}
     for name in files_below(full):
         makefile = re.search(r"(^|/)(Makefile|Kbuild)[\w.-]*$", name)
-        if name in kept or makefile or name.startswith(WHOLE) or "/" not in name:
+        script = name.startswith(WITH_SCRIPTS) and not name.endswith((".c", ".h", ".S"))
+        if name in kept or makefile or script or name.startswith(WHOLE) or "/" not in name:
             target = tree / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(full / name, target)
     for folder, names, files in os.walk(full):
         for name in (*names, *files):
             link = Path(folder, name)
-            if link.is_symlink() and (link.resolve().is_file() or "dt-bindings" not in str(link)):
-                target = tree / link.relative_to(full)
-                if target.parent.is_dir() and not target.exists():
-                    target.symlink_to(link.readlink())
+            target = tree / link.relative_to(full)
+            if link.is_symlink() and target.parent.is_dir() and not target.is_symlink():
+                target.symlink_to(link.readlink())
 
 
 def _baseline(folder: Path) -> list[str]:
