@@ -21,7 +21,7 @@ ELSEWHERE = "an unknown function"
 STAMP = re.compile(r"^(?:<\d+>)?\[\s*\d+\.\d+\](?:\[\s*[TC]\d+\])? ?")
 FRAME = re.compile(r"(\? )?\b([A-Za-z_][\w.]*)\+0x([0-9a-f]{1,12})/0x([0-9a-f]{1,12})")
 HELPERS = re.compile(
-    r"^(__?asan_|kasan_|__kasan|print_|dump_stack|show_stack|report_|check_panic|panic$|"
+    r"^(__?asan_|(start|end)_report|local_lock|kasan_|__kasan|print_|dump_stack|show_stack|report_|check_panic|panic$|"
     r"__?warn|warn_slowpath|segv|sig_handler|unblock_signals|do_raw_|_raw_|lock_acquire|"
     r"__lock_acquire|lockdep_|check_noncircular|refcount_|__list_(add|del)_|__ubsan|ubsan_|"
     r"fortify_panic|mem(cpy|set|move|cmp|chr|zero)$|__mem|str(len|cpy|ncpy|cmp|lcpy|scpy)$|"
@@ -208,6 +208,8 @@ def crashes(console: bytes | str, baseline: Collection[str] = ()) -> list[Crash]
             if match:
                 starts.append((number, pattern, match))
                 break
+    # Who is named for one that every boot has differs: the words before " in " are compared.
+    noise = {title.split(" in ")[0] for title in baseline}
     found: list[Crash] = []
     for at, (number, pattern, match) in enumerate(starts):
         if pattern.kind == "panic" and found:
@@ -219,6 +221,8 @@ def crashes(console: bytes | str, baseline: Collection[str] = ()) -> list[Crash]
             title = CORRUPTED
         else:
             title = pattern.title(match, _blamed(frames))
+        if pattern.kind == "lockdep" and title.split(" in ")[0] in noise:
+            continue
         if title in baseline or any(title == other.title for other in found):
             continue
         found.append(Crash(title, pattern.kind, frames, "\n".join(body).rstrip(), number))
