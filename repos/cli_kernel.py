@@ -13,7 +13,7 @@ from repos.cli_options import JsonOption, SandboxOption, out, say
 from repos.errors import InputError
 
 app = typer.Typer(no_args_is_help=True, help="Prepare, run and mine Linux kernels.")
-TaskArgument = Annotated[str, typer.Argument(help="A task of kernel-lite.")]
+TaskArgument = Annotated[str, typer.Argument(help="A recipe of repos/data/kernel.")]
 
 
 @app.command("doctor")
@@ -38,23 +38,21 @@ def doctor(as_json: JsonOption = False) -> None:
 
 @app.command("prepare")
 def prepare_kernels(
-    names: Annotated[list[str] | None, typer.Argument(help="Tasks; all by default.")] = None,
-    suite: Annotated[str, typer.Option(help="The suite.")] = "kernel-lite",
+    names: Annotated[list[str] | None, typer.Argument(help="Recipes; all by default.")] = None,
 ) -> None:
     """Fetch the source, build the kernel, and build each task's vulnerable side."""
     from repos.kernel.trees import prepared_kernel
+    from repos.mining.kernel_tasks import recipe_names, recipe_task
     from repos.prepare import prepare
     from repos.tasks.environments import KernelEnvironment
-    from repos.tasks.suite import load_suite
 
-    loaded = load_suite(suite)
-    specs = [loaded.spec(name) for name in names or [spec.id for spec in loaded.specs]]
+    specs = [recipe_task(name) for name in names or recipe_names()]
     for spec in specs:
         start = time.monotonic()
         for environment in spec.environments.values():
             if isinstance(environment, KernelEnvironment):
                 prepared_kernel(environment.sources, environment.profile, say)
-        prepare(spec, suite=loaded.name)
+        prepare(spec)
         typer.echo(f"{spec.id}: prepared in {time.monotonic() - start:.1f} s")
 
 
@@ -65,25 +63,23 @@ def run_kernel(
         Path | None, typer.Option("--patch", help="Apply this diff before building.")
     ] = None,
     fixed: Annotated[bool, typer.Option("--fixed", help="Apply the published fix.")] = False,
-    suite: Annotated[str, typer.Option(help="The suite.")] = "kernel-lite",
     sandbox: SandboxOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Build a task's kernel, boot it with the reproducer, and show the console at the crash."""
     from repos.kernel.building import build_kernel
+    from repos.mining.kernel_tasks import recipe_task
     from repos.prepare import prepare
     from repos.runners.kernel.runner import CHECKS, build_errors, run_check
     from repos.sandbox.select import get_backend
     from repos.sandbox.workspace import Workspace
     from repos.scoring.patches import read_diff
-    from repos.tasks.suite import load_suite
 
     if patch is not None and fixed:
         raise InputError("Give --patch or --fixed, not both.")
-    loaded = load_suite(suite)
-    spec = loaded.spec(task)
+    spec = recipe_task(task)
     diff = read_diff(patch, spec.id) if patch is not None else b""
-    prepared = prepare(spec, suite=loaded.name)
+    prepared = prepare(spec)
     if fixed:
         diff = prepared.hidden.reference
     backend = get_backend(sandbox, report=say)

@@ -217,8 +217,8 @@ def _build_base(full: Path, output: Path, profile: Profile) -> None:
     )
 
 
-def _make(tree: Path, output: Path, commands: list[list[str]], stdin: bytes = b"") -> None:
-    """Run make in a sandbox that sees the tree and may write to the output folder."""
+def _make(tree: Path, output: Path, commands: list[list[str]], stdin: bytes = b"") -> list[str]:
+    """Run make in a sandbox that may write to the output folder; return what was compiled."""
     from repos.sandbox.backends.bubblewrap.backend import own_layer
     from repos.sandbox.select import get_backend
 
@@ -231,10 +231,12 @@ def _make(tree: Path, output: Path, commands: list[list[str]], stdin: bytes = b"
     path = "/usr/lib/ccache:/usr/local/bin:/usr/bin:/bin"
     env = {**PINNED, "CCACHE_DIR": CCACHE, "HOME": "/tmp", "PATH": path}
     backend = get_backend("auto")
+    compiled: list[str] = []
     try:
         with Workspace(backend.create(Layers((tree,), mounts), SANDBOX)) as workspace:
             for command in commands:
                 done = workspace.exec(command, env=env, stdin=stdin, timeout_s=FULL_BUILD_TIMEOUT_S)
+                compiled += read_build(done).compiled
                 if done.exit_code != 0:
                     errors = "; ".join(str(d) for d in read_build(done).errors[:3])
                     raise InfrastructureError(
@@ -242,6 +244,7 @@ def _make(tree: Path, output: Path, commands: list[list[str]], stdin: bytes = b"
                     )
     finally:
         backend.close()
+    return compiled
 
 
 def _keep_what_is_read(full: Path, output: Path, tree: Path) -> None:
@@ -275,12 +278,10 @@ def _baseline(folder: Path) -> list[str]:
 
     scratch = folder / "scratch"
     shutil.copytree(folder / "build", scratch, symlinks=True)
-    before = (scratch / "linux").stat().st_mtime
-    _make(folder / "tree", scratch, [make_command(output=WORK)])
-    rebuilt = (scratch / "linux").stat().st_mtime != before
+    compiled = _make(folder / "tree", scratch, [make_command(output=WORK)])
     remove_tree(scratch)
-    if rebuilt:
-        raise InfrastructureError("make builds the kernel anew although nothing changed.")
+    if compiled:
+        raise InfrastructureError(f"make compiles {compiled[0]} anew although nothing changed.")
     backend = get_backend("auto")
     try:
         layers = Layers((folder / "tree",), (Mount(folder / "build", f"{PREBUILT}/build"),))
