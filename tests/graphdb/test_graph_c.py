@@ -81,3 +81,13 @@ def test_imports_edges_of_headers() -> None:
     files = {"a.h": '#include "b.h"\n', "b.h": '#include "a.h"\n#include <stdio.h>\n'}
     found = {(e.type, e.target) for e in edges_of(files, "b.h")}
     assert found == {("IMPORTS", "c:a.h"), ("IMPORTS", "external:stdio.h")}
+
+
+def test_members_of_anonymous_types_belong_to_the_type_around_them() -> None:
+    text = (
+        "struct v { int kind; union { int i; struct { float f, g; }; }; struct { int w; } box;\n"
+        "  union named { int z; } n; enum { ONE, TWO }; };\n"
+    )
+    nodes = build({"m.c": text}).nodes()
+    fields = {node.id.partition("::")[2] for node in nodes if node.label == "FIELD"}
+    assert fields == {"v.kind", "v.i", "v.f", "v.g", "v.box", "named.z", "v.n"}

@@ -71,3 +71,53 @@ def test_calling_a_variable_uses_it():
     )
     assert {"x.py::Point", "x.py::square", "x.py::add1"} <= ends(text, "user")
     assert calls({"x.py": text}, "x.py", "user") == {"x.py::base"}
+
+
+EITHER = """\
+import sys
+if sys.version_info >= (3, 11):
+    def toml(): return 1
+    class K:
+        def m(self): return 1
+else:
+    def toml(): return 2
+    class K:
+        def m(self): return 2
+try:
+    from fastmod import go
+except ImportError:
+    def go(): return 2
+try:
+    def fast(): return 1
+except Exception:
+    def fast(): return 2
+if sys.platform == "win32":
+    def plat(): return 1
+elif sys.platform == "darwin":
+    def plat(): return 2
+else:
+    def plat(): return 3
+    def plat(): return 4
+class M:
+    if sys.version_info > (3,):
+        def a(self): return 1
+    else:
+        def a(self): return 2
+    def b(self): return self.a()
+if sys.argv:
+    def later(): return 1
+def later(): return 2
+def user(): toml(); K().m(); go(); fast(); plat(); later()
+"""
+
+
+def test_definitions_in_other_branches_stand_beside_one_another():
+    texts = {"fastmod.py": "def go(): return 1\n", "x.py": EITHER}
+    assert calls(texts, "x.py", "user") == {
+        "x.py::toml", "x.py::toml#2", "x.py::K", "x.py::K#2", "x.py::K.m", "x.py::K#2.m",
+        "fastmod.py::go", "x.py::go", "x.py::fast", "x.py::fast#2",
+        "x.py::plat", "x.py::plat#2", "x.py::plat#4", "x.py::later#2",
+    }  # fmt: skip
+    assert calls(texts, "x.py", "M.b") == {"x.py::M.a", "x.py::M.a#2"}
+    away = {**texts, "y.py": "from x import toml\ndef far(): toml()\n"}
+    assert calls(away, "y.py", "far") == {"x.py::toml", "x.py::toml#2"}

@@ -178,10 +178,7 @@ class _Extraction:
                         )
                         self.extra.internal.append(added)
                 elif member.type == "field_declaration" and dotted:
-                    for declarator in member.children_by_field_name("declarator"):
-                        inner = _declared_name(declarator)
-                        if inner is not None:
-                            self._add(self._text(inner), FIELD, member, member.end_byte, dotted)
+                    self._members(member, dotted)
         for node in self.captures.get("typedef", ()):
             for declarator in node.children_by_field_name("declarator"):
                 name = _declared_name(declarator)
@@ -189,6 +186,25 @@ class _Extraction:
                     added = self._add(self._text(name), CLASS, node, node.end_byte)
                     self.extra.internal.append(added)
                     self.skip.add(name.start_byte)
+
+    def _members(self, member: SyntaxNode, owner: str) -> None:
+        """Add what one declaration in a struct or union declares.
+
+        The members of an anonymous struct or union are members of the one around it.
+        """
+        declarators = member.children_by_field_name("declarator")
+        for declarator in declarators:
+            inner = _declared_name(declarator)
+            if inner is not None:
+                self._add(self._text(inner), FIELD, member, member.end_byte, owner)
+        nested = member.child_by_field_name("type")
+        body = nested.child_by_field_name("body") if nested is not None else None
+        if declarators or nested is None or body is None or nested.type == "enum_specifier":
+            return
+        if nested.child_by_field_name("name") is None:
+            for inner in body.named_children:
+                if inner.type == "field_declaration":
+                    self._members(inner, owner)
 
     def _macros(self) -> None:
         for node in self.captures.get("macro", ()):

@@ -20,23 +20,17 @@ edit invalidates exactly what it can change.
 from __future__ import annotations
 
 import builtins
-import re
 from collections.abc import Mapping
 
 from graphdb.facts import FileFacts
+from graphdb.languages.python.definitions import is_accessor, seen, standing
 from graphdb.languages.python.memo import Memo, Value, Values
 from graphdb.languages.python.modules import ModuleTable
 from graphdb.languages.python.mro import c3
-from graphdb.languages.python.scopes import CLASS_SCOPE, FUNCTION_SCOPE, Scope
+from graphdb.languages.python.scopes import CLASS_SCOPE, FUNCTION_SCOPE, Scope, split
 
-_TRAILERS = re.compile(r"\.\w+|\(\)|\[\]")
 _BUILTINS = frozenset(dir(builtins))
 _MAX_VALUES = 6
-_PROPERTIES = frozenset(
-    {"property", "cached_property", "abstractproperty", "classproperty", "lazy_property",
-     "hybrid_property", "locked_cached_property", "reify", "async_property"}
-)  # fmt: skip
-_ACCESSORS = (".setter", ".deleter", ".getter")
 
 
 class Inference(Memo):
@@ -52,7 +46,6 @@ class Inference(Memo):
         self.files = files
         self.modules = modules
         self._scopes: dict[str, dict[str, Scope]] = {}
-        self._split: dict[str, tuple[str, tuple[str, ...]]] = {}
 
     def scopes(self, path: str) -> dict[str, Scope]:
         """Scopes of a file by dotted name."""
@@ -67,21 +60,9 @@ class Inference(Memo):
 
     # -- expressions ---------------------------------------------------------------------------
 
-    def split(self, expr: str) -> tuple[str, tuple[str, ...]]:
-        """Head and trailers of an expression."""
-        known = self._split.get(expr)
-        if known is None:
-            if expr[0] == "@" or expr[:2] in ("%L", "%R") or expr[0] == "#":
-                known = (expr, ())
-            else:
-                found = _TRAILERS.findall(expr)
-                known = (expr[: len(expr) - sum(map(len, found))], tuple(found))
-            self._split[expr] = known
-        return known
-
     def evaluate(self, path: str, scope: str, expr: str, receiver: Value | None = None) -> Values:
         """Places and values that `expr` may stand for in `scope` of `path`."""
-        head, trailers = self.split(expr)
+        head, trailers = split(expr)
         if head == "super" and trailers and trailers[0] == "()":
             found = self._super(path, scope, receiver)
             trailers = trailers[1:]
@@ -143,20 +124,18 @@ class Inference(Memo):
         self, path: str, scope: str, exprs: list[str], receiver: Value | None = None
     ) -> Values:
         found: dict[Value, None] = {}
-        last = next((e for e in reversed(exprs) if e[0] == "#"), "")
+        scopes = self.scopes(path)
+        last = standing(scopes, exprs)
+        accessed = bool(last) and is_accessor(scopes, last[-1])
         for expr in exprs:
-            if expr[0] == "#" and expr != last and not self._is_accessor(path, last):
+            if expr[0] == "#" and expr not in last and not accessed:
                 continue  # a later definition of the name replaces an earlier one
-            if expr[0] == "#" and expr != exprs[0] and self._is_accessor(path, expr):
+            if expr[0] == "#" and expr != exprs[0] and is_accessor(scopes, expr):
                 continue  # the setter of a property; the getter says what reading gives
             found.update(dict.fromkeys(self.evaluate(path, scope, expr, receiver)))
             if len(found) > _MAX_VALUES:
                 return ()
         return tuple(found)
-
-    def _is_accessor(self, path: str, expr: str) -> bool:
-        decorators = self.scopes(path)[expr[1:]].decorators
-        return any(item.endswith(_ACCESSORS) for item in decorators)
 
     def member(self, path: str, name: str) -> Values:
         """What ``module.name`` stands for, `path` being the module."""
@@ -407,17 +386,9 @@ class Inference(Memo):
         plain = [value for value in held if value[0] == "#"]
         if not plain:
             return (("D", path, dotted, name, receiver),)
-        chosen = plain[0] if self._is_accessor(path, plain[-1]) else plain[-1]
-        inner = self.scopes(path)[chosen[1:]]
-        if inner.kind == CLASS_SCOPE:
-            return (("C", path, chosen[1:]),)
-        if receiver is None:
-            return (("F", path, chosen[1:]),)
-        if any(item.rpartition(".")[2] in _PROPERTIES for item in inner.decorators):
-            return (("P", path, chosen[1:], receiver),)
-        if receiver[0] == "C" and inner.bindings.get(inner.first) == ["%self"]:
-            return (("F", path, chosen[1:]),)
-        return (("B", path, chosen[1:], receiver),)
+        scopes = self.scopes(path)
+        chosen = plain[:1] if is_accessor(scopes, plain[-1]) else standing(scopes, plain)
+        return tuple(seen(scopes, path, expr[1:], receiver) for expr in chosen)
 
     def class_member_after(self, order: Values, name: str) -> Values:
         """What `name` is in the first class of `order` that has it, seen from no instance."""

@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 _CLASS_METHODS = frozenset({"__new__", "__init_subclass__", "__class_getitem__"})
 
 
+_BRANCHES = frozenset(
+    {"if_statement", "elif_clause", "else_clause", "try_statement", "except_clause",
+     "except_group_clause", "case_clause"}
+)  # fmt: skip
+
+
 class Outline:
     """Definitions and scopes of one file.
 
@@ -53,6 +59,7 @@ class Outline:
         self.skip: set[int] = set()
         self.targets: set[tuple[int, int]] = set()
         self.globals: dict[str, set[str]] = {}
+        self.branches: dict[tuple[str, str], list[int]] = {}  # in which a name is defined
         self.last_bound: dict[str, int] = {}  # of the module's names
         self.declared: set[tuple[str, str]] = set()  # scope and name of variables with a type
 
@@ -127,6 +134,12 @@ class Outline:
             if inner is not None:  # said by the decorator reference already
                 self.targets.add((inner.start_byte, inner.end_byte))
                 self.skip.add(inner.start_byte)
+        branch = _branch(node)
+        if branch is not None:
+            known = self.branches.setdefault((owner, name), [])
+            if branch not in known:
+                known.append(branch)
+            scope = scope._replace(branch=known.index(branch) + 1)
         heading = one_line(source, node.start_byte, heading_end)
         self.definitions[dotted] = Definition(
             dotted,
@@ -200,6 +213,19 @@ class Outline:
             known[1] += 1
             if row + 1 < known[0]:
                 known[0] = row + 1
+
+
+def _branch(node: Node) -> int | None:
+    """Position of the innermost branch in which a definition stands; None where in none."""
+    block = node.parent
+    while block is not None and block.parent is not None:
+        above = block.parent
+        if block.type == "block" and above.type in _BRANCHES:
+            return block.start_byte
+        if above.type in ("function_definition", "class_definition"):
+            return None
+        block = above
+    return None
 
 
 def outer_name(dotted: str) -> str:

@@ -9,7 +9,7 @@ from graphdb.facts import FileFacts, Reference
 from graphdb.languages import Resolved
 from graphdb.languages.python.infer import Inference, Value, Values
 from graphdb.languages.python.modules import module_table, place_of
-from graphdb.languages.python.scopes import CLASS_SCOPE
+from graphdb.languages.python.scopes import CLASS_SCOPE, split
 from graphdb.schema import (
     CALLS,
     IMPORTS,
@@ -264,7 +264,7 @@ class PythonResolver:
     def _how(self, path: str, scope: str, expr: str, value: Value) -> str:
         if value[0] == "C":
             return "constructor"
-        head, trailers = self.inference.split(expr)
+        head, trailers = split(expr)
         if head == "super":
             return "super"
         if trailers:

@@ -13,7 +13,11 @@ An expression is kept as a string: a head and trailers, the arguments dropped.
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from typing import NamedTuple
+
+_TRAILERS = re.compile(r"\.\w+|\(\)|\[\]")
 
 MODULE_SCOPE, CLASS_SCOPE, FUNCTION_SCOPE = "m", "c", "f"
 
@@ -35,6 +39,9 @@ class Scope(NamedTuple):
         attributes: For a class, what methods assign to ``self.name``: (method, expression).
         stars: Modules whose names ``from module import *`` brings in.
         first: Name of a function's first parameter.
+        branch: For a definition in a branch (`if`, `try`, `match`) a number from 1, the same
+            for all of its name in this branch; 0 in none. It replaces, of those of the same name
+            before it, the ones in its own branch; in none it replaces all.
     """
 
     kind: str
@@ -47,6 +54,7 @@ class Scope(NamedTuple):
     attributes: dict[str, list[tuple[str, str]]]
     stars: list[str]
     first: str
+    branch: int
 
 
 def version(name: str, number: int) -> str:
@@ -56,7 +64,16 @@ def version(name: str, number: int) -> str:
 
 def new_scope(kind: str, parent: str) -> Scope:
     """An empty scope."""
-    return Scope(kind, parent, {}, [], [], [], [], {}, [], "")
+    return Scope(kind, parent, {}, [], [], [], [], {}, [], "", 0)
+
+
+@lru_cache(maxsize=1 << 18)
+def split(expr: str) -> tuple[str, tuple[str, ...]]:
+    """Head and trailers of an expression."""
+    if expr[0] in "@#" or expr[:2] in ("%L", "%R"):
+        return expr, ()
+    found = _TRAILERS.findall(expr)
+    return expr[: len(expr) - sum(map(len, found))], tuple(found)
 
 
 def bind(bindings: dict[str, list[str]], name: str, values: list[str]) -> None:
