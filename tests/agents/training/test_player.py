@@ -47,6 +47,9 @@ def test_a_lost_sandbox_is_no_score_of_0(player):
     verdict = player.verdict
     assert verdict.mask_sample and verdict.failure_kind == "infrastructure"
     assert verdict.error
+    player.start(TASK)
+    assert player.verdict is None, "the next episode has a sandbox of its own"
+    assert not player.call("bash", {"command": "true"}).error
 
 
 def test_an_episode_that_is_closed_was_abandoned(player):
