@@ -91,3 +91,36 @@ def test_members_of_anonymous_types_belong_to_the_type_around_them() -> None:
     nodes = build({"m.c": text}).nodes()
     fields = {node.id.partition("::")[2] for node in nodes if node.label == "FIELD"}
     assert fields == {"v.kind", "v.i", "v.f", "v.g", "v.box", "named.z", "v.n"}
+
+
+def test_attributes_are_no_names() -> None:
+    text = """\
+#define __cold __attribute__((cold))
+static int __init a_init(void) { return t(); }
+static int __init __attribute__((cold)) b_init(void) { return t(); }
+static noinline __cold int d_fn(int x) { return t(); }
+int __attribute__((noinline)) e_fn(int x) { return t(); }
+struct foo *__must_check i_fn(int x) { return t(); }
+int t(void) { return 0; }
+static int
+j_fn(int x)
+{
+    Py_BEGIN_ALLOW_THREADS
+    t();
+    Py_END_ALLOW_THREADS
+    return 0;
+}
+JNIEXPORT jint JNICALL k_fn(int x) { return t(); }
+void m_fn(int a __unused) { t(); }
+static bool __sched o_fn(struct x *p) __releases(lock) { return t(); }
+int WINAPI u_fn(void) { return t(); }
+"""
+    nodes = list(build({"m.c": text}).nodes())
+    callers = {"a_init", "b_init", "d_fn", "e_fn", "i_fn", "j_fn", "k_fn", "m_fn", "o_fn", "u_fn"}
+    assert {node.name for node in nodes if node.label == "FUNCTION"} == callers | {"t"}
+    for name in callers:
+        assert calls({"m.c": text}, "m.c", name) == {"m.c::t"}
+    variables = {node.name for node in nodes if node.label == "GLOBAL_VARIABLE"}
+    assert variables == {"__cold"}
+    signature = next(node.signature for node in nodes if node.name == "b_init")
+    assert signature == "static int __init __attribute__((cold)) b_init(void)"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from zlib import crc32
 
 from graphdb.facts import Definition, FileFacts, Reference
+from graphdb.languages.c.attributes import without_attributes
 from graphdb.parsing import captures, first_broken_line, one_line, parse
 from graphdb.schema import CLASS, FIELD, FUNCTION, GLOBAL_VARIABLE
 
@@ -65,7 +66,7 @@ def extract(path: str, source: bytes) -> FileFacts:
         graphdb.parsing.ParseTimeoutError: The file takes too long to parse.
     """
     parser, query = _engine()
-    root = parse(parser, source).root_node
+    root = parse(parser, without_attributes(source)).root_node
     return _Extraction(path, source, root, captures(query, root)).facts()
 
 
