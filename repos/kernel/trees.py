@@ -278,7 +278,9 @@ def _baseline(folder: Path) -> list[str]:
 
     scratch = folder / "scratch"
     shutil.copytree(folder / "build", scratch, symlinks=True)
-    compiled = _make(folder / "tree", scratch, [make_command(output=WORK)])
+    # The kernel's own rules make the tables of offsets (.s) each time.
+    made = _make(folder / "tree", scratch, [make_command(output=WORK)])
+    compiled = [name for name in made if not name.endswith(".s")]
     remove_tree(scratch)
     if compiled:
         raise InfrastructureError(f"make compiles {compiled[0]} anew although nothing changed.")
