@@ -23,7 +23,7 @@ from envs.scoring import score_episode
 from envs.spaces import ToolCalls, Unicode, fork_generator, fork_space, is_call
 from envs.state import EpisodeSnapshot, EpisodeState, LastCall
 from repos.environments.choosing import available
-from repos.errors import InputError, refuse_unknown
+from repos.errors import InfrastructureError, InputError, refuse_unknown
 from repos.prepare import prepare
 from repos.sandbox.workspace import Workspace
 from repos.scoring.score import Score
@@ -239,9 +239,8 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         name = (options or {}).get("task", self.wanted)
         self._limit = min(self.max_steps, wrapped_limit(self))
         spec = self.suite.spec(name) if name is not None else self._draw()
-        if self._state is not None and self._state.task.spec == spec:
-            self._state = self._state.restart(MAX_TEXT)
-        else:
+        again = self._state is not None and self._state.task.spec == spec
+        if not (again and self._restart()):
             self._close_episode()
             self._state = self._begin(spec)
         return self._observation(self._state), self._info(self._state)
@@ -369,6 +368,15 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         if self._state is None:
             raise gymnasium.error.ResetNeeded("No episode yet: call reset() first.")
         return self._state
+
+    def _restart(self) -> bool:
+        """Begin the same task in the sandbox that is there; False where that is lost."""
+        assert self._state is not None
+        try:
+            self._state = self._state.restart(MAX_TEXT)
+        except InfrastructureError:
+            return False
+        return True
 
     def _close_episode(self) -> None:
         if self._state is not None:

@@ -110,7 +110,7 @@ class Player:
             self._episode, self._verdict, self._task = None, None, task or ""
             options = {"task": task} if task else None
             try:
-                self._episode = self._fresh(seed, options)
+                self._episode = Episode(self._env, seed=seed, options=options)
             except InfrastructureError as error:
                 self._fail("infrastructure", error)
                 return f"{OVER} ({error})"
@@ -159,14 +159,6 @@ class Player:
             if self._episode is not None and self._verdict is None:
                 self._fail("abandoned", None)
             self._env.close()
-
-    def _fresh(self, seed: int | None, options: dict[str, Any] | None) -> Episode:
-        try:
-            return Episode(self._env, seed=seed, options=options)
-        except InfrastructureError:
-            # A reset goes on in the sandbox that is there, which may be lost: once more without.
-            self._env.close()
-            return Episode(self._env, seed=seed, options=options)
 
     def _conclude(self) -> None:
         episode = self._episode

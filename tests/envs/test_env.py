@@ -355,3 +355,12 @@ def test_the_environment_of_the_task_can_be_named():
     with pytest.raises(RepoGymError, match="Unknown environment of"):
         made.reset()
     made.close()
+
+
+def test_a_reset_after_a_lost_sandbox_gets_a_new_one(env):
+    env.reset(seed=0)
+    env.unwrapped._state.workspace.sandbox.close()
+    observation, info = env.reset(seed=0)
+    assert observation["step"] == 0 and not info["infra_error"]
+    observation, *_ = env.step(call("bash", command="echo here"))
+    assert "here" in observation["text"]
