@@ -239,11 +239,12 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         name = (options or {}).get("task", self.wanted)
         self._limit = min(self.max_steps, wrapped_limit(self))
         spec = self.suite.spec(name) if name is not None else self._draw()
-        again = self._state is not None and self._state.task.spec == spec
-        if not (again and self._restart()):
+        state = self._restarted(spec)
+        if state is None:
             self._close_episode()
-            self._state = self._begin(spec)
-        return self._observation(self._state), self._info(self._state)
+            state = self._begin(spec)
+        self._state = state
+        return self._observation(state), self._info(state)
 
     def step(
         self, action: dict[str, str]
@@ -369,14 +370,14 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
             raise gymnasium.error.ResetNeeded("No episode yet: call reset() first.")
         return self._state
 
-    def _restart(self) -> bool:
-        """Begin the same task in the sandbox that is there; False where that is lost."""
-        assert self._state is not None
+    def _restarted(self, spec: TaskSpec) -> EpisodeState | None:
+        """Begin the same task in the sandbox that is there; None where it is not, or is lost."""
+        if self._state is None or self._state.task.spec != spec:
+            return None
         try:
-            self._state = self._state.restart(MAX_TEXT)
+            return self._state.restart(MAX_TEXT)
         except InfrastructureError:
-            return False
-        return True
+            return None
 
     def _close_episode(self) -> None:
         if self._state is not None:

@@ -15,7 +15,7 @@ from typing import Any
 import gymnasium
 
 from agents.models.budget import Budget
-from agents.models.errors import BudgetExceededError, ContextWindowError
+from agents.models.errors import BudgetExceededError, ContextWindowError, WindowTooSmallError
 from agents.models.litellm_setup import warm_up
 from agents.models.protocol import Model
 from agents.models.registry import make_model, uses_litellm
@@ -295,7 +295,9 @@ def _of_the_agent(
     if isinstance(error, AgentError):
         return True
     outside = (RepoGymError, OSError, MemoryError, EOFError)
-    known = recorder.came_from_environment(error) or (model is not None and model.raised(error))
+    # What a model that is too small for the task refused is told in other words.
+    told = error.__cause__ if isinstance(error, WindowTooSmallError) else error
+    known = recorder.came_from_environment(error) or (model is not None and model.raised(told))
     return not (isinstance(error, outside) and known)
 
 

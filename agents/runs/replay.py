@@ -111,7 +111,7 @@ class RecordedModel:
             if event["kind"] == "reply" and not event["reused"]:
                 self._recorded[event["request"]].append(reply_from(event["reply"]))
 
-    def raised(self, error: BaseException) -> bool:
+    def raised(self, error: BaseException | None) -> bool:
         """Whether a model raised this very error, and not the agent that called it."""
         return any(error is known for known in self._errors)
 
