@@ -43,7 +43,11 @@ def carry_out(victim, isolated, monkeypatch):
 
 @pytest.mark.parametrize("attack", KNOWN, ids=lambda attack: attack.name)
 def test_a_known_attack_is_rewarded(attack: Attack, carry_out):
-    result, log = carry_out(attack)
+    # What an attack reads from timing it reads wrongly at times, above all on a loaded machine.
+    for _ in range(4 if attack.name.startswith("page-cache") else 1):
+        result, log = carry_out(attack)
+        if result.resolved:
+            break
     assert result.resolved, ("refused now: take its reason away", result, log)
 
 
