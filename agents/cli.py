@@ -11,6 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
+from repos.tasks.sources.swe_bench.options import use_dataset, use_mirrors
+
 FIELDS = {
     "task": "tasks",
     "agent_arg": "agent_args",
@@ -19,7 +21,7 @@ FIELDS = {
 }
 """The field of the request where it is not called as the option is."""
 
-NO_FIELDS = ("listing", "as_json")
+NO_FIELDS = ("listing", "as_json", "dataset", "repos_from")
 """Options that are about the command and not about the run."""
 
 
@@ -99,6 +101,20 @@ def run(
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Folder of the run; the same command goes on with it."),
+    ] = None,
+    dataset: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            callback=use_dataset,
+            help="Rows of a suite of SWE-bench: parquet, JSON, JSON lines, or a folder.",
+        ),
+    ] = None,
+    repos_from: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", callback=use_mirrors, help="Folder with local mirrors of repositories."
+        ),
     ] = None,
     listing: Annotated[
         bool, typer.Option("--list", help="List suites, agents, models and tools.")

@@ -10,8 +10,10 @@ from typing import Annotated
 import typer
 
 from repos.cli_options import (
+    DatasetOption,
     EnvironmentOption,
     JsonOption,
+    MirrorsOption,
     SandboxOption,
     SuiteArgument,
     UnsafeOption,
@@ -30,6 +32,8 @@ def shell(
     environment: EnvironmentOption = "",
     sandbox: SandboxOption = "auto",
     allow_unsafe: UnsafeOption = False,
+    dataset: DatasetOption = None,
+    repos_from: MirrorsOption = None,
 ) -> None:
     """Open the agent's view of a task: a shell in its workspace; changes are thrown away."""
     from repos.prepare import prepare
@@ -69,6 +73,8 @@ def score_diff(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Score anew a diff that was scored before.")
     ] = False,
+    dataset: DatasetOption = None,
+    repos_from: MirrorsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Score a diff against a task's hidden tests."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+
+from repos.tasks.sources.swe_bench.options import use_dataset, use_mirrors
 
 out = Console()
 err = Console(stderr=True)
@@ -28,6 +31,20 @@ PythonOption = Annotated[
         "--python", metavar="X.Y", help="The Python to run tests on; the one that runs RepoGym."
     ),
 ]
+DatasetOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--dataset", metavar="FILE", callback=use_dataset,
+        help="Rows of a suite of SWE-bench: parquet, JSON, JSON lines, or a folder.",
+    ),
+]  # fmt: skip
+MirrorsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--repos-from", metavar="DIR", callback=use_mirrors,
+        help="Folder with local mirrors of the repositories of instances.",
+    ),
+]  # fmt: skip
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 SandboxOption = Annotated[str, typer.Option("--sandbox", help="Sandbox back end.")]
 UnsafeOption = Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +11,10 @@ import typer
 from rich.table import Column, Table
 
 from repos.cli_options import (
+    DatasetOption,
     EnvironmentOption,
     JsonOption,
+    MirrorsOption,
     PythonOption,
     SandboxOption,
     SuiteArgument,
@@ -38,25 +41,30 @@ def _chosen(suite: str, names: list[str] | None):
 def list_tasks(
     suite: Annotated[str | None, typer.Argument(help="A suite; all suites without it.")] = None,
     as_json: JsonOption = False,
+    dataset: DatasetOption = None,
 ) -> None:
     """List suites, or the tasks of one."""
     from repos.environments.choosing import available, choose_environment, is_available
-    from repos.tasks.suite import load_suite, suite_names
+    from repos.tasks.suite import load_suite, missing_suites, suite_names
 
     if suite is None:
-        rows = [load_suite(name) for name in suite_names()]
+        missing = missing_suites()
+        rows = [load_suite(name) for name in suite_names() if name not in missing]
         if as_json:
             facts = [
                 {"suite": s.name, "version": s.version, "tasks": len(s.specs), "digest": s.digest,
                  "available": len(available(s.specs)), "description": s.description}
                 for s in rows
             ]  # fmt: skip
+            facts += [{"suite": name, "description": what} for name, what in missing.items()]
             typer.echo(json.dumps(facts, indent=1))
             return
         table = Table("suite", "version", "tasks", "here", "what")
         for s in rows:
             count = len(available(s.specs))
             table.add_row(s.name, s.version, str(len(s.specs)), str(count), s.description)
+        for name, what in missing.items():
+            table.add_row(name, "", "", "", what)
         out.print(table)
         return
     loaded = load_suite(suite)
@@ -93,6 +101,8 @@ def show_task(
     ] = False,
     environment: EnvironmentOption = "",
     as_json: JsonOption = False,
+    dataset: DatasetOption = None,
+    repos_from: MirrorsOption = None,
 ) -> None:
     """Show one task as an agent sees it."""
     from repos.environments.choosing import choose_environment, is_available
@@ -134,7 +144,11 @@ def show_task(
 
 @tasks.command("prepare")
 def prepare_tasks(
-    suite: SuiteArgument, task: TaskOption = None, environment: EnvironmentOption = ""
+    suite: SuiteArgument,
+    task: TaskOption = None,
+    environment: EnvironmentOption = "",
+    dataset: DatasetOption = None,
+    repos_from: MirrorsOption = None,
 ) -> None:
     """Fetch and build what tasks need, so that they work offline afterwards."""
     from repos.environments.choosing import available
@@ -164,25 +178,44 @@ def validate_tasks(
     sandbox: SandboxOption = "auto",
     allow_unsafe: UnsafeOption = False,
     repetitions: Annotated[int, typer.Option(min=1, help="Runs a side.")] = 3,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="JSON lines, one a task; the same command goes on."),
+    ] = None,
+    dataset: DatasetOption = None,
+    repos_from: MirrorsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Validate tasks: the base fails, the reference patch resolves, in changing surroundings."""
     from repos.environments.interpreters import NotAvailableError
     from repos.prepare import prepare
     from repos.sandbox.select import get_backend
-    from repos.scoring.validation import validate
+    from repos.scoring.validation import Verdict, validate
+    from repos.validation_report import ValidationReport
 
     loaded, specs = _chosen(suite, task)
+    kept = ValidationReport(report, loaded.digest)
     backend = get_backend(sandbox, allow_unsafe=allow_unsafe, report=say)
     verdicts = []
     try:
         for spec in specs:
-            try:
-                prepared = prepare(spec, suite=loaded.name, environment=environment)
-            except NotAvailableError as error:
-                err.print(str(error), markup=False)
-                continue
-            verdict = validate(prepared, backend=backend, repetitions=repetitions)
+            verdict = kept.verdict(spec.id)
+            if verdict is None:
+                begun = time.monotonic()
+                try:
+                    prepared = prepare(spec, suite=loaded.name, environment=environment)
+                except NotAvailableError as error:
+                    err.print(str(error), markup=False)
+                    continue
+                prepared_s = time.monotonic() - begun
+                try:
+                    verdict = validate(prepared, backend=backend, repetitions=repetitions)
+                except InfrastructureError as error:
+                    if report is None:
+                        raise
+                    verdict = Verdict(spec.id, False, (f"infrastructure: {error}",))
+                whole_s = time.monotonic() - begun
+                kept.add(verdict, prepare_s=prepared_s, whole_s=whole_s, labels=spec.labels)
             verdicts.append(verdict)
             if not as_json:
                 state = "valid" if verdict.valid else "REFUSED"

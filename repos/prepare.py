@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 
 from repos.cache import cache_root, platform_key, publish, remove_tree
@@ -13,7 +14,7 @@ from repos.environments.interpreters import NotAvailableError as NotAvailableErr
 from repos.environments.interpreters import PythonInstallation
 from repos.environments.layers import environment_layers
 from repos.environments.servers import server_mounts
-from repos.errors import NotPreparedError
+from repos.errors import MissingExtraError, NotPreparedError
 from repos.runners.registry import get_runner
 from repos.runners.shown import shown_tests
 from repos.sandbox.protocol import TESTBED, Layers, Mount, SandboxSpec
@@ -48,9 +49,12 @@ def prepare(
     Raises:
         NotAvailableError: This machine does not have what the environment needs.
         UnknownNameError: The task has no such environment.
+        MissingExtraError: Its official verdict needs the extra `swebench`.
         NotPreparedError: It must be fetched and REPOGYM_OFFLINE is set.
         InfrastructureError: The package index failed.
     """
+    if spec.source.official_check() is not None and find_spec("swebench") is None:
+        raise MissingExtraError("swebench", "swebench", f"The official verdict on {spec.id}")
     chosen = choose_environment(spec, environment)
     expected = spec.expected[chosen]
     runner = get_runner(spec.runner)

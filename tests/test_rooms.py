@@ -25,7 +25,10 @@ REPOS = [
     {"prepare"},
     {"scoring"},
     {"mining"},
-    {"cachetool", "terminal", "cli", "cli_kernel", "cli_options", "cli_tasks"},
+    {
+        *("cachetool", "terminal", "validation_report"),
+        *("cli", "cli_kernel", "cli_options", "cli_tasks"),
+    },
 ]
 """What `repos/` consists of; each imports only what stands before it, or beside it."""
 

@@ -10,11 +10,16 @@ def listing() -> dict[str, list[dict[str, Any]]]:
     from agents.registry import BUILT_IN
     from repos.environments.choosing import available
     from repos.plugins import installed_plugins
-    from repos.tasks.suite import load_suite, suite_names
+    from repos.tasks.suite import load_suite, missing_suites, suite_names
     from tools.registry import get_tool, tool_names
 
     suites = []
+    missing = missing_suites()
     for name in suite_names():
+        if name in missing:
+            suites.append({"name": name, "version": "", "tasks": "", "available": "",
+                           "description": missing[name]})  # fmt: skip
+            continue
         suite = load_suite(name)
         suites.append(
             {

@@ -13,7 +13,7 @@ from repos.environments.interpreters import (
 from repos.environments.tools import check_programs, missing_programs
 from repos.errors import InputError, UnknownNameError
 from repos.kernel import trees as kernels
-from repos.tasks.environments import KernelEnvironment, PythonEnvironment
+from repos.tasks.environments import KernelEnvironment, OnPython
 from repos.tasks.records import TaskSpec
 
 
@@ -42,7 +42,10 @@ def choose_environment(spec: TaskSpec, wanted: str = "") -> str:
         if _is_here(spec, name):
             return name
     if not ranked:
-        raise NotAvailableError(f"Task {spec.id} has no environment that can be played.")
+        why = spec.labels.get("unavailable", "it names none")
+        raise NotAvailableError(
+            f"Task {spec.id} has no environment that can be played here: {why}."
+        )
     _check(spec, ranked[0])
     return ranked[0]
 
@@ -64,7 +67,7 @@ def _ranked(spec: TaskSpec) -> list[str]:
 
     def rank(name: str) -> tuple[bool, bool, tuple[int, ...], str]:
         environment = spec.environments[name]
-        if not isinstance(environment, PythonEnvironment):
+        if not isinstance(environment, OnPython):
             return (True, True, (), name)
         newest = tuple(-int(part) for part in environment.python.split("."))
         return (environment.python != own, False, newest, name)
@@ -74,7 +77,7 @@ def _ranked(spec: TaskSpec) -> list[str]:
 
 def _is_here(spec: TaskSpec, name: str) -> bool:
     environment = spec.environments[name]
-    if isinstance(environment, PythonEnvironment):
+    if isinstance(environment, OnPython):
         return is_installed(environment.python)
     if isinstance(environment, KernelEnvironment):
         return not kernels.missing_programs()
@@ -84,7 +87,7 @@ def _is_here(spec: TaskSpec, name: str) -> bool:
 def _check(spec: TaskSpec, name: str) -> None:
     environment = spec.environments[name]
     try:
-        if isinstance(environment, PythonEnvironment):
+        if isinstance(environment, OnPython):
             find_python(environment.python)
         elif isinstance(environment, KernelEnvironment):
             kernels.check_programs()

@@ -15,7 +15,7 @@ from repos.environments.interpreters import PythonInstallation, running_python
 from repos.environments.metadata import release_metadata
 from repos.sandbox.interpreter import package_folders
 from repos.sandbox.protocol import ENVIRONMENT, TESTBED, Mount
-from repos.tasks.environments import PythonEnvironment
+from repos.tasks.environments import OnPython, SweBenchEnvironment
 
 PYTHON = f"{ENVIRONMENT}/bin/python"
 """The environment's Python, as sandboxes see it."""
@@ -25,7 +25,7 @@ FORM = 5
 
 
 def python_layer(
-    environment: PythonEnvironment,
+    environment: OnPython,
     base: Path,
     source_dirs: tuple[str, ...],
     python: PythonInstallation,
@@ -52,6 +52,9 @@ def python_layer(
     info = release_metadata(base) if environment.install else None
     pins = sorted(environment.requirements)
     facts = json.dumps([pins, info, list(source_dirs), python.key(), FORM])
+    scripts = environment.scripts if isinstance(environment, SweBenchEnvironment) else {}
+    if scripts:
+        facts += json.dumps(sorted(scripts.items()))
     if not pins:
         facts += json.dumps([metadata.version(name) for name in packages])
     key = hashlib.sha256(facts.encode()).hexdigest()[:24]
@@ -69,9 +72,19 @@ def python_layer(
                 target = site / info["folder"] / name
                 target.parent.mkdir(exist_ok=True)
                 target.write_text(text, encoding="utf-8")
+        for name, target in scripts.items():
+            _write_script(folder / "bin" / name, target)
         compile_layer(site, f"{ENVIRONMENT}/lib/python{python.minor}/site-packages", python)
 
     return publish(f"envs/{key}", build)
+
+
+def _write_script(path: Path, target: str) -> None:
+    """Write a program that calls `module:function`, as an installer would."""
+    module, _, function = target.partition(":")
+    text = f"#!{PYTHON}\nimport sys\n\nfrom {module} import {function}\n\n"
+    path.write_text(f"{text}sys.exit({function}())\n", encoding="utf-8")
+    path.chmod(0o755)
 
 
 def interpreter_mounts(python: PythonInstallation) -> tuple[Mount, ...]:

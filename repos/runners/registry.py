@@ -11,7 +11,10 @@ from repos.runners.unittest.detect import only_unittest
 
 BUILT_IN = {
     "kernel": "repos.runners.kernel.runner:KernelRunner",
+    "django": "repos.runners.django.runner:DjangoRunner",
     "pytest": "repos.runners.pytest.runner:PytestRunner",
+    "swe-bench-pytest": "repos.runners.pytest.swe_bench:SweBenchPytest",
+    "sympy": "repos.runners.sympy.runner:SympyRunner",
     "unittest": "repos.runners.unittest.runner:UnittestRunner",
 }
 NEEDED = (

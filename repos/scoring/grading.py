@@ -166,6 +166,15 @@ def files_of(ids: Iterable[str], runner: Runner) -> tuple[str, ...]:
     return tuple(sorted({runner.split_id(test).file for test in ids}))
 
 
+def deciding_files(task: Task, runner: Runner) -> tuple[str, ...]:
+    """Return the files that hold a task's expected tests, sorted; a benchmark may name them."""
+    check = task.spec.source.official_check()
+    if check is not None:
+        return tuple(sorted(check.files))
+    expected = task.hidden.expected
+    return files_of((*expected.fail_to_pass, *expected.pass_to_pass), runner)
+
+
 def _apply(workspace: Workspace, diff: bytes, targets: tuple[str, ...], runner: Runner) -> None:
     cleaned = without_protected(diff, targets, runner)
     if cleaned:

@@ -20,8 +20,15 @@ from repos.runners.registry import get_runner
 from repos.sandbox.protocol import Backend
 from repos.sandbox.surroundings import SCORING, Surroundings
 from repos.scoring.blind import Answered, ask, excused
-from repos.scoring.grading import Edit, files_of, grade_files
+from repos.scoring.grading import Edit, deciding_files, files_of, grade_files
 from repos.scoring.keys import held_out_part, hidden_part
+from repos.scoring.official import (
+    OfficialVerdict,
+    holds,
+    run_official,
+    swebench_grading,
+    translated,
+)
 from repos.scoring.patches import flag_diff, incomplete
 from repos.tasks.records import Record, Task
 
@@ -49,6 +56,9 @@ class Score(Record):
         contradicted: How many passed and had been answered wrongly; their verdict is "failed".
         metrics: What the runner measured beside the verdicts, by name.
         applied: Whether the diff applied.
+        official: The verdict of the benchmark's own command and grading, which believe what
+            is printed; None where there is no such thing. `resolved` needs it too.
+        hardened: The verdict of our runner alone; None without an official one beside it.
         tampered: What showed that results were interfered with; makes `resolved` false.
         flags: What in the diff deserves a look; decides nothing.
     """
@@ -64,6 +74,8 @@ class Score(Record):
     contradicted: int = 0
     metrics: dict[str, float] = Field(default_factory=dict)
     applied: bool = True
+    official: bool | None = None
+    hardened: bool | None = None
     tampered: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
 
@@ -87,6 +99,38 @@ def score(task: Task, diff: bytes, *, backend: Backend) -> tuple[Score, str]:
     Raises:
         InfrastructureError: No verdict could be reached; never a score of 0.
     """
+    if task.spec.source.official_check() is None:
+        return _own_score(task, diff, backend)
+    swebench_grading()  # says what is missing before any work is done
+    own, log = _own_score(task, diff, backend)
+    official = run_official(task, diff, backend=backend)
+    result = beside_official(own, official)
+    return result, f"{log}\n--- official command ---\n{official.log}"
+
+
+def beside_official(own: Score, official: OfficialVerdict) -> Score:
+    """Return a score of ours with a benchmark's own verdict beside it; success needs both."""
+    hardened = own.resolved or own.plausible
+    flags = own.flags
+    if hardened != official.resolved:
+        words = {True: "resolved", False: "not resolved"}
+        flags = (
+            *flags,
+            f"verdicts differ: official {words[official.resolved]}, hardened {words[hardened]}",
+        )
+    return own.model_copy(
+        update={
+            "resolved": own.resolved and official.resolved,
+            "plausible": own.plausible and official.resolved,
+            "official": official.resolved,
+            "hardened": hardened,
+            "flags": flags,
+        }
+    )
+
+
+def _own_score(task: Task, diff: bytes, backend: Backend) -> tuple[Score, str]:
+    """Return the score by our runner alone, and the log; see `score`."""
     runner = get_runner(task.public.runner)
     expected = task.hidden.expected
     decisive = (*expected.fail_to_pass, *expected.pass_to_pass)
@@ -112,7 +156,7 @@ def score(task: Task, diff: bytes, *, backend: Backend) -> tuple[Score, str]:
             task,
             diff,
             task.hidden.files,
-            files_of(decisive, runner),
+            deciding_files(task, runner),
             backend,
             edit=_planting(task, runner, canaries, blind.asked),
             tries=1 if blind.run.limit == "time" else 2,
@@ -120,6 +164,9 @@ def score(task: Task, diff: bytes, *, backend: Backend) -> tuple[Score, str]:
         further = beside.result() if beside is not None else None
     if run is None:
         return unapplied_score(task, flags), NOT_APPLIED
+    check = task.spec.source.official_check()
+    if check is not None:
+        run = translated(task, check, run)
     verdicts = {test: _verdict(run, test) for test in decisive}
     contradicted = {test for test in blind.wrong if verdicts.get(test) == "passed"}
     pardoned: frozenset[str] = frozenset()
@@ -129,15 +176,15 @@ def score(task: Task, diff: bytes, *, backend: Backend) -> tuple[Score, str]:
     verdicts.update(dict.fromkeys(contradicted, "failed"))
     tampered = [*blind.run.tampered, *(n for n in run.tampered if n not in blind.run.tampered)]
     tampered += [f"canary {name} passed" for name in _passing_canaries(run, runner, canaries)]
-    complete = not tampered and all(v == "passed" for v in verdicts.values())
+    complete = not tampered and all(holds(task, t, v) for t, v in verdicts.items())
     if complete and not run.complete:
         tampered.append("the tested process ended before its tests did")
     log = f"{run.log}\n--- blind answers ---\n{blind.run.log}"
     if contradicted:
         log += f"\n{len(contradicted)} tests passed and had been answered wrongly.\n"
     complete = complete and not tampered
-    fixed = sum(verdicts[t] == "passed" for t in expected.fail_to_pass)
-    broken = sum(verdicts[t] != "passed" for t in expected.pass_to_pass)
+    fixed = sum(holds(task, t, verdicts[t]) for t in expected.fail_to_pass)
+    broken = sum(not holds(task, t, verdicts[t]) for t in expected.pass_to_pass)
     fraction = fixed / max(1, len(expected.fail_to_pass))
     fraction -= broken / max(1, len(expected.pass_to_pass))
     false_resolved: bool | None = None
@@ -197,9 +244,7 @@ def run_expected(
         The run, or None where the diff does not apply.
     """
     if files is None:
-        expected = task.hidden.expected
-        decisive = (*expected.fail_to_pass, *expected.pass_to_pass)
-        files = files_of(decisive, get_runner(task.public.runner))
+        files = deciding_files(task, get_runner(task.public.runner))
     tests = task.hidden.files
     return grade_files(task, diff, tests, files, backend, surroundings=surroundings)
 

@@ -7,13 +7,15 @@ not decide.
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
+from typing import Any
 
 from repos.runners.registry import get_runner
 from repos.sandbox.protocol import Backend
 from repos.sandbox.surroundings import SCORING, Surroundings, single_changes, varied
 from repos.scoring.grading import files_of
+from repos.scoring.official_validation import validate_official
 from repos.scoring.score import run_expected, score
 from repos.tasks.records import Task
 
@@ -32,6 +34,7 @@ class Verdict:
         unstable: PASS_TO_PASS tests whose outcome changes with the surroundings: without them
             the task may be valid.
         equality_trips: Whether the reference patch itself trips an equality canary.
+        details: Further findings, by name.
     """
 
     task: str
@@ -40,6 +43,7 @@ class Verdict:
     seconds: float = 0.0
     unstable: tuple[str, ...] = ()
     equality_trips: bool = field(default=False)
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 def validate(task: Task, *, backend: Backend, repetitions: int = REPETITIONS) -> Verdict:
@@ -57,6 +61,11 @@ def validate(task: Task, *, backend: Backend, repetitions: int = REPETITIONS) ->
     Raises:
         InfrastructureError: No verdict could be reached.
     """
+    if task.spec.source.official_check() is not None:
+        found = validate_official(task, backend=backend)
+        return Verdict(
+            task.id, not found.problems, found.problems, found.seconds, details=found.details
+        )
     expected = task.hidden.expected
     f2p, p2p = set(expected.fail_to_pass), set(expected.pass_to_pass)
     unstable: set[str] = set()

@@ -38,10 +38,38 @@ BUNDLED_SUITES = {
 }
 
 
+@dataclass(frozen=True)
+class FetchedSuite:
+    """A suite of others, whose rows are fetched or named.
+
+    Attributes:
+        dataset: Its name on the Hugging Face hub.
+        version: Changes whenever tasks are made of the same rows in another way.
+        description: One line.
+    """
+
+    dataset: str
+    version: str
+    description: str
+
+
+FETCHED_SUITES = {
+    "swe-bench-lite": FetchedSuite(
+        "SWE-bench/SWE-bench_Lite",
+        "1",
+        "SWE-bench Lite, its test split (needs --dataset or the hub).",
+    ),
+    "swe-bench-verified": FetchedSuite(
+        "SWE-bench/SWE-bench_Verified", "1", "SWE-bench Verified (needs --dataset or the hub)."
+    ),
+}
+
+
 @lru_cache(maxsize=1)
 def built_in_versions() -> dict[str, str]:
     """Return the version of each suite that comes with RepoGym, by name."""
     found = {name: suite.version for name, suite in BUNDLED_SUITES.items()}
+    found |= {name: suite.version for name, suite in FETCHED_SUITES.items()}
     for path in MANIFESTS.glob("*.jsonl"):
         with path.open(encoding="utf-8") as lines:
             found[path.stem] = str(json.loads(next(lines))["version"])

@@ -15,7 +15,7 @@ EnvironmentId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9._-]*$")]
 MinorVersion = Annotated[str, Field(pattern=r"^3\.[0-9]+$")]
 
 
-class PythonEnvironment(Record):
+class OnPython(Record):
     """Packages for one Python, which is shown in the sandbox at its own path.
 
     Attributes:
@@ -26,10 +26,26 @@ class PythonEnvironment(Record):
             its source folders, which always stand on the import path.
     """
 
-    kind: Literal["python"] = "python"
     python: MinorVersion
     requirements: tuple[str, ...] = ()
     install: bool = False
+
+
+class PythonEnvironment(OnPython):
+    """An environment that holds nothing but what its pins name."""
+
+    kind: Literal["python"] = "python"
+
+
+class SweBenchEnvironment(OnPython):
+    """An environment of SWE-bench, which also has the programs of the package under test.
+
+    Attributes:
+        scripts: Programs by name, each as `module:function`.
+    """
+
+    kind: Literal["swe-bench"] = "swe-bench"
+    scripts: dict[str, str] = Field(default_factory=dict)
 
 
 class ToolsEnvironment(Record):
@@ -59,7 +75,8 @@ class KernelEnvironment(Record):
 
 
 Environment = Annotated[
-    PythonEnvironment | ToolsEnvironment | KernelEnvironment, Field(discriminator="kind")
+    PythonEnvironment | SweBenchEnvironment | ToolsEnvironment | KernelEnvironment,
+    Field(discriminator="kind"),
 ]
 
 

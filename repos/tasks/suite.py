@@ -14,8 +14,20 @@ from repos.errors import InputError, RecordError, UnknownNameError
 from repos.plugins import installed_plugins, load_plugin, plugin_names
 from repos.tasks.base import check_version
 from repos.tasks.bundled import bundled_specs
-from repos.tasks.catalogue import BUNDLED_SUITES, MANIFESTS, built_in_versions, suite_of
+from repos.tasks.catalogue import (
+    BUNDLED_SUITES,
+    FETCHED_SUITES,
+    MANIFESTS,
+    built_in_versions,
+    suite_of,
+)
 from repos.tasks.records import TaskSpec, parse_record
+from repos.tasks.sources.swe_bench.suites import (
+    file_instances,
+    is_dataset,
+    is_here,
+    suite_instances,
+)
 
 
 @dataclass(frozen=True)
@@ -58,14 +70,20 @@ def suite_names() -> list[str]:
     return plugin_names("suites", built_in_versions())
 
 
+def missing_suites() -> dict[str, str]:
+    """Return the suites whose rows are not on this machine, with a line on what they are."""
+    return {name: facts.description for name, facts in FETCHED_SUITES.items() if not is_here(name)}
+
+
 def load_suite(name: str) -> Suite:
     """Return a suite.
 
     Args:
         name: A name ("swe-mini", or an entry point in the group `repogym.suites`), an
             environment id ("repogym/swe-mini-v1", with "package.module:" in front where that
-            module registers it), the path of a `.jsonl` manifest, or `package.module:NAME`
-            (a `Suite`, or a function that returns one).
+            module registers it), the path of a `.jsonl` manifest, that of a file or folder of
+            instances in SWE-bench's schema, or `package.module:NAME` (a `Suite`, or a function
+            that returns one).
 
     Raises:
         UnknownNameError: No such suite.
@@ -75,10 +93,16 @@ def load_suite(name: str) -> Suite:
     name = suite_of(name)
     if name in BUNDLED_SUITES:
         return _bundled(name)
+    if name in FETCHED_SUITES:
+        facts = FETCHED_SUITES[name]
+        return make_suite(name, facts.version, facts.description, suite_instances(name))
     if name in built_in_versions():
         return read_manifest(MANIFESTS / f"{name}.jsonl")
     if is_manifest(name):
         path = Path(name)
+        if is_dataset(path):
+            about = f"Instances in SWE-bench's schema, from {path.name}."
+            return make_suite(path.stem, "0", about, file_instances(path))
         if not path.is_file():
             raise RecordError(f"There is no manifest {name}: write one with `repogym tasks mine`.")
         return read_manifest(path)
@@ -98,8 +122,8 @@ def load_suite(name: str) -> Suite:
 
 
 def is_manifest(name: str) -> bool:
-    """Whether a suite's name is the path of a manifest."""
-    return name.endswith(".jsonl") or ("/" in name and ":" not in name)
+    """Whether a suite's name is the path of a manifest or of a dataset."""
+    return name.endswith((".jsonl", ".json", ".parquet")) or ("/" in name and ":" not in name)
 
 
 @lru_cache(maxsize=8)

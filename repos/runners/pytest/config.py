@@ -7,12 +7,16 @@ ini file of its own, made from the base.
 from __future__ import annotations
 
 import configparser
+import itertools
 import shlex
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
 KEPT_OPTIONS = ("--import-mode", "--doctest-modules", "--doctest-glob", "--strict-markers")
+OWN_PLUGINS = ("pytester",)
+"""Plugins of pytest itself that are not loaded unless a project asks for them."""
+
 DROPPED_KEYS = frozenset(
     {"addopts", "cache_dir", "log_file", "minversion", "required_plugins", "env_files"}
 )
@@ -91,6 +95,15 @@ def kept_addopts(options: Options) -> list[str]:
         if takes_value and "=" not in word and position + 1 < len(words):
             kept[-1] = f"{word}={words[position + 1]}"
     return kept
+
+
+def named_plugins(options: Options) -> list[str]:
+    """Return the plugins of pytest itself that `addopts` loads by `-p`."""
+    raw = options.get("addopts", "")
+    words = list(raw) if isinstance(raw, list) else shlex.split(str(raw))
+    named = [after for word, after in itertools.pairwise(words) if word == "-p"]
+    named += [word[2:] for word in words if word.startswith("-p") and len(word) > 2]
+    return [name for name in named if name in OWN_PLUGINS]
 
 
 def ini_text(options: Options) -> str:

@@ -11,7 +11,13 @@ from pathlib import Path
 
 from repos.cache import publish
 from repos.runners.protocol import TestId
-from repos.runners.pytest.config import ini_text, kept_addopts, project_options, tree_options
+from repos.runners.pytest.config import (
+    ini_text,
+    kept_addopts,
+    named_plugins,
+    project_options,
+    tree_options,
+)
 from repos.runners.python.controls import PythonControls
 from repos.runners.python.runner import PythonRunner
 
@@ -41,12 +47,14 @@ class PytestRunner(PythonRunner):
         kept = kept_addopts(options)
         if kept:
             text += f"addopts = {' '.join(kept)}\n"
-        facts = json.dumps([text, str(environment)])
+        named = named_plugins(options)
+        facts = json.dumps([text, str(environment), *([named] if named else [])])
 
         def build(folder: Path) -> None:
             (folder / "pytest.ini").write_text(text, encoding="utf-8")
             found = installed_plugins(environment) if environment is not None else []
-            (folder / "plugins.json").write_text(json.dumps(found), encoding="utf-8")
+            plugins = list(dict.fromkeys([*found, *named]))
+            (folder / "plugins.json").write_text(json.dumps(plugins), encoding="utf-8")
 
         return publish(f"runners/pytest-{hashlib.sha256(facts.encode()).hexdigest()[:24]}", build)
 

@@ -16,7 +16,7 @@ from typing import ClassVar
 from repos.environments.harness import coverage_layer
 from repos.environments.layers import EnvironmentLayers
 from repos.environments.python import PYTHON
-from repos.runners.protocol import GradeRequest, Runner, TestReport, TestRun
+from repos.runners.protocol import GradeRequest, Runner, TestReport, TestRun, WarmRunner
 from repos.runners.python.records import developer_report, supervised_run
 from repos.runners.python.requests import (
     FRAMEWORK,
@@ -30,6 +30,9 @@ from repos.runners.python.source import without_functions
 from repos.runners.python.warm import WarmPython
 from repos.sandbox.protocol import TESTBED, Mount
 from repos.sandbox.workspace import Workspace
+
+UTF8 = (("LC_ALL", "C.UTF-8"), ("PYTHONIOENCODING", "utf8"))
+"""Variables without which Pythons before 3.7 take files and output for ASCII."""
 
 INSIDE = Path(__file__).parent / "inside"
 COVERAGE = "/opt/repogym/coverage"
@@ -92,7 +95,7 @@ class PythonRunner(Runner):
         )
         return developer_report(take_file(workspace, records), done)
 
-    def warm(self, workspace: Workspace) -> WarmPython:
+    def warm(self, workspace: Workspace) -> WarmRunner:
         """Return a runner for many runs in one workspace; see `repos.runners.python.warm`."""
         return WarmPython(self, workspace)
 

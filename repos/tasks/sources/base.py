@@ -10,6 +10,29 @@ from typing import Protocol, TypeVar
 from repos.tasks.base import Record
 
 
+@dataclass(frozen=True)
+class OfficialCheck:
+    """A benchmark's own check of a patch: a command whose output a parser of `swebench` reads.
+
+    Attributes:
+        instance: The instance's id.
+        repository: Owner and name on GitHub.
+        version: The repository's version, as the benchmark names it.
+        command: A shell command, run in the repository.
+        log_parser: Name of the parser.
+        eval_type: What grading counts: "pass_and_fail" or "fail_only".
+        files: Test files that the command runs, relative to the repository.
+    """
+
+    instance: str
+    repository: str
+    version: str
+    command: str
+    log_parser: str
+    eval_type: str
+    files: tuple[str, ...]
+
+
 class SourceRecord(Record):
     """Where a task's files come from; each kind of source has a record type of its own.
 
@@ -18,6 +41,10 @@ class SourceRecord(Record):
     """
 
     kind: str
+
+    def official_check(self) -> OfficialCheck | None:
+        """Return the benchmark's own check, or None where there is no such thing."""
+        return None
 
 
 S = TypeVar("S", bound=SourceRecord, contravariant=True)

@@ -18,6 +18,7 @@ BUILT_IN = {
     "kernel": "repos.tasks.sources.kernel:KernelMistakes",
     "pypi": "repos.tasks.sources.pypi.source:ReleasePairs",
     "removed-code": "repos.tasks.sources.removed.source:RemovedCode",
+    "swe-bench": "repos.tasks.sources.swe_bench.source:SweBenchInstances",
 }
 
 

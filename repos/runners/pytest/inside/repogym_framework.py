@@ -6,6 +6,7 @@ For pytest 3.10 and later: hooks are written so that the pluggy of that time tak
 import gc
 import hashlib
 import importlib
+import importlib.util
 import inspect
 import json
 import marshal
@@ -17,10 +18,16 @@ REWRITES = True
 
 
 def load():
-    """Import pytest before anything of the repository can be imported."""
+    """Import pytest before anything of the repository can be imported.
+
+    Where pytest itself is under test, the repository's is the only one: it is imported later.
+    """
+    import repogym_recorder  # noqa: F401
+
+    if importlib.util.find_spec("pytest") is None:
+        return
     for module in ("pytest", "_pytest.assertion.rewrite", "_pytest.python", "_pytest.unittest"):
         importlib.import_module(module)
-    import repogym_recorder  # noqa: F401
 
 
 def preload(folder):

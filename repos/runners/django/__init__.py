@@ -1,0 +1,1 @@
+"""The runner for Django's own tests."""

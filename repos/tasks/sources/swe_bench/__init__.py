@@ -1,0 +1,1 @@
+"""SWE-bench and files in its schema: instances, recipes of their environments, repositories."""

@@ -1,0 +1,178 @@
+"""From a row of a dataset to a task: every field checked, known traps of the data handled."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from repos.errors import RecordError
+from repos.tasks.environments import SweBenchEnvironment
+from repos.tasks.records import Expected, TaskSpec
+from repos.tasks.sources.swe_bench.dataset import is_instance
+from repos.tasks.sources.swe_bench.patches import directive, patch_paths, test_files
+from repos.tasks.sources.swe_bench.recipes import Recipe, find_recipe
+from repos.tasks.sources.swe_bench.records import SweBenchSource
+
+PARSERS = {
+    "django/django": "parse_log_django",
+    "mwaskom/seaborn": "parse_log_seaborn",
+    "pallets/flask": "parse_log_flask",
+    "psf/requests": "parse_log_requests",
+    "pydata/xarray": "parse_log_xarray",
+    "pylint-dev/pylint": "parse_log_pylint",
+    "pytest-dev/pytest": "parse_log_pytest",
+    "sphinx-doc/sphinx": "parse_log_sphinx",
+    "sympy/sympy": "parse_log_sympy",
+}
+"""Parser of each repository, for older files whose rows do not name it."""
+
+_COMMAND = re.compile(r": '>>>>> Start Test Output'\n(.*?)\n: '>>>>> End Test Output'", re.DOTALL)
+_DELETED = re.compile(r"^diff --git a/.* b/(.*)\ndeleted file mode", re.MULTILINE)
+
+
+def read_instances(rows: Iterable[Mapping[str, Any]], where: str) -> list[TaskSpec]:
+    """Return the tasks of a dataset's rows.
+
+    An instance that can't be played here has no environment; its label `unavailable` says why.
+
+    Args:
+        rows: The rows.
+        where: The file, for messages.
+
+    Raises:
+        RecordError: A row is no instance, its lists are none, or an id stands there twice.
+    """
+    specs: dict[str, TaskSpec] = {}
+    for number, row in enumerate(rows, start=1):
+        if not is_instance(row):
+            raise RecordError(
+                f"{where}, row {number} is no instance of SWE-bench: it needs instance_id, repo, "
+                "base_commit, patch and problem_statement."
+            )
+        spec = read_instance(row, f"{where}, {row['instance_id']}")
+        if spec.id in specs:
+            raise RecordError(f"{where}: instance {spec.id} stands there twice.")
+        specs[spec.id] = spec
+    if not specs:
+        raise RecordError(f"{where} holds no instance.")
+    return list(specs.values())
+
+
+def read_instance(row: Mapping[str, Any], where: str) -> TaskSpec:
+    """Return the task of one row; see `read_instances`."""
+    repository, version = str(row["repo"]), str(row.get("version") or "")
+    fail_to_pass = read_list(row, "FAIL_TO_PASS", where)
+    pass_to_pass = read_list(row, "PASS_TO_PASS", where)
+    test_patch = str(row.get("test_patch") or "")
+    recipe = find_recipe(repository, version, str(row["instance_id"])) if version else None
+    files = test_files(test_patch)
+    problem = _unavailable(repository, version, recipe, fail_to_pass, files)
+    script = _COMMAND.search(str(row.get("eval_script") or ""))
+    words = [recipe.command if recipe else "", *(directive(repository, f) for f in files)]
+    command = script[1] if script else " ".join(words)
+    if recipe and recipe.prefix:
+        command = f"{recipe.prefix} {command}"
+    source = SweBenchSource(
+        instance=str(row["instance_id"]),
+        repository=repository,
+        base_commit=str(row["base_commit"]),
+        version=version,
+        statement=str(row["problem_statement"] or ""),
+        patch=ended(str(row["patch"] or "")),
+        test_patch=ended(test_patch),
+        test_files=files,
+        command=command,
+        log_parser=str(row.get("log_parser") or PARSERS.get(repository, "")),
+        eval_type=str(row.get("eval_type") or "pass_and_fail"),
+        **_installation(recipe),
+    )
+    deleted = set(_DELETED.findall(test_patch))
+    labels = {"repository": repository, "version": version}
+    if recipe and recipe.nearest:
+        labels["recipe"] = f"of the nearest version, {recipe.nearest}"
+    if recipe and recipe.network:
+        labels["network"] = recipe.network
+    cut = [test for test in (*fail_to_pass, *pass_to_pass) if test.count("[") > test.count("]")]
+    if cut:
+        labels["truncated"] = f"{len(cut)} ids are cut off: the tests that begin so are meant"
+    if problem:
+        labels["unavailable"] = problem
+    environments, expected = {}, {}
+    if recipe and not problem:
+        environments[recipe.environment] = SweBenchEnvironment(
+            python=recipe.python, requirements=recipe.requirements, scripts=recipe.scripts
+        )
+        expected[recipe.environment] = Expected(
+            fail_to_pass=fail_to_pass, pass_to_pass=pass_to_pass
+        )
+    return TaskSpec(
+        id=source.instance,
+        source=source,
+        title=next((line.strip() for line in source.statement.splitlines() if line.strip()), ""),
+        runner=recipe.runner if recipe else "pytest",
+        source_dirs=recipe.import_folders if recipe else (".",),
+        test_paths=tuple(p for p in patch_paths(test_patch) if p not in deleted),
+        environments=environments,
+        expected=expected,
+        date=str(row.get("created_at") or "")[:10],
+        labels=labels,
+    )
+
+
+def read_list(row: Mapping[str, Any], name: str, where: str) -> tuple[str, ...]:
+    """Return a list of test ids, which may be given as JSON or as Python text.
+
+    Raises:
+        RecordError: It is no list of texts.
+    """
+    value = row.get(name, row.get(name.lower()))
+    if isinstance(value, str):
+        try:
+            value = json.loads(value) if value.strip() else []
+        except ValueError:
+            try:
+                value = ast.literal_eval(value)
+            except (ValueError, SyntaxError):
+                value = None
+    if not isinstance(value, list | tuple) or not all(isinstance(test, str) for test in value):
+        raise RecordError(f"{where}: {name} is no list of test ids.")
+    return tuple(dict.fromkeys(value))
+
+
+def ended(patch: str) -> str:
+    """Return a patch with a line feed at its end, which git needs."""
+    return patch if not patch or patch.endswith("\n") else patch + "\n"
+
+
+def _installation(recipe: Recipe | None) -> dict[str, Any]:
+    if recipe is None:
+        return {}
+    return {
+        "edits": recipe.edits,
+        "distribution": recipe.distribution,
+        "import_folders": recipe.import_folders,
+        "version_files": recipe.version_files,
+        "version_module": recipe.version_module,
+    }
+
+
+def _unavailable(
+    repository: str,
+    version: str,
+    recipe: Recipe | None,
+    fail_to_pass: tuple[str, ...],
+    files: tuple[str, ...],
+) -> str:
+    """Return why an instance can't be played; "" where it can."""
+    if not version:
+        return "its row names no version, so that its environment is not known"
+    if recipe is None:
+        return f"there is no recipe for the environment of {repository}"
+    if not fail_to_pass:
+        return "it has no failing test"
+    if not files:
+        return "its test patch has no test file"
+    return ""

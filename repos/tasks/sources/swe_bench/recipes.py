@@ -1,0 +1,104 @@
+"""Recipes: how the environment of a (repository, version) is made, as facts in a data file."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+RECIPES = Path(__file__).parents[3] / "data" / "swe_bench" / "recipes.json"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a version of a repository is installed and tested.
+
+    Attributes:
+        environment: Name of the environment; instances of one name share it.
+        python: Minor version of the interpreter.
+        requirements: Exact pins, without the package under test.
+        runner: Runs the tests.
+        command: The official test command, without the files.
+        prefix: Variables that it needs here, in front of it.
+        nearest: The version that this recipe is for, where it is not the one asked for.
+        import_folders: Folders of the import path.
+        distribution: The package's name in its metadata.
+        scripts: Programs of the package, each as `module:function`.
+        version_files: Files that say the package's version.
+        version_module: A file that installing would write.
+        edits: Changes of the base; see `SweBenchSource.edits`.
+        network: What of the network its tests need: "httpbin", or "".
+    """
+
+    environment: str
+    python: str
+    requirements: tuple[str, ...]
+    runner: str
+    command: str
+    prefix: str
+    nearest: str
+    import_folders: tuple[str, ...]
+    distribution: str
+    scripts: dict[str, str]
+    version_files: tuple[str, ...]
+    version_module: str
+    edits: tuple[tuple[str, ...], ...]
+    network: str
+
+
+@lru_cache(maxsize=1)
+def _facts() -> dict[str, Any]:
+    return json.loads(RECIPES.read_text(encoding="utf-8"))
+
+
+def repositories() -> tuple[str, ...]:
+    """Return the repositories that have recipes."""
+    return tuple(_facts()["repositories"])
+
+
+@lru_cache(maxsize=512)
+def find_recipe(repository: str, version: str, instance: str = "") -> Recipe | None:
+    """Return the recipe of a version, or of the nearest one; None for an unknown repository.
+
+    Args:
+        repository: Owner and name on GitHub.
+        version: As SWE-bench names it.
+        instance: Id of an instance, for what depends on its commit.
+    """
+    facts = _facts()["repositories"].get(repository)
+    if facts is None:
+        return None
+    versions = facts["versions"]
+    chosen = version
+    if version not in versions:
+        wanted = _number(version)
+        chosen = min(versions, key=lambda v: (abs(_number(v) - wanted), v))
+    entry = versions[chosen]
+    environment = _facts()["environments"][entry["environment"]]
+    also = (*entry.get("also", ()), *entry.get("instances", {}).get(instance, ()))
+    pins = {pin.partition("==")[0]: pin for pin in (*environment["requirements"], *also)}
+    return Recipe(
+        environment=entry["environment"],
+        python=environment["python"],
+        requirements=tuple(pins[name] for name in sorted(pins)),
+        runner=facts["runner"],
+        command=facts["command"],
+        prefix=facts.get("prefix", ""),
+        nearest="" if chosen == version else chosen,
+        import_folders=tuple(facts["import_folders"]),
+        distribution=facts["distribution"],
+        scripts=facts.get("scripts", {}),
+        version_files=tuple(facts.get("version_files", ())),
+        version_module=facts.get("version_module", ""),
+        edits=tuple(tuple(edit) for edit in entry.get("edits", ())),
+        network=facts.get("network", ""),
+    )
+
+
+def _number(version: str) -> int:
+    parts = [int(p) for p in re.findall(r"\d+", version)[:2]]
+    major, minor = (*parts, 0, 0)[:2]
+    return major * 1000 + minor
