@@ -13,7 +13,7 @@ from repos.tasks.environments import SweBenchEnvironment
 from repos.tasks.records import Expected, TaskSpec
 from repos.tasks.sources.swe_bench.dataset import is_instance
 from repos.tasks.sources.swe_bench.patches import directive, patch_paths, test_files
-from repos.tasks.sources.swe_bench.recipes import Recipe, find_recipe
+from repos.tasks.sources.swe_bench.recipes import Recipe, find_recipe, row_recipe
 from repos.tasks.sources.swe_bench.records import SweBenchSource
 
 PARSERS = {
@@ -68,6 +68,9 @@ def read_instance(row: Mapping[str, Any], where: str) -> TaskSpec:
     pass_to_pass = read_list(row, "PASS_TO_PASS", where)
     test_patch = str(row.get("test_patch") or "")
     recipe = find_recipe(repository, version, str(row["instance_id"])) if version else None
+    recipe = recipe or row_recipe(row)
+    config = row.get("install_config")
+    parser = row.get("log_parser") or (config.get("log_parser") if isinstance(config, dict) else "")
     files = test_files(test_patch)
     problem = _unavailable(repository, version, recipe, fail_to_pass, files)
     script = _COMMAND.search(str(row.get("eval_script") or ""))
@@ -85,7 +88,7 @@ def read_instance(row: Mapping[str, Any], where: str) -> TaskSpec:
         test_patch=ended(test_patch),
         test_files=files,
         command=command,
-        log_parser=str(row.get("log_parser") or PARSERS.get(repository, "")),
+        log_parser=str(parser or PARSERS.get(repository, "parse_log_pytest")),
         eval_type=str(row.get("eval_type") or "pass_and_fail"),
         **_installation(recipe),
     )
@@ -167,7 +170,7 @@ def _unavailable(
     files: tuple[str, ...],
 ) -> str:
     """Return why an instance can't be played; "" where it can."""
-    if not version:
+    if recipe is None and not version:
         return "its row names no version, so that its environment is not known"
     if recipe is None:
         return f"there is no recipe for the environment of {repository}"

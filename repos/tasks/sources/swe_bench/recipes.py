@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+_PIN = re.compile(r"[A-Za-z0-9._-]+==[^;\s]+")
 RECIPES = Path(__file__).parents[3] / "data" / "swe_bench" / "recipes.json"
 
 
@@ -95,6 +97,46 @@ def find_recipe(repository: str, version: str, instance: str = "") -> Recipe | N
         version_module=facts.get("version_module", ""),
         edits=tuple(tuple(edit) for edit in entry.get("edits", ())),
         network=facts.get("network", ""),
+    )
+
+
+def row_recipe(row: Mapping[str, Any]) -> Recipe | None:
+    """Return the recipe that a row itself brings, in SWE-rebench's form; None where it brings none.
+
+    That is `install_config` (`python`, `test_cmd`, `pip_packages`) and, where there is one, the
+    frozen text `requirements`. Without exact pins, or with another program than pytest, there
+    is no recipe: nothing of the repository is run to find out what it needs.
+    """
+    config = row.get("install_config")
+    if isinstance(config, str):
+        try:
+            config = json.loads(config)
+        except ValueError:
+            return None
+    if not isinstance(config, Mapping):
+        return None
+    python, command = str(config.get("python") or ""), config.get("test_cmd") or ""
+    command = command if isinstance(command, str) else " && ".join(map(str, command))
+    frozen = str(row.get("requirements") or "").splitlines()
+    lines = frozen or [str(pin) for pin in config.get("pip_packages") or ()]
+    pins = tuple(sorted(line.strip() for line in lines if _PIN.fullmatch(line.strip())))
+    if not re.fullmatch(r"3\.\d+", python) or not command.startswith("pytest") or not pins:
+        return None
+    return Recipe(
+        environment=f"python{python}",
+        python=python,
+        requirements=pins,
+        runner="swe-bench-pytest",
+        command=command,
+        prefix="",
+        nearest="",
+        import_folders=("src", "."),
+        distribution=str(row["repo"]).rpartition("/")[2],
+        scripts={},
+        version_files=(),
+        version_module="",
+        edits=(),
+        network="",
     )
 
 
