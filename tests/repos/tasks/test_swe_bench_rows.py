@@ -10,7 +10,7 @@ from repos.errors import InputError, RecordError
 from repos.tasks.sources.swe_bench.dataset import read_dataset
 from repos.tasks.sources.swe_bench.instances import read_instances
 from repos.tasks.sources.swe_bench.options import DATASET
-from repos.tasks.sources.swe_bench.patches import directive, patch_paths, test_files
+from repos.tasks.sources.swe_bench.patches import directive, patch_paths, command_files
 from repos.tasks.sources.swe_bench.recipes import find_recipe, repositories
 from repos.tasks.suite import load_suite, missing_suites
 
@@ -167,7 +167,7 @@ def test_every_recipe_is_whole():
 
 def test_paths_of_a_patch():
     assert patch_paths(TEST_PATCH)[-1] == "tests/shop/data.json"
-    assert test_files(TEST_PATCH) == ("tests/old/tests.py", "tests/shop/tests.py")
+    assert command_files(TEST_PATCH) == ("tests/old/tests.py", "tests/shop/tests.py")
     assert directive("sympy/sympy", "sympy/a/tests/test_a.py") == "sympy/a/tests/test_a.py"
 
 

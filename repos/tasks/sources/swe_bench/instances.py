@@ -12,7 +12,7 @@ from repos.errors import RecordError
 from repos.tasks.environments import SweBenchEnvironment
 from repos.tasks.records import Expected, TaskSpec
 from repos.tasks.sources.swe_bench.dataset import is_instance
-from repos.tasks.sources.swe_bench.patches import directive, patch_paths, test_files
+from repos.tasks.sources.swe_bench.patches import directive, patch_paths, command_files
 from repos.tasks.sources.swe_bench.recipes import Recipe, find_recipe, row_recipe
 from repos.tasks.sources.swe_bench.records import SweBenchSource
 
@@ -71,7 +71,7 @@ def read_instance(row: Mapping[str, Any], where: str) -> TaskSpec:
     recipe = recipe or row_recipe(row)
     config = row.get("install_config")
     parser = row.get("log_parser") or (config.get("log_parser") if isinstance(config, dict) else "")
-    files = test_files(test_patch)
+    files = command_files(test_patch)
     problem = _unavailable(repository, version, recipe, fail_to_pass, files)
     script = _COMMAND.search(str(row.get("eval_script") or ""))
     words = [recipe.command if recipe else "", *(directive(repository, f) for f in files)]

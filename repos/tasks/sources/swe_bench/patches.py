@@ -17,7 +17,7 @@ def patch_paths(patch: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for pair in _NAMES.findall(patch) for name in pair))
 
 
-def test_files(patch: str) -> tuple[str, ...]:
+def command_files(patch: str) -> tuple[str, ...]:
     """Return the files of a test patch that the official command runs, in its order."""
     new = dict.fromkeys(name for _, name in _NAMES.findall(patch))
     return tuple(name for name in new if not name.endswith(NO_TESTS))

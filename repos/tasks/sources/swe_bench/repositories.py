@@ -160,10 +160,9 @@ def export(git_dir: Path, commit: str, dest: Path, scratch: Path) -> None:
         scratch: A folder for the index.
     """
     dest.mkdir(exist_ok=True)
-    index = {"GIT_INDEX_FILE": str(scratch / "index")}
+    index = {"GIT_INDEX_FILE": str(scratch / "index"), "GIT_WORK_TREE": str(dest)}
     git(git_dir, "read-tree", commit, env=index)
-    prefix = f"{dest}/"
-    git(git_dir, "checkout-index", "--all", "--force", f"--prefix={prefix}", env=index)
+    git(git_dir, "checkout-index", "--all", "--force", env=index)
     (scratch / "index").unlink()
 
 
