@@ -194,12 +194,12 @@ def validate_tasks(
     from repos.validation_report import ValidationReport
 
     loaded, specs = _chosen(suite, task)
-    kept = ValidationReport(report, loaded.digest)
+    kept = ValidationReport(report)
     backend = get_backend(sandbox, allow_unsafe=allow_unsafe, report=say)
     verdicts = []
     try:
         for spec in specs:
-            verdict = kept.verdict(spec.id)
+            verdict = kept.verdict(spec)
             if verdict is None:
                 begun = time.monotonic()
                 try:
@@ -215,7 +215,7 @@ def validate_tasks(
                         raise
                     verdict = Verdict(spec.id, False, (f"infrastructure: {error}",))
                 whole_s = time.monotonic() - begun
-                kept.add(verdict, prepare_s=prepared_s, whole_s=whole_s, labels=spec.labels)
+                kept.add(spec, verdict, prepare_s=prepared_s, whole_s=whole_s)
             verdicts.append(verdict)
             if not as_json:
                 state = "valid" if verdict.valid else "REFUSED"
