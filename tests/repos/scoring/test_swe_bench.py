@@ -15,6 +15,7 @@ from repos.scoring.score import score
 from repos.scoring.validation import validate
 from repos.tasks.sources.swe_bench.instances import read_instances
 from repos.tasks.sources.swe_bench.options import MIRRORS
+from repos.tasks.sources.swe_bench.patches import command_files
 from repos.tasks.suite import load_suite
 from tests.repositories import commit
 
@@ -53,16 +54,24 @@ def row(request, tmp_path, monkeypatch):
     revision = subprocess.run(head, check=True, capture_output=True, text=True).stdout.strip()
     monkeypatch.setenv(MIRRORS, str(tmp_path / "mirrors"))
     expected = pair.expected["python3.11"]
+    test_patch = difference(base, hidden)
+    changed = command_files(test_patch)
+
+    def told(tests):
+        # SWE-bench runs the changed files alone; its parser ends an id at the first space.
+        of_changed = [t for t in tests if t.partition("::")[0] in changed]
+        return json.dumps([t for t in of_changed if t.isprintable() and " " not in t])
+
     return {
         "repo": "python-hyper/h11",
         "instance_id": f"python-hyper__{name}",
         "base_commit": revision,
         "patch": files.reference.decode(),
-        "test_patch": difference(base, hidden),
+        "test_patch": test_patch,
         "problem_statement": files.statement,
         "version": name.partition("-")[2],
-        "FAIL_TO_PASS": json.dumps(expected.fail_to_pass),
-        "PASS_TO_PASS": json.dumps(expected.pass_to_pass),
+        "FAIL_TO_PASS": told(expected.fail_to_pass),
+        "PASS_TO_PASS": told(expected.pass_to_pass),
         "install_config": {"python": python, "test_cmd": "pytest -rA"},
         "requirements": "\n".join(PINS),
     }

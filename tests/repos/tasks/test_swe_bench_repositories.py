@@ -45,14 +45,13 @@ def mirror(tmp_path, monkeypatch):
     mirrors.mkdir()
     git(tmp_path, "clone", "-q", "--mirror", str(work), str(mirrors / "somebody__shop"))
     monkeypatch.setenv(MIRRORS, str(mirrors))
-    row = {
+    return {
         "repo": "somebody/shop", "instance_id": "somebody__shop-1", "base_commit": base,
         "patch": patch, "test_patch": test_patch, "problem_statement": "Totals are wrong.",
         "version": "1.4", "FAIL_TO_PASS": ["tests/test_shop.py::test_total"], "PASS_TO_PASS": [],
         "install_config": {"python": "3.11", "test_cmd": "pytest -rA"},
         "requirements": "pytest==8.3.5\niniconfig==2.1.0\npackaging==25.0\npluggy==1.5.0",
     }  # fmt: skip
-    return row
 
 
 def test_later_history_never_reaches_a_workspace(mirror, backend):

@@ -10,7 +10,7 @@ from repos.errors import InputError, RecordError
 from repos.tasks.sources.swe_bench.dataset import read_dataset
 from repos.tasks.sources.swe_bench.instances import read_instances
 from repos.tasks.sources.swe_bench.options import DATASET
-from repos.tasks.sources.swe_bench.patches import directive, patch_paths, command_files
+from repos.tasks.sources.swe_bench.patches import command_files, directive, patch_paths
 from repos.tasks.sources.swe_bench.recipes import find_recipe, repositories
 from repos.tasks.suite import load_suite, missing_suites
 

@@ -12,7 +12,7 @@ from repos.errors import RecordError
 from repos.tasks.environments import SweBenchEnvironment
 from repos.tasks.records import Expected, TaskSpec
 from repos.tasks.sources.swe_bench.dataset import is_instance
-from repos.tasks.sources.swe_bench.patches import directive, patch_paths, command_files
+from repos.tasks.sources.swe_bench.patches import command_files, directive, patch_paths
 from repos.tasks.sources.swe_bench.recipes import Recipe, find_recipe, row_recipe
 from repos.tasks.sources.swe_bench.records import SweBenchSource
 
