@@ -10,13 +10,13 @@ import ast
 from collections.abc import Iterator
 from dataclasses import replace
 
-from agents.models.symbolic.candidates import Proposal
-from agents.models.symbolic.facts import Facts
-from agents.models.symbolic.project import Project
-from agents.models.symbolic.source import Edit, Module, nodes, parse
-from agents.models.symbolic.templates.atoms import conditions
-from agents.models.symbolic.templates.probes import FORCE, LEAVE
-from agents.models.symbolic.templates.site import Site
+from tools.repair.candidates import Proposal
+from tools.repair.facts import Facts
+from tools.repair.project import Project
+from tools.repair.source import Edit, Module, nodes, parse
+from tools.repair.templates.atoms import conditions
+from tools.repair.templates.probes import FORCE, LEAVE
+from tools.repair.templates.site import Site
 
 GUARDED = "guarded"
 """Template name of what is made here."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.models.protocol import Message
-from agents.models.symbolic.observations import SuiteRun, read_run
+from tools.repair.observations import SuiteRun, read_run
 
 _PROBLEM = re.compile(r"<problem>\n(.*?)\n</problem>", re.DOTALL)
 _PHASE = re.compile(r"\APhase: (\w+)\s*$", re.MULTILINE)

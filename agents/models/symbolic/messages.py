@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from agents.models.symbolic.candidates import Candidate
 from agents.models.symbolic.knowledge import Knowledge
 from agents.models.symbolic.search import Search
 from agents.models.symbolic.validation import Validation
 from repos.runners.protocol import Status
+from tools.repair.candidates import Candidate
 
 MAX_SHOWN = 8
 

@@ -13,20 +13,20 @@ from functools import cached_property
 from typing import Any
 
 from agents.models.symbolic import messages
-from agents.models.symbolic.candidates import Candidate, key_of
-from agents.models.symbolic.knowledge import MAX_FILES, MAX_LINES, Knowledge
-from agents.models.symbolic.observations import SuiteRun, read_trials
-from agents.models.symbolic.paths import file_of, outermost
+from agents.models.symbolic.knowledge import Knowledge
 from agents.models.symbolic.pool import Pool
 from agents.models.symbolic.schemata.build import SCHEMA
 from agents.models.symbolic.search import Search
-from agents.models.symbolic.source import Snippet
 from agents.models.symbolic.test_selection import (
     beyond_scope,
-    near_suspicious,
     others_failing,
 )
 from agents.models.symbolic.validation import Validation
+from tools.repair.candidates import Candidate, key_of
+from tools.repair.evidence import MAX_FILES, MAX_LINES
+from tools.repair.observations import SuiteRun, read_trials
+from tools.repair.paths import file_of, outermost
+from tools.repair.source import Snippet
 
 NEEDED = ("run_tests", "view", "try_edits", "edit", "submit")
 """Tools without which it can't work."""
@@ -258,7 +258,7 @@ class Policy:
         others = self.validation.counterexamples()
         arguments: dict[str, Any] = {"timeout_s": self._patience(), "stop_after": STOP_AFTER}
         if any(c.proposal.template == SCHEMA for c in batch):
-            others += near_suspicious(self.know)
+            others += self.know.near_suspicious()
             arguments = {"timeout_s": SCHEMA_SECONDS}
         tests = list(dict.fromkeys([*self.know.search_tests, *others]))
         text = messages.trying(self.know, batch, self.search, self.validation)

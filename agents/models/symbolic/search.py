@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from agents.models.symbolic.candidates import Candidate
 from agents.models.symbolic.knowledge import Knowledge
-from agents.models.symbolic.observations import Outcome
 from agents.models.symbolic.pool import Pool
 from agents.models.symbolic.schemata.build import Schema
 from agents.models.symbolic.schemata.results import MutantResult, order, read_results
+from tools.repair.candidates import Candidate
+from tools.repair.observations import Outcome
 
 UNPROMISING_SHARE = 0.85
 """Without any sign of success, this part of the budget is spent."""

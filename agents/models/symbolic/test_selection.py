@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from agents.models.symbolic.candidates import Candidate
 from agents.models.symbolic.knowledge import Knowledge
-from agents.models.symbolic.paths import file_of
+from tools.repair.candidates import Candidate
+from tools.repair.paths import file_of
 
 MAX_BEYOND = 150
 """Passing tests of other files that it faces, where the whole suite takes too long."""
-
-MAX_PASSING = 30
-"""Passing tests near the suspicious lines that mutants face."""
 
 
 def others_failing(know: Knowledge) -> int:
@@ -37,11 +34,3 @@ def beyond_scope(know: Knowledge, candidate: Candidate) -> list[str]:
         line = know.modules[edit.path].line_of(edit.start)
         found.update(dict.fromkeys(know.passing_at(edit.path, line, MAX_BEYOND)))
     return [test for test in found if file_of(test) not in know.scope][:MAX_BEYOND]
-
-
-def near_suspicious(know: Knowledge) -> list[str]:
-    """Return passing tests that run the suspicious lines: what repairs must not break."""
-    found: dict[str, None] = {}
-    for (path, line), _ in sorted(know.suspicion.items(), key=lambda one: (-one[1], one[0]))[:60]:
-        found.update(dict.fromkeys(know.passing_at(path, line, 5)))
-    return list(found)[:MAX_PASSING]

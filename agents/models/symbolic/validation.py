@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from functools import cached_property
 
-from agents.models.symbolic.candidates import Candidate, Proposal
-from agents.models.symbolic.observations import Outcome
 from agents.models.symbolic.search import Search
-from agents.models.symbolic.templates.probes import FORCE
 from agents.models.symbolic.test_selection import others_failing
+from tools.repair.candidates import Candidate, Proposal
+from tools.repair.observations import Outcome
+from tools.repair.templates.probes import FORCE
 
 MAX_PLAUSIBLE = 4
 """Candidates in one validation."""

@@ -6,15 +6,15 @@ import ast
 import textwrap
 from typing import Any
 
-from agents.models.symbolic.candidates import Proposal, written
 from agents.models.symbolic.condition_synthesis import conditioned
-from agents.models.symbolic.facts import Facts
-from agents.models.symbolic.fault_localisation import Words
-from agents.models.symbolic.patch_generation import propose
-from agents.models.symbolic.project import Project
-from agents.models.symbolic.source import Module, apply
-from agents.models.symbolic.templates.atoms import conditions, scope_names
-from agents.models.symbolic.templates.site import Site
+from tools.repair.candidates import Proposal, written
+from tools.repair.facts import Facts
+from tools.repair.fault_localisation import Words
+from tools.repair.patch_generation import propose
+from tools.repair.project import Project
+from tools.repair.source import Module, apply
+from tools.repair.templates.atoms import conditions, scope_names
+from tools.repair.templates.site import Site
 
 CART = textwrap.dedent(
     '''\

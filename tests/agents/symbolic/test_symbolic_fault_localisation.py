@@ -6,9 +6,9 @@ import math
 
 import pytest
 
-from agents.models.symbolic.fault_localisation import base_scores, boosted, ochiai, words_of
-from agents.models.symbolic.source import Module
 from tools.records import Frame
+from tools.repair.fault_localisation import base_scores, boosted, ochiai, words_of
+from tools.repair.source import Module
 
 SOURCE = """\
 LIMIT = 3

@@ -10,18 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.models.symbolic import SymbolicModel
-from agents.models.symbolic.candidates import Proposal
 from agents.models.symbolic.history import read_history
 from agents.models.symbolic.knowledge import Knowledge
-from agents.models.symbolic.observations import Outcome, read_trials
 from agents.models.symbolic.pool import make_pool
 from agents.models.symbolic.schemata import build
 from agents.models.symbolic.schemata.build import SCHEMA
 from agents.models.symbolic.schemata.bundle import runtime_source
 from agents.models.symbolic.schemata.results import read_results
 from agents.models.symbolic.search import Search
-from agents.models.symbolic.source import Edit, apply
-from agents.models.symbolic.test_selection import near_suspicious
+from tools.repair.candidates import Proposal
+from tools.repair.observations import Outcome, read_trials
+from tools.repair.source import Edit, apply
 
 PAGES = '''\
 """Pages of results."""
@@ -86,7 +85,7 @@ def tried(converse):
     talk.call(
         "try_edits",
         candidates=[candidate.arguments for candidate in batch],
-        tests=[*BAD, *near_suspicious(search.knowledge)],
+        tests=[*BAD, *search.knowledge.near_suspicious()],
         format="json",
     )
     return talk, batch
@@ -121,7 +120,7 @@ def test_what_repaired_and_broke_nothing_is_tried_first(tried):
         talk.call(
             "try_edits",
             candidates=[candidate.arguments for candidate in waiting],
-            tests=[*BAD, *near_suspicious(search.knowledge)],
+            tests=[*BAD, *search.knowledge.near_suspicious()],
             format="json",
         )
     search = search_of(talk)

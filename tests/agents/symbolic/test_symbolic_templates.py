@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agents.models.symbolic.candidates import ranked, written
-from agents.models.symbolic.facts import Facts
-from agents.models.symbolic.patch_generation import propose
-from agents.models.symbolic.project import Project
-from agents.models.symbolic.source import Module, apply
+from tools.repair.candidates import ranked, written
+from tools.repair.facts import Facts
+from tools.repair.patch_generation import propose
+from tools.repair.project import Project
+from tools.repair.source import Module, apply
 
 HELPER = "def tidy(text):\n    return text.strip()\n\n\ndef show(text):\n    return text\n"
 

@@ -8,13 +8,13 @@ import pytest
 
 from agents.models.protocol import Message, ModelToolCall
 from agents.models.symbolic import SymbolicModel
-from agents.models.symbolic.candidates import Proposal, written
 from agents.models.symbolic.history import read_history
 from agents.models.symbolic.knowledge import Knowledge
-from agents.models.symbolic.paths import outermost
-from agents.models.symbolic.source import Edit
 from agents.models.symbolic.test_selection import beyond_scope, others_failing
 from tools.records import TestRun
+from tools.repair.candidates import Proposal, written
+from tools.repair.paths import outermost
+from tools.repair.source import Edit
 
 SOURCE = "def add(a, b):\n    return a - b\n\n\ndef twice(a):\n    return add(a, a)\n"
 STATEMENT = "<problem>\nIt is wrong.\nThese tests fail:\n- tests/z/test_z.py::test_add\n</problem>"

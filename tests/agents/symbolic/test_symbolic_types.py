@@ -6,14 +6,14 @@ import ast
 
 import pytest
 
-from agents.models.symbolic.facts import Facts
-from agents.models.symbolic.fault_localisation import words_of
-from agents.models.symbolic.patch_generation import propose
-from agents.models.symbolic.project import Project
-from agents.models.symbolic.source import Module, apply
-from agents.models.symbolic.templates.atoms import field_pairs
-from agents.models.symbolic.templates.site import Site
-from agents.models.symbolic.templates.types import class_of, declared, fields_of
+from tools.repair.facts import Facts
+from tools.repair.fault_localisation import words_of
+from tools.repair.patch_generation import propose
+from tools.repair.project import Project
+from tools.repair.source import Module, apply
+from tools.repair.templates.atoms import field_pairs
+from tools.repair.templates.site import Site
+from tools.repair.templates.types import class_of, declared, fields_of
 
 POINTS = """\
 from dataclasses import dataclass

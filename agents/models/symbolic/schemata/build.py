@@ -13,13 +13,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agents.models.symbolic.candidates import Candidate, Proposal, value
 from agents.models.symbolic.condition_synthesis import conditioned
 from agents.models.symbolic.knowledge import Knowledge
 from agents.models.symbolic.schemata.bundle import CALLER, epilogue
 from agents.models.symbolic.schemata.results import MutantResult
-from agents.models.symbolic.source import Edit, FunctionNode, Module, first_line, snippets
-from agents.models.symbolic.test_selection import near_suspicious
+from tools.repair.candidates import Candidate, Proposal, value
+from tools.repair.source import Edit, FunctionNode, Module, first_line, snippets
 
 SCHEMA = "schema"
 """Template name of schemata."""
@@ -194,7 +193,7 @@ def _plan(
     for path, f in functions:
         lines.setdefault(path, set()).update(range(f.body[0].lineno, (f.end_lineno or 0) + 1))
     failing = [test for test in know.search_tests if _reaches(know, test, lines)]
-    passing = [test for test in near_suspicious(know) if _reaches(know, test, lines)]
+    passing = [test for test in know.near_suspicious() if _reaches(know, test, lines)]
     return {
         "mutants": mutants,
         "functions": {_mark(path, f): _about(know.modules[path], f) for path, f in functions},

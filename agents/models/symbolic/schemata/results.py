@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from agents.models.symbolic.candidates import Proposal
-from agents.models.symbolic.observations import Outcome
 from agents.models.symbolic.schemata.runtime import BASE, DIGITS
+from tools.repair.candidates import Proposal
+from tools.repair.observations import Outcome
 
 _REPORT = re.compile(r"\Arepogym\.MutantReport: (\d+) (\d+) (\d+) (.*)\Z")
 _MUTANT = re.compile(rf"([{DIGITS}])([{DIGITS}])(\d)(\d)")

@@ -15,11 +15,11 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agents.models.symbolic.source import nodes
-from agents.models.symbolic.templates.kinds import kind_of
-from agents.models.symbolic.templates.site import Site, reads
-from agents.models.symbolic.templates.types import class_of, fields_of
 from repos.syntax import parse_expression
+from tools.repair.source import nodes
+from tools.repair.templates.kinds import kind_of
+from tools.repair.templates.site import Site, reads
+from tools.repair.templates.types import class_of, fields_of
 
 MAX_VALUES = 14
 MAX_CONDITIONS = 110

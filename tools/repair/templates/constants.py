@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from agents.models.symbolic.candidates import Proposal
-from agents.models.symbolic.templates.site import Site, on
+from tools.repair.candidates import Proposal
+from tools.repair.templates.site import Site, on
 
 _DEFAULTS = ("None", "''", "0", "False", "True", "()")
 MAX_TEST_NUMBERS = 4

@@ -6,8 +6,8 @@ import ast
 import re
 from collections.abc import Iterator
 
-from agents.models.symbolic.source import FunctionNode
-from agents.models.symbolic.templates.site import Site
+from tools.repair.source import FunctionNode
+from tools.repair.templates.site import Site
 
 MAX_FIELDS = 10
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)

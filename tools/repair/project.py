@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from agents.models.symbolic.source import FunctionNode, Module, nodes
+from tools.repair.source import FunctionNode, Module, nodes
 
 
 @dataclass(frozen=True)

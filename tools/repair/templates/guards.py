@@ -8,9 +8,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from agents.models.symbolic.candidates import Proposal
-from agents.models.symbolic.source import nodes
-from agents.models.symbolic.templates.site import Site, on, reads
+from tools.repair.candidates import Proposal
+from tools.repair.source import nodes
+from tools.repair.templates.site import Site, on, reads
 
 MAX_VARIABLES = 3
 MAX_EXITS = 4

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from agents.models.symbolic.candidates import Proposal
-from agents.models.symbolic.facts import Facts
-from agents.models.symbolic.project import Project, class_names
-from agents.models.symbolic.source import Edit, FunctionNode, Module, nodes
+from tools.repair.candidates import Proposal
+from tools.repair.facts import Facts
+from tools.repair.project import Project, class_names
+from tools.repair.source import Edit, FunctionNode, Module, nodes
 
 Template = Callable[["Site", ast.AST], Iterator[Proposal]]
 

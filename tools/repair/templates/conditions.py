@@ -10,10 +10,10 @@ import ast
 import re
 from collections.abc import Iterator
 
-from agents.models.symbolic.candidates import Proposal
-from agents.models.symbolic.templates.atoms import field_pairs
-from agents.models.symbolic.templates.kinds import annotated, kind_of
-from agents.models.symbolic.templates.site import Site, on, reads
+from tools.repair.candidates import Proposal
+from tools.repair.templates.atoms import field_pairs
+from tools.repair.templates.kinds import annotated, kind_of
+from tools.repair.templates.site import Site, on, reads
 
 _OTHERS: dict[type[ast.cmpop], tuple[tuple[str, float], ...]] = {
     ast.Lt: (("<=", 0.9), (">", 0.35), (">=", 0.35), ("!=", 0.2)),

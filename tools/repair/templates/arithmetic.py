@@ -8,9 +8,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from agents.models.symbolic.candidates import Proposal
-from agents.models.symbolic.templates.kinds import kind_of
-from agents.models.symbolic.templates.site import Site, on
+from tools.repair.candidates import Proposal
+from tools.repair.templates.kinds import kind_of
+from tools.repair.templates.site import Site, on
 
 _OTHERS: dict[type[ast.operator], tuple[str, ...]] = {
     ast.Add: ("-",),

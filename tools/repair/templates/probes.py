@@ -10,11 +10,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from agents.models.symbolic.candidates import Proposal
-from agents.models.symbolic.source import nodes
-from agents.models.symbolic.templates.exceptions import raisable
-from agents.models.symbolic.templates.guards import exits, variables
-from agents.models.symbolic.templates.site import Site, on
+from tools.repair.candidates import Proposal
+from tools.repair.source import nodes
+from tools.repair.templates.exceptions import raisable
+from tools.repair.templates.guards import exits, variables
+from tools.repair.templates.site import Site, on
 
 LEAVE = "probe-leave"
 FORCE = "probe"

@@ -8,8 +8,8 @@ import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from agents.models.symbolic.fault_localisation import Words
-from agents.models.symbolic.source import parse
+from tools.repair.fault_localisation import Words
+from tools.repair.source import parse
 
 _EXCEPTION = re.compile(r"\A(?:[a-z_]\w*\.)*(?P<name>[A-Z]\w*)(?::|\Z)")
 MAX_LITERALS = 40

@@ -13,13 +13,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from agents.models.symbolic.candidates import Proposal
-from agents.models.symbolic.fault_localisation import singular
-from agents.models.symbolic.project import Signature, signature
-from agents.models.symbolic.source import Edit, FunctionNode, Module
-from agents.models.symbolic.templates.kinds import annotated, kind_of
-from agents.models.symbolic.templates.site import Site, callee, on
-from agents.models.symbolic.templates.wrapping import place_of
+from tools.repair.candidates import Proposal
+from tools.repair.fault_localisation import singular
+from tools.repair.project import Signature, signature
+from tools.repair.source import Edit, FunctionNode, Module
+from tools.repair.templates.kinds import annotated, kind_of
+from tools.repair.templates.site import Site, callee, on
+from tools.repair.templates.wrapping import place_of
 
 MAX_HELPERS = 6
 MAX_EACH = 3

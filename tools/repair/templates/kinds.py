@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 
-from agents.models.symbolic.source import nodes
-from agents.models.symbolic.templates.site import Site
 from repos.syntax import parse_expression
+from tools.repair.source import nodes
+from tools.repair.templates.site import Site
 
 _CALLS = {
     "str": "str", "repr": "str", "chr": "str", "format": "str", "int": "int", "len": "int",

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from agents.models.symbolic.source import (
+from tools.repair.source import (
     Edit,
     Module,
     Snippet,

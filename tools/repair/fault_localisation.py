@@ -16,8 +16,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from agents.models.symbolic.source import Module, first_line
 from tools.records import Frame
+from tools.repair.source import Module, first_line
 
 RAISED = 2.0
 """Factor of the line that raised, where it lies in the repository's own source."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
-from agents.models.symbolic.candidates import Proposal
-from agents.models.symbolic.facts import Facts
-from agents.models.symbolic.fault_localisation import statement_score
-from agents.models.symbolic.project import Project
-from agents.models.symbolic.source import Module, nodes
-from agents.models.symbolic.templates import (  # noqa: F401 - they register themselves
+from tools.repair.candidates import Proposal
+from tools.repair.facts import Facts
+from tools.repair.fault_localisation import statement_score
+from tools.repair.project import Project
+from tools.repair.source import Module, nodes
+from tools.repair.templates import (  # noqa: F401 - they register themselves
     arithmetic,
     conditions,
     constants,
@@ -20,7 +20,7 @@ from agents.models.symbolic.templates import (  # noqa: F401 - they register the
     probes,
     wrapping,
 )
-from agents.models.symbolic.templates.site import TEMPLATES, Site, usable
+from tools.repair.templates.site import TEMPLATES, Site, usable
 
 RAISE_DETAIL = 0.15
 """Factor of changes inside a raise statement that do not decide whether it raises."""

@@ -6,9 +6,9 @@ import ast
 import builtins
 from collections.abc import Iterator
 
-from agents.models.symbolic.candidates import Proposal
-from agents.models.symbolic.templates.guards import exits, variables
-from agents.models.symbolic.templates.site import Site, on
+from tools.repair.candidates import Proposal
+from tools.repair.templates.guards import exits, variables
+from tools.repair.templates.site import Site, on
 
 
 def is_builtin(name: str) -> bool:
