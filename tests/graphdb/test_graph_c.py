@@ -93,6 +93,44 @@ def test_members_of_anonymous_types_belong_to_the_type_around_them() -> None:
     assert fields == {"v.kind", "v.i", "v.f", "v.g", "v.box", "named.z", "v.n"}
 
 
+def test_members_that_are_read_and_written() -> None:
+    files = {
+        "v.h": "struct v { int kind; union { int i; }; struct { int w; } box; };\n"
+        "struct ops { int (*open)(void); };\n",
+        "far.h": "struct far { int i; };\n",
+        "m.c": '#include "v.h"\nint f(void);\nstruct ops table = { .open = f };\n'
+        "int rd(struct v *p) { return p->i + p->kind + p->box.w; }\n"
+        "void wr(struct v *p) { p->i = p->i + p->kind; p->kind++; p->nothing = 1; }\n",
+    }
+    found = {
+        (e.source.partition("::")[2], e.target, e.kind, e.times)
+        for e in edges_of(files, "m.c")
+        if e.type == "USES" and e.target.rpartition(".")[2] in ("i", "kind", "open", "w", "box")
+    }
+    assert found == {
+        ("table", "c:v.h::ops.open", "write", 1),
+        ("rd", "c:v.h::v.i", "read", 1),
+        ("rd", "c:v.h::v.kind", "read", 1),
+        ("rd", "c:v.h::v.box", "read", 1),
+        ("wr", "c:v.h::v.i", "write", 2),
+        ("wr", "c:v.h::v.kind", "write", 2),
+    }
+
+
+def test_a_member_name_of_many_types_is_no_guess() -> None:
+    reader = "int f(struct s0 *p) { return p->next; }\n"
+    types = [f"struct s{n} {{ int next; }};\n" for n in range(4)]
+
+    def ends(count: int) -> list[tuple[str, float]]:
+        files = {"m.c": "".join([*types[:count], reader])}
+        used = [e for e in edges_of(files, "m.c") if e.type == "USES"]
+        return [(e.target, e.confidence) for e in used if e.target.endswith(".next")]
+
+    assert ends(1) == [("c:m.c::s0.next", 1.0)]
+    assert ends(2) == [("c:m.c::s0.next", 0.5), ("c:m.c::s1.next", 0.5)]
+    assert ends(4) == []
+
+
 def test_attributes_are_no_names() -> None:
     text = """\
 #define __cold __attribute__((cold))

@@ -2,7 +2,7 @@
 
 Macros are not expanded and conditional groups are all read, so a name may have several definitions
 in one file. A call through a pointer or a member gives no CALLS edge; the functions that fill a
-table are its USES.
+table are its USES. A member's name means the members so named of types that the file can see.
 """
 
 from __future__ import annotations

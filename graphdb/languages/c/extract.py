@@ -30,6 +30,8 @@ _QUERY = """
 (call_expression function: (identifier) @callee)
 (identifier) @identifier
 (type_identifier) @named
+(field_expression field: (field_identifier) @member)
+(field_designator (field_identifier) @member)
 """
 
 #: File name endings of what is included.
@@ -79,7 +81,7 @@ class _Extraction:
         self.captures = {
             name: sorted(nodes, key=lambda node: node.start_byte)
             for name, nodes in captures.items()
-            if name not in ("identifier", "named", "callee")
+            if name not in ("identifier", "named", "callee", "member")
         }
         self.names = captures
         self.definitions: dict[str, Definition] = {}
@@ -256,13 +258,16 @@ class _Extraction:
         callees = {node.start_byte for node in self.names.get("callee", ())}
         found = [("type", node) for node in self.names.get("named", ())]
         found += [("", node) for node in self.names.get("identifier", ())]
+        found += [(_access(node), node) for node in self.names.get("member", ())]
         for kind, node in found:
             start = node.start_byte
             if start in self.skip:
                 continue
             owner = self._owner(start)
             name = self._text(node)
-            if not kind:
+            if node.type == "field_identifier":
+                name = intern(f".{name}")
+            elif not kind:
                 if name in self.local.get(owner, ()):
                     continue
                 kind = "call" if start in callees else "read"
@@ -275,7 +280,9 @@ class _Extraction:
         internal = set(self.extra.internal)
         held: dict[str, list[str]] = {}
         for dotted, item in self.definitions.items():
-            if not item.owner:
+            if item.label == FIELD:
+                held.setdefault(f".{item.name}", []).append(item.dotted)
+            elif not item.owner:
                 told = f"{item.label}{int(dotted in internal)}{dotted.count('#')}"
                 held.setdefault(item.name, []).append(told)
         for name in self.extra.declared:
@@ -283,6 +290,18 @@ class _Extraction:
         if self.path.endswith(HEADERS):
             held["#include"] = sorted(self.extra.includes)
         return {name: crc32("\n".join(told).encode()) for name, told in held.items()}
+
+
+def _access(node: SyntaxNode) -> str:
+    """Whether a member's name reads it or writes it."""
+    whole = node.parent
+    if whole is None or whole.type == "field_designator":
+        return "write"
+    around = whole.parent
+    if around is None or around.type not in ("assignment_expression", "update_expression"):
+        return "read"
+    left = around.child_by_field_name("left") or around.child_by_field_name("argument")
+    return "write" if left == whole else "read"
 
 
 def _declared_name(node: SyntaxNode | None) -> SyntaxNode | None:

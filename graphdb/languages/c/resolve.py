@@ -12,6 +12,7 @@ from graphdb.languages.c.extract import Extra
 from graphdb.schema import (
     CALLS,
     CLASS,
+    FIELD,
     FUNCTION,
     IMPORTS,
     USES,
@@ -58,14 +59,17 @@ class CResolver:
         return {"?c/" + posixpath.basename(path)}
 
     def names(self) -> dict[str, list[_Place]]:
-        """All definitions outside of types, by name."""
+        """All definitions outside of types by name, and members by ``.name``."""
         if self._names is None:
             self._names = {}
             for path in sorted(self.files):
                 facts = self.files[path]
                 internal = set(Extra(*facts.data).internal)
                 for item in facts.definitions:
-                    if not item.owner:
+                    if item.label == FIELD:
+                        place = _Place(path, item.dotted, FIELD, True)
+                        self._names.setdefault(f".{item.name}", []).append(place)
+                    elif not item.owner:
                         place = _Place(path, item.dotted, item.label, item.dotted in internal)
                         self._names.setdefault(item.name, []).append(place)
         return self._names
@@ -144,7 +148,10 @@ class CResolver:
                 )  # fmt: skip
                 known = edges.get(edge.key)
                 if known is not None:
-                    edge = known._replace(times=known.times + count, line=min(known.line, line))
+                    kind_told = "write" if "write" in (known.kind, edge.kind) else known.kind
+                    edge = known._replace(
+                        times=known.times + count, line=min(known.line, line), kind=kind_told
+                    )
                 edges[edge.key] = edge
         return Resolved(sorted(edges.values()), list(externals.values()), frozenset(needs))
 
@@ -152,6 +159,8 @@ class CResolver:
         self, path: str, name: str, as_type: bool, visible: set[str]
     ) -> tuple[list[_Place], str]:
         """Definitions a name stands for in a file, and how that is known."""
+        if name.startswith("."):
+            return self._members(path, name, visible)
         places = [p for p in self.names().get(name, ()) if (p.label == CLASS) == as_type]
         own = [place for place in places if place.path == path]
         if own:
@@ -164,6 +173,15 @@ class CResolver:
         linked = [place for place in places if not place.internal and place.path != path]
         linked = _first_of_each(linked)
         return (linked if len(linked) <= _MAX_TARGETS else []), "linkage"
+
+    def _members(self, path: str, name: str, visible: set[str]) -> tuple[list[_Place], str]:
+        """Members of that name in types which the file can see; none if there are many.
+
+        A type has to be whole where its member is named, so it is in the file or an include.
+        """
+        places = [p for p in self.names().get(name, ()) if p.path == path or p.path in visible]
+        how = "scope" if all(place.path == path for place in places) else "include"
+        return (places if len(places) <= _MAX_TARGETS else []), how
 
 
 def _first_of_each(places: list[_Place]) -> list[_Place]:
