@@ -129,7 +129,6 @@ def summarise(
     scored = [r for r in ordered if r.status == "done"]
     failed = [r for r in ordered if r.status != "done"]
     resolved = sum(r.resolved for r in scored)
-    rate = resolved / len(scored) if scored else 0.0
     total = len(settings.tasks) * settings.samples
     summary: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
@@ -147,10 +146,10 @@ def summarise(
         "resolved_weak": sum(r.resolved and r.weak for r in scored),
         "plausible": sum(r.plausible for r in scored),
         "false_resolved": sum(r.false_resolved for r in scored),
-        "rate": round(rate, 6),
+        "rate": round(resolved / len(scored), 6) if scored else None,
         "interval": [round(bound, 6) for bound in wilson(resolved, len(scored))],
         "confidence": 0.95,
-        "mean_reward": round(sum(r.reward for r in scored) / len(scored), 6) if scored else 0.0,
+        "mean_reward": round(sum(r.reward for r in scored) / len(scored), 6) if scored else None,
         "not_available": list(settings.not_available),
         "not_played": total - len(ordered),
         "infrastructure_errors": len(failed),

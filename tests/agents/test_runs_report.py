@@ -72,6 +72,12 @@ def test_infrastructure_is_in_no_figure():
     json.dumps(summary)
 
 
+def test_without_an_episode_there_is_no_rate():
+    summary = summarise(SETTINGS, [], 0.5, 3.0)
+    assert (summary["n"], summary["rate"], summary["mean_reward"]) == (0, None, None)
+    assert summary["interval"] == [0.0, 1.0]
+
+
 def test_the_order_of_the_records_does_not_matter():
     records = [record("a", resolved=True), record("b"), record("c", plausible=True)]
     forward = summarise(SETTINGS, records, 1.0, None)

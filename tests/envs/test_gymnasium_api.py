@@ -69,14 +69,17 @@ def test_episodes_of_a_vector_end_in_any_order(kind, maker, count, mode):
             vector.close(terminate=True)
 
 
-@pytest.mark.parametrize("kind", ["sync", "async"])
-def test_eight_environments_of_which_the_last_ends_first(kind):
-    vector = vector_of(kind, make, 8, AutoresetMode.NEXT_STEP)
+@pytest.mark.parametrize(
+    ("kind", "count"), [*(("sync", count) for count in range(3, 9)), ("async", 8)]
+)
+def test_environments_of_which_the_last_ends_first(kind, count):
+    vector = vector_of(kind, make, count, AutoresetMode.NEXT_STEP)
+    rest = count - 1
     try:
         _, first = vector.reset(seed=1)
-        *_, ended, _, infos = vector.step((*[call("git_diff")] * 7, call("submit")))
-        assert ended.tolist() == infos["scored"].tolist() == [False] * 7 + [True]
-        assert infos["end"].tolist() == [""] * 7 + ["submitted"]
+        *_, ended, _, infos = vector.step((*[call("git_diff")] * rest, call("submit")))
+        assert ended.tolist() == infos["scored"].tolist() == [False] * rest + [True]
+        assert infos["end"].tolist() == [""] * rest + ["submitted"]
         for key in first:
             assert infos[key].dtype == first[key].dtype
     finally:
