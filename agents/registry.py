@@ -34,6 +34,11 @@ BUILT_IN: Mapping[str, AgentInfo] = {
         "asks the code graph in prose, a translator writes the Cypher; then a tool loop",
         requires_model=True,
     ),
+    "rrr": AgentInfo(
+        "agents.rrr:RRR",
+        "retrieves, looks with static tools, reflects and improves",
+        requires_model=True,
+    ),
     "oracle": AgentInfo(
         "agents.oracle:Oracle", "applies the reference patch (sanity check: 100%)", privileged=True
     ),
@@ -94,6 +99,16 @@ def privileged(name: str) -> bool:
     if name in BUILT_IN:
         return BUILT_IN[name].privileged
     return bool(getattr(_target(name), "privileged", False))
+
+
+def required_tools(name: str) -> tuple[str, ...]:
+    """Return the tools without which the agent `name` can't work.
+
+    Raises:
+        UnknownNameError: No such agent.
+        InputError: It cannot be imported.
+    """
+    return tuple(getattr(_target(name), "requires_tools", ()))
 
 
 def _target(name: str) -> Any:

@@ -14,7 +14,7 @@ from typing import Any, get_args
 from pydantic import Field, ValidationError
 
 from agents.base import check_tools
-from agents.registry import make_agent, needs_model, privileged
+from agents.registry import make_agent, needs_model, privileged, required_tools
 from agents.runs.episode import environment_of, model_of
 from agents.runs.options import Price, RunOptions, part
 from agents.runs.spec import RunSettings
@@ -28,6 +28,7 @@ from repos.sandbox.select import get_backend
 from repos.tasks.catalogue import suite_of
 from repos.tasks.records import AssistLevel
 from repos.tasks.suite import Suite, load_suite
+from tools.registry import DEFAULT_TOOLS
 
 DEFAULT_MODEL = "symbolic"
 
@@ -155,7 +156,8 @@ def settings_of(request: Request, notes: list[str]) -> RunSettings:
         chosen = "" if request.model else " (no --model was named)"
         notes.append(f"Model symbolic{chosen}: no LLM: built-in program repair.")
     _check_env_args(request.env_args)
-    found: dict[str, Any] = {"env": env, "model": model, "assist": assist}
+    env_args = _with_tools(request, notes)
+    found: dict[str, Any] = {"env": env, "model": model, "assist": assist, "env_args": env_args}
     if model is None:
         found.update(model_args={}, api_base=None, price=None)
     settings = RunSettings(
@@ -198,6 +200,15 @@ def _assist(request: Request, model: str | None) -> AssistLevel:
             "model with --model."
         )
     return "tests"
+
+
+def _with_tools(request: Request, notes: list[str]) -> dict[str, Any]:
+    """Return the environment's arguments with the tools that the agent can't do without."""
+    missing = [n for n in required_tools(request.agent) if n not in DEFAULT_TOOLS]
+    if "tools" in request.env_args or not missing:
+        return request.env_args
+    notes.append(f"The agent {request.agent} adds the tools {', '.join(missing)}.")
+    return {**request.env_args, "tools": [f"+{name}" for name in missing]}
 
 
 def _price(text: str) -> Price:
