@@ -16,8 +16,10 @@ BUILT_IN = {
     "bundled": "repos.tasks.sources.bundled:BundledTasks",
     "git": "repos.tasks.sources.git:GitRevisions",
     "kernel": "repos.tasks.sources.kernel:KernelMistakes",
+    "mutant": "repos.tasks.sources.mutants.source:Mutants",
     "pypi": "repos.tasks.sources.pypi.source:ReleasePairs",
     "removed-code": "repos.tasks.sources.removed.source:RemovedCode",
+    "reverted-change": "repos.tasks.sources.reverted.source:RevertedChanges",
     "swe-bench": "repos.tasks.sources.swe_bench.source:SweBenchInstances",
 }
 

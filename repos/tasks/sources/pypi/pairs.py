@@ -141,8 +141,13 @@ def reference_patch(pair: Pair) -> bytes:
     return diff_trees(before, after)
 
 
-def diff_trees(before: Tree, after: Tree) -> bytes:
+def diff_trees(before: Tree, after: Tree, context: int = 3) -> bytes:
     """Return the git diff between two trees; equal trees give b"".
+
+    Args:
+        before: One side.
+        after: The other.
+        context: Unchanged lines around each hunk.
 
     Raises:
         InfrastructureError: git is missing or fails.
@@ -159,7 +164,7 @@ def diff_trees(before: Tree, after: Tree) -> bytes:
         write_tree(after, work)
         _git(work, "add", "-A", "-f")
         options = ("--binary", "--full-index", "--no-renames", "--no-color", "--no-ext-diff")
-        return _git(work, "diff", "--cached", *options, "--no-textconv", "-U3", "HEAD")
+        return _git(work, "diff", "--cached", *options, "--no-textconv", f"-U{context}", "HEAD")
 
 
 def _git(folder: Path, *arguments: str) -> bytes:

@@ -1,0 +1,1 @@
+"""Tasks from one release of a package with one synthetic bug."""
