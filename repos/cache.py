@@ -9,6 +9,7 @@ import hashlib
 import os
 import platform
 import shutil
+import stat
 import sys
 import sysconfig
 import tempfile
@@ -16,6 +17,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from repos.errors import InfrastructureError, InputError
+
+SHARED = "shared"
+"""Folder of the cache with the files that several entries share."""
 
 
 def cache_root() -> Path:
@@ -107,6 +111,51 @@ def publish(relative: str, build: Callable[[Path], None]) -> Path:
                 ) from error
             raise
     return final
+
+
+def link(source: str | Path, target: str | Path) -> None:
+    """Give a file a second name; where the file system can't, copy it."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(source, target, follow_symlinks=False)
+
+
+def share_files(folder: Path) -> None:
+    """Let equal files of the cache be one file on the disk, whichever entries they are in.
+
+    Each file of the folder becomes a further name of the one that the cache keeps of that
+    content and mode. What is shared must never be written to in place.
+    """
+    for place, _, names in os.walk(folder):
+        for name in names:
+            path = Path(place, name)
+            state = path.lstat()
+            if not stat.S_ISREG(state.st_mode) or not state.st_size:
+                continue
+            digest = hashlib.sha256(f"{state.st_mode:o} ".encode())
+            digest.update(path.read_bytes())
+            share_file(path, digest.hexdigest())
+
+
+def share_file(path: Path, key: str) -> None:
+    """Make a file a further name of the one that the cache keeps by a key, or keep this one."""
+    kept = shared_file(key)
+    try:
+        second = path.with_name(f"{path.name}.link")
+        os.link(kept, second)
+        second.replace(path)
+    except FileNotFoundError:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(OSError):
+            os.link(path, kept)
+    except OSError:
+        return  # no more names, or a file system without them: it stays a file of its own
+
+
+def shared_file(key: str) -> Path:
+    """Return where the file of a key is kept; it may not be there."""
+    return cache_root() / SHARED / key[:2] / key
 
 
 def remove_tree(path: Path) -> None:

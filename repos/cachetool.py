@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from repos.cache import cache_root, locked, remove_tree
+from repos.cache import SHARED, cache_root, locked, remove_tree
 from repos.errors import (
     InfrastructureError,
     MissingExtraError,
@@ -26,6 +26,7 @@ from repos.errors import (
 KINDS = {
     "archives": "packages fetched from the index",
     "tasks": "repositories and source layers of tasks",
+    "shared": "files that tasks and environments have in common",
     "envs": "Python environments of tasks",
     "kernels": "built kernels",
     "ccache": "what a compiler made of kernel sources",
@@ -162,6 +163,16 @@ def gc() -> list[str]:
             if entry.name.startswith(".") and _age(entry) > AGE_S:
                 _remove(entry)
                 removed.append(f"half-built layer {entry}")
+    unused = [
+        file
+        for entry in _entries(root / SHARED)
+        for file in _entries(entry)
+        if file.lstat().st_nlink == 1 and _age(file) > AGE_S
+    ]
+    for file in unused:
+        _remove(file)
+    if unused:
+        removed.append(f"{len(unused)} shared files that nothing uses")
     removed += _control_groups()
     return removed
 

@@ -7,7 +7,7 @@ import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
-from repos.cache import cache_root, platform_key, publish, remove_tree
+from repos.cache import cache_root, link, platform_key, publish, remove_tree
 from repos.environments.choosing import choose_environment
 from repos.environments.compiling import compile_layer
 from repos.environments.interpreters import NotAvailableError as NotAvailableError
@@ -169,7 +169,7 @@ def _source_layer(spec: TaskSpec, files: BuiltFiles, python: PythonInstallation 
 
     def build(folder: Path) -> None:
         tree = folder / "tree"
-        shutil.copytree(files.base, tree, symlinks=True)
+        shutil.copytree(files.base, tree, symlinks=True, copy_function=link)
         _finish_tree(folder, tree, python)
 
     key = python.key() if python else platform_key(PLAIN)
@@ -189,7 +189,7 @@ def _assist_layer(spec: TaskSpec, files: BuiltFiles, shown: dict[str, bytes], ke
                 target.unlink(missing_ok=True)
                 target.write_bytes(data)
         make_base_git(whole, folder / "base.git")
-        make_base_git(whole, folder / "tree" / ".git", worktree=True)
+        make_base_git(whole, folder / "tree" / ".git", worktree=True, twin=folder / "base.git")
         remove_tree(whole)
         _own(folder / "tree")
 
@@ -202,7 +202,7 @@ def _finish_tree(folder: Path, tree: Path, python: PythonInstallation | None) ->
     for nested in (tree / ".git", tree / ".hg"):
         remove_tree(nested)
     make_base_git(tree, folder / "base.git")
-    make_base_git(tree, tree / ".git", worktree=True)
+    make_base_git(tree, tree / ".git", worktree=True, twin=folder / "base.git")
     if python is not None:
         compile_layer(tree, TESTBED, python)
     _own(tree)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import builtins
 import os
 import posixpath
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self, Unpack
 
+from repos.cache import link
 from repos.errors import AgentError, InfrastructureError, InputError
 from repos.sandbox import zipapps
 from repos.sandbox.guest.git import paths, repository
@@ -212,7 +214,9 @@ class Workspace:
         self.sandbox.close()
 
 
-def make_base_git(tree: Path, dest: Path, *, worktree: bool = False) -> str:
+def make_base_git(
+    tree: Path, dest: Path, *, worktree: bool = False, twin: Path | None = None
+) -> str:
     """Make a repository with one commit that holds a tree as it is, on the host.
 
     The files are read by us and handed to `git fast-import`, so no attribute, ignore rule,
@@ -224,6 +228,8 @@ def make_base_git(tree: Path, dest: Path, *, worktree: bool = False) -> str:
         dest: Folder to make. It may lie in `tree` (`tree/.git`).
         worktree: Whether it is to be the repository of a work tree (the agent's own, with an
             index, `__pycache__` excluded) and not the harness's bare one.
+        twin: A repository that this made of the same files: its objects are taken (hard links)
+            instead of being made again.
 
     Returns:
         The commit id.
@@ -246,27 +252,11 @@ def make_base_git(tree: Path, dest: Path, *, worktree: bool = False) -> str:
     (dest / "info" / "exclude").write_text("__pycache__/\n*.py[co]\n")
     if not worktree:
         (dest / "info" / "attributes").write_text(repository.ATTRIBUTES)
-    stream = [b"commit refs/heads/main\nauthor %s\ncommitter %s\n" % ((AUTHOR.encode(),) * 2)]
-    stream.append(b"data 5\nbase\n\n")
-    for path in sorted(paths.everything(root)):
-        found = paths.look(root, path)
-        if found is None or paths.compiled(path) or not paths.safe(path):
-            continue
-        mode, data = found
-        stream.append(b"M %s inline %s\ndata %d\n" % (mode, repository.quoted(path), len(data)))
-        stream += [data, b"\n"]
-        if not worktree and posixpath.basename(path) == b".gitignore" and mode != b"120000":
-            rules = dest / repository.IGNORE_FOLDER / os.fsdecode(path)
-            rules.parent.mkdir(parents=True, exist_ok=True)
-            rules.write_bytes(data)
-    if not worktree:
-        (dest / repository.IGNORE_FOLDER).mkdir(exist_ok=True)
-    # No reflog: it would tell the agent what made the commit.
-    _host_git(
-        dest,
-        ["-c", "core.logAllRefUpdates=false", "fast-import", "--quiet", "--force"],
-        b"".join(stream),
-    )
+    if twin is None:
+        _import(root, dest, ignore_rules=not worktree)
+    else:
+        shutil.copytree(twin / "objects", dest / "objects", copy_function=link, dirs_exist_ok=True)
+        shutil.copytree(twin / "refs", dest / "refs", dirs_exist_ok=True)
     commit = _host_git(dest, ["rev-parse", "refs/heads/main"], b"").decode().strip()
     if worktree:
         _host_git(dest, ["--work-tree", str(tree), "read-tree", "HEAD"], b"")
@@ -276,6 +266,31 @@ def make_base_git(tree: Path, dest: Path, *, worktree: bool = False) -> str:
         for name in files:
             Path(folder, name).chmod(0o644)
     return commit
+
+
+def _import(root: bytes, dest: Path, *, ignore_rules: bool) -> None:
+    """Commit the files below `root`; keep their ignore rules beside, where that is asked for."""
+    stream = [b"commit refs/heads/main\nauthor %s\ncommitter %s\n" % ((AUTHOR.encode(),) * 2)]
+    stream.append(b"data 5\nbase\n\n")
+    for path in sorted(paths.everything(root)):
+        found = paths.look(root, path)
+        if found is None or paths.compiled(path) or not paths.safe(path):
+            continue
+        mode, data = found
+        stream.append(b"M %s inline %s\ndata %d\n" % (mode, repository.quoted(path), len(data)))
+        stream += [data, b"\n"]
+        if ignore_rules and posixpath.basename(path) == b".gitignore" and mode != b"120000":
+            rules = dest / repository.IGNORE_FOLDER / os.fsdecode(path)
+            rules.parent.mkdir(parents=True, exist_ok=True)
+            rules.write_bytes(data)
+    if ignore_rules:
+        (dest / repository.IGNORE_FOLDER).mkdir(exist_ok=True)
+    # No reflog: it would tell the agent what made the commit.
+    _host_git(
+        dest,
+        ["-c", "core.logAllRefUpdates=false", "fast-import", "--quiet", "--force"],
+        b"".join(stream),
+    )
 
 
 def _host_git(git_dir: Path, args: builtins.list[str], data: bytes) -> bytes:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from repos.cache import share_files
 from repos.errors import RecordError
 from repos.tasks.sources.base import BuiltFiles
 from repos.tasks.sources.swe_bench.patches import patch_paths
@@ -32,6 +33,7 @@ class SweBenchInstances:
         for edit in source.edits:
             _edit(base, edit)
         _write_metadata(source, base, describe(git_dir, source.base_commit))
+        share_files(base)
         return BuiltFiles(
             base=base,
             hidden=hidden,
