@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from importlib import metadata
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from repos.tasks.environments import OnPython, SweBenchEnvironment
 
 PYTHON = f"{ENVIRONMENT}/bin/python"
 """The environment's Python, as sandboxes see it."""
+
+NETWORK = Path(__file__).parent / "inside" / "repogym_network.py"
+"""A plugin of pytest for tests that need a network."""
 
 FORM = 5
 """Changes whenever layers of the same facts come out differently."""
@@ -53,8 +57,11 @@ def python_layer(
     pins = sorted(environment.requirements)
     facts = json.dumps([pins, info, list(source_dirs), python.key(), FORM])
     scripts = environment.scripts if isinstance(environment, SweBenchEnvironment) else {}
+    network = isinstance(environment, SweBenchEnvironment) and environment.network
     if scripts:
         facts += json.dumps(sorted(scripts.items()))
+    if network:
+        facts += hashlib.sha256(NETWORK.read_bytes()).hexdigest()
     if not pins:
         facts += json.dumps([metadata.version(name) for name in packages])
     key = hashlib.sha256(facts.encode()).hexdigest()[:24]
@@ -74,9 +81,20 @@ def python_layer(
                 target.write_text(text, encoding="utf-8")
         for name, target in scripts.items():
             _write_script(folder / "bin" / name, target)
+        if network:
+            _write_plugin(site)
         compile_layer(site, f"{ENVIRONMENT}/lib/python{python.minor}/site-packages", python)
 
     return publish(f"envs/{key}", build)
+
+
+def _write_plugin(site: Path) -> None:
+    """Write the plugin for tests that need a network, as an installed distribution."""
+    shutil.copyfile(NETWORK, site / NETWORK.name)
+    info = site / f"{NETWORK.stem}-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {NETWORK.stem}\nVersion: 1\n")
+    (info / "entry_points.txt").write_text(f"[pytest11]\n{NETWORK.stem} = {NETWORK.stem}\n")
 
 
 def _write_script(path: Path, target: str) -> None:

@@ -42,10 +42,12 @@ class SweBenchEnvironment(OnPython):
 
     Attributes:
         scripts: Programs by name, each as `module:function`.
+        network: What of a network its tests need: "httpbin", which then runs in the sandbox.
     """
 
     kind: Literal["swe-bench"] = "swe-bench"
     scripts: dict[str, str] = Field(default_factory=dict)
+    network: Literal["", "httpbin"] = ""
 
 
 class ToolsEnvironment(Record):

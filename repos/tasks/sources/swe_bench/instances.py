@@ -109,7 +109,10 @@ def read_instance(row: Mapping[str, Any], where: str) -> TaskSpec:
     environments, expected = {}, {}
     if recipe and not problem:
         environments[recipe.environment] = SweBenchEnvironment(
-            python=recipe.python, requirements=recipe.requirements, scripts=recipe.scripts
+            python=recipe.python,
+            requirements=recipe.requirements,
+            scripts=recipe.scripts,
+            network=recipe.network,
         )
         expected[recipe.environment] = Expected(
             fail_to_pass=fail_to_pass, pass_to_pass=pass_to_pass

@@ -80,7 +80,11 @@ def find_recipe(repository: str, version: str, instance: str = "") -> Recipe | N
         chosen = min(versions, key=lambda v: (abs(_number(v) - wanted), v))
     entry = versions[chosen]
     environment = _facts()["environments"][entry["environment"]]
-    also = (*entry.get("also", ()), *entry.get("instances", {}).get(instance, ()))
+    also = (
+        *facts.get("network_requirements", ()),
+        *entry.get("also", ()),
+        *entry.get("instances", {}).get(instance, ()),
+    )
     pins = {pin.partition("==")[0]: pin for pin in (*environment["requirements"], *also)}
     return Recipe(
         environment=entry["environment"],

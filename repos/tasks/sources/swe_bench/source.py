@@ -63,6 +63,8 @@ def lay_out(patch: str, base: Path, hidden: Path, where: str) -> tuple[str, ...]
         RecordError: The patch does not apply to the base.
     """
     hidden.mkdir()
+    if not patch.strip():
+        return ()
     paths = patch_paths(patch)
     for path in paths:
         if (base / path).is_file():
