@@ -69,6 +69,7 @@ def certificates(folder):
         load(self, trusted)
 
     ssl.SSLContext.load_verify_locations = load_also
+    os.environ["SSL_CERT_FILE"] = trusted
     return ("--certfile", server, "--keyfile", server)
 
 
