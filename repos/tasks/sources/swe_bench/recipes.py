@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 _PIN = re.compile(r"[A-Za-z0-9._-]+==[^;\s]+")
 RECIPES = Path(__file__).parents[3] / "data" / "swe_bench" / "recipes.json"
@@ -48,7 +48,7 @@ class Recipe:
     version_files: tuple[str, ...]
     version_module: str
     edits: tuple[tuple[str, ...], ...]
-    network: str
+    network: Literal["", "httpbin"]
 
 
 @lru_cache(maxsize=1)
