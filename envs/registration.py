@@ -15,9 +15,12 @@ from repos.tasks.catalogue import built_in_versions, environment_id, register_id
 
 ENTRY_POINT = "envs.env:RepoEnv"
 
+REPAIR_CHOICE = "repogym/repair-choice-v1"
+"""The environment in plain spaces; it takes any suite."""
+
 
 def register_all() -> None:
-    """Register an environment for each suite that comes with RepoGym; safe to call twice.
+    """Register an environment for each suite, and the one in plain spaces; safe to call twice.
 
     An id carries the suite's version. Gymnasium itself answers an older version with
     `gymnasium.error.DeprecatedEnv`, which names the new id, and a later one with
@@ -32,6 +35,8 @@ def register_all() -> None:
                 kwargs={"suite": suite},
                 max_episode_steps=None,
             )
+    if REPAIR_CHOICE not in gymnasium.registry:
+        gymnasium.register(REPAIR_CHOICE, entry_point="envs.repair_choice:RepairChoiceEnv")
 
 
 def register(suite: str | os.PathLike[str]) -> str:

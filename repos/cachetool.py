@@ -35,6 +35,7 @@ KINDS = {
     "graphs": "code graphs of tasks",
     "scratch": "of scorings under way",
     "verdicts": "verdicts of diffs that were scored",
+    "trials": "what became of candidate repairs",
     "other": "anything else in the cache",
     "images": "container images and volumes",
 }

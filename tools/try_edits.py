@@ -6,24 +6,19 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from repos.runners.protocol import Runner, TestOutcome, TestReport, WarmRunner
+from repos.runners.protocol import Runner, TestOutcome, TestReport
 from tools.context import ToolContext
-from tools.files import decode
-from tools.paths import read_bytes, writable, write_bytes
 from tools.records import Format, Trial, TrialFailure, Trials, Verdict
 from tools.registry import tool
-from tools.replace import replace_exact
 from tools.report import BAD, first_error, frames, one_line
 from tools.result import ToolError, ToolResult
 from tools.run_tests import test_ids
 from tools.text import clip, clip_line, plural, printable, scrub
-
-if TYPE_CHECKING:
-    from repos.sandbox.workspace import Workspace
+from tools.trial_fork import TrialFork
 
 MAX_TESTS = 60
 MAX_FAILURES = 3
@@ -164,10 +159,10 @@ class _Workers:
     def run(self) -> tuple[list[Trial], list[str]]:
         """Return a trial for each candidate, and the ids of the tests that ran."""
         workers = min(self._ctx.limits.parallel, len(self._candidates))
-        forks: list[Workspace] = []
+        forks: list[TrialFork] = []
         try:
             for _ in range(workers):
-                forks.append(self._ctx.workspace.fork())
+                forks.append(TrialFork(self._ctx.workspace, self._ctx.runner))
             with ThreadPoolExecutor(workers) as pool:
                 for done in [pool.submit(self._work, fork) for fork in forks]:
                     done.result()
@@ -176,27 +171,16 @@ class _Workers:
                 fork.close()
         return self._settle()
 
-    def _work(self, workspace: Workspace) -> None:
-        runner = self._ctx.runner.warm(workspace)
-        clean, mark = workspace.snapshot(), workspace.mark()
+    def _work(self, fork: TrialFork) -> None:
         while (index := self._take()) is not None:
-            before: dict[str, bytes] = {}
             try:
-                result = self._try(workspace, runner, self._candidates[index], before)
+                result = self._try(fork, self._candidates[index])
             except BaseException:
                 with self._lock:
                     self._next = len(self._candidates)
                 raise
             with self._lock:
                 self._results[index] = result
-            for path, data in before.items():
-                workspace.write(path, data)
-            if set(workspace.changes(mark)) - before.keys():
-                # The tests left something behind: the next candidate gets a clean copy.
-                runner.close()
-                workspace.restore(clean)
-                mark = workspace.mark()
-        runner.close()
 
     def _take(self) -> int | None:
         with self._lock:
@@ -216,26 +200,13 @@ class _Workers:
             passed += _passed(self._results[index])
         return 0 < self._stop_after <= passed
 
-    def _try(
-        self,
-        workspace: Workspace,
-        runner: WarmRunner,
-        edits: Sequence[Edit],
-        before: dict[str, bytes],
-    ) -> Trial | TestReport:
-        """Apply the edits and run the tests; `before` takes what the edited files held."""
-        for edit in edits:
-            try:
-                place = writable(workspace, edit.path)
-                raw = read_bytes(workspace, place)
-                file = decode(raw, place)
-                changed, _ = replace_exact(file, edit.old, edit.new, place)
-                write_bytes(workspace, place, changed.encode())
-            except ToolError as error:
-                detail = clip_line(str(error).replace("\n", " | "), 300)
-                return Trial(verdict="REJECTED", detail=detail)
-            before.setdefault(place, raw)
-        return runner.run(self._ids, timeout_s=self._timeout_s)
+    def _try(self, fork: TrialFork, edits: Sequence[Edit]) -> Trial | TestReport:
+        """Make the edits and run the tests."""
+        try:
+            return fork.run(edits, self._ids, timeout_s=self._timeout_s)
+        except ToolError as error:
+            detail = clip_line(str(error).replace("\n", " | "), 300)
+            return Trial(verdict="REJECTED", detail=detail)
 
     def _settle(self) -> tuple[list[Trial], list[str]]:
         """Forget what ran beyond the candidate at which one worker would have stopped."""
