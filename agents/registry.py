@@ -39,6 +39,11 @@ BUILT_IN: Mapping[str, AgentInfo] = {
         "retrieves, looks with static tools, reflects and improves",
         requires_model=True,
     ),
+    "toolgen": AgentInfo(
+        "agents.toolgen:ToolGen",
+        "continues a removed body as text and takes names from the completion tool",
+        requires_model=True,
+    ),
     "oracle": AgentInfo(
         "agents.oracle:Oracle", "applies the reference patch (sanity check: 100%)", privileged=True
     ),

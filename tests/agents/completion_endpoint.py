@@ -88,12 +88,15 @@ class CompletionEndpoint:
         )
 
     def allowed(self, body):
-        if self.grammars == "gbnf" and "grammar" in body:
+        held = body
+        if self.grammars == "structured":
+            held = body.get("structured_outputs", {})
+            if "choice" in held:
+                return held["choice"]
+        if self.grammars in ("gbnf", "structured") and "grammar" in held:
             return [
-                json.loads(found) for found in re.findall(r'"(?:[^"\\]|\\.)*"', body["grammar"])
+                json.loads(found) for found in re.findall(r'"(?:[^"\\]|\\.)*"', held["grammar"])
             ]
-        if self.grammars == "structured" and "structured_outputs" in body:
-            return body["structured_outputs"]["choice"]
         return None
 
     def logprobs(self, text):

@@ -81,7 +81,7 @@ def place_of(lines: list[str], path: str, line: int, column: int | None, name: s
         # In "a.b.c" the last part is what is meant.
         return Place(line - 1, found.end() - len(name.rpartition(".")[2]))
     if column is None:
-        return Place(line - 1, len(text.rstrip()))
+        return Place(line - 1, len(text.rstrip() or text))
     if column > len(text) + 1:
         raise ToolError(
             f"Line {line} of {path} has {len(text)} characters; column {column} does not exist."
