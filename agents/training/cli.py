@@ -1,4 +1,4 @@
-"""The command that makes training data of runs: `export`."""
+"""The commands that make training data: of runs `export`, of code `toolgen-data`."""
 
 from __future__ import annotations
 
@@ -45,3 +45,34 @@ def export(
     typer.echo(f"Written: {made.file} ({made.rows} rows of {made.episodes} episodes)")
     for reason, number in sorted(made.left_out.items()):
         typer.echo(f"Left out: {number} ({reason})")
+
+
+@app.command("toolgen-data")
+def toolgen_data(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of Python code.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="New JSONL file.")
+    ] = Path("toolgen.jsonl"),
+    trigger: Annotated[str, typer.Option(help="What stands where the tool is asked.")] = "<COMP>",
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Most functions.")] = None,
+) -> None:
+    """Write documented functions with triggers for the completion tool, to train ToolGen."""
+    from agents.training.toolgen_data import write_examples
+    from repos.errors import InputError
+
+    try:
+        with out.open("x", encoding="utf-8") as file:
+            made = write_examples(folder, file, trigger=trigger, limit=limit)
+    except InputError:
+        out.unlink()
+        raise
+    except FileExistsError:
+        raise InputError(f"{out} is there already: name a new file with --out.") from None
+    except OSError as error:
+        raise InputError(f"{out} can't be written: {error.strerror}.") from None
+    typer.echo(f"Written: {out} ({made.functions} functions, {made.triggers} triggers)")
+    typer.echo(
+        f"Left out: {made.undocumented} functions without a docstring, {made.unreadable} files "
+        "that are no Python of this interpreter; jedi had no answer at "
+        f"{made.unanswered} places"
+    )

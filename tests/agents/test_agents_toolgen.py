@@ -23,7 +23,10 @@ STATEMENT = (
 MAKE_HOLE = f"sed -i -e '32,33d' -e '31s/.*/        raise NotImplementedError/' {FILE}"
 BEGIN = "def removed(self, reason: str) -> None:\n       "
 FREE = " if reason not in reasons.NOTHING:\n            return\n"
-AFTER = ":\n            raise ValueError(reason)\n        self.removals[reason] += 1\n\n    def reset(self)"
+AFTER = (
+    ":\n            raise ValueError(reason)\n"
+    "        self.removals[reason] += 1\n\n    def reset(self)"
+)
 
 
 class Removed(gymnasium.ObservationWrapper):

@@ -1,0 +1,77 @@
+"""Triggers stand where jedi would have told the next name."""
+
+import json
+
+from typer.testing import CliRunner
+
+from agents.training.cli import app
+from run_agent import application
+
+CODE = '''\
+import os
+
+
+class Box:
+    """A box."""
+
+    def __init__(self, width):
+        """Make it."""
+        self.width = width
+
+    def area(self, scale):
+        """Its area."""
+        total = self.width * scale
+        print(total, os.sep, len("x"))
+        return self.unknown_thing + total
+
+    def bare(self):
+        return self.width
+'''
+
+
+def corpus(tmp_path):
+    folder = tmp_path / "corpus"
+    (folder / "pkg").mkdir(parents=True)
+    (folder / "pkg/box.py").write_text(CODE)
+    (folder / "pkg/odd.py").write_text("def f(:\n")
+    return folder
+
+
+def run(*args):
+    return CliRunner().invoke(application(), ["toolgen-data", *map(str, args)])
+
+
+def test_triggers_stand_before_names_that_are_known(tmp_path):
+    out = tmp_path / "data.jsonl"
+    done = run(corpus(tmp_path), "-o", out)
+    assert done.exit_code == 0, done.output
+    assert "2 functions" in done.output and "1 functions without a docstring" in done.output
+    assert "1 files that are no Python" in done.output
+    rows = {row["function"]: row for row in map(json.loads, out.read_text().splitlines())}
+    area = rows["Box.area"]
+    assert area["path"] == "pkg/box.py"
+    assert area["text"].splitlines()[2:] == [
+        "        total = <COMP>self.<COMP>width * <COMP>scale",
+        '        print(<COMP>total, <COMP>os.<COMP>sep, len("x"))',
+        "        return <COMP>self.unknown_thing + <COMP>total",
+    ]
+    assert area["triggers"] == 8
+    assert area["names"] == ["self", "self.width", "scale", "total", "os", "os.sep"]
+    # Without its triggers it is the code as it was.
+    assert area["text"].replace("<COMP>", "") in CODE
+
+
+def test_bad_input_is_refused_and_leaves_nothing(tmp_path):
+    folder, out = corpus(tmp_path), tmp_path / "data.jsonl"
+    runner = CliRunner()
+    for args, word in [
+        ([tmp_path / "none"], "no folder"),
+        ([folder, "--trigger", " "], "is empty"),
+        ([folder, "--trigger", "self"], "choose another"),
+    ]:
+        done = runner.invoke(app, ["toolgen-data", *map(str, args), "-o", str(out)])
+        assert word in str(done.exception)
+        assert not out.exists()
+    out.write_text("mine")
+    assert "already" in str(run(folder, "-o", out).exception)
+    assert out.read_text() == "mine"
