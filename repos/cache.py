@@ -113,6 +113,18 @@ def publish(relative: str, build: Callable[[Path], None]) -> Path:
     return final
 
 
+def whole_lines(path: Path) -> list[str]:
+    """Return the lines of a file to which lines are appended, ending it with a line feed.
+
+    A last line that a killed process did not finish then stands alone: readers pass over it.
+    """
+    text = path.read_text(encoding="utf-8")
+    if text and not text.endswith("\n"):
+        with path.open("a", encoding="utf-8") as out:
+            out.write("\n")
+    return text.split("\n")
+
+
 def link(source: str | Path, target: str | Path) -> None:
     """Give a file a second name; where the file system can't, copy it."""
     try:

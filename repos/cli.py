@@ -59,14 +59,40 @@ def shell(
 
 
 def score_diff(
-    suite: SuiteArgument,
-    task: Annotated[str, typer.Argument(help="The task's id.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="SUITE|PREDICTIONS",
+            help="A suite, with TASK and PATCH behind; or, with --env, a file of predictions.",
+        ),
+    ],
+    task: Annotated[str | None, typer.Argument(help="The task's id.")] = None,
     patch: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
             help="A diff, or - for standard input, or a predictions.jsonl with the task's."
         ),
-    ],
+    ] = None,
+    env: Annotated[
+        str | None,
+        typer.Option(
+            "--env",
+            metavar="SUITE",
+            help="Score a whole file of predictions (JSON lines, JSON) for tasks of this suite.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="With --env: folder of scores, logs and reports; the same command goes on.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="With --env: predictions scored at a time; one a core."),
+    ] = None,
     environment: EnvironmentOption = "",
     sandbox: SandboxOption = "auto",
     allow_unsafe: UnsafeOption = False,
@@ -77,46 +103,26 @@ def score_diff(
     repos_from: MirrorsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Score a diff against a task's hidden tests."""
-    from repos.prepare import prepare
-    from repos.sandbox.select import get_backend
-    from repos.scoring.patches import read_diff
-    from repos.scoring.score import score_with_retries
-    from repos.scoring.verdicts import score_once
-    from repos.tasks.suite import load_suite
+    """Score a diff, or a file of predictions (--env), against hidden tests."""
+    from repos.cli_score import score_one, score_predictions
+    from repos.errors import InputError
 
-    loaded = load_suite(suite)
-    spec = loaded.spec(task)
-    diff = read_diff(patch, spec.id)
-    prepared = prepare(spec, suite=loaded.name, environment=environment)
-    backend = get_backend(sandbox, allow_unsafe=allow_unsafe, report=say)
-    try:
-        scoring = score_with_retries if fresh else score_once
-        result, log = scoring(prepared, diff, backend=backend)
-    finally:
-        backend.close()
-    if as_json:
-        typer.echo(json.dumps(result.model_dump(mode="json"), indent=1))
+    if env is not None:
+        if task is not None or fresh:
+            raise InputError("With --env only a file of predictions is given, without --fresh.")
+        score_predictions(
+            Path(what), env, output=output, workers=workers, environment=environment,
+            sandbox=sandbox, allow_unsafe=allow_unsafe, as_json=as_json,
+        )  # fmt: skip
         return
-    for test, verdict in result.checks.items():
-        if verdict != "passed":
-            typer.echo(f"{verdict:8} {test}")
-    passed = sum(v == "passed" for v in result.checks.values())
-    typer.echo(f"{passed} of {len(result.checks)} expected tests passed")
-    for note in (*result.tampered, *result.flags):
-        typer.echo(f"note: {note}")
-    if not result.applied:
-        typer.echo("the diff does not apply")
-    if any(v == "missing" for v in result.checks.values()):
-        typer.echo(log[-3000:])
-    typer.echo(
-        f"{result.asked} of them were asked blindly ({result.bits:.0f} bits), and "
-        f"{result.contradicted} that passed had been answered wrongly"
-    )
-    if result.weak:
-        typer.echo("resolved (weak): the answers of its tests are soon guessed")
-    else:
-        typer.echo("resolved" if result.resolved else "not resolved")
+    if task is None or patch is None:
+        raise InputError(
+            "Give a suite, a task and a diff; or a file of predictions with --env SUITE."
+        )
+    score_one(
+        what, task, patch, environment=environment, sandbox=sandbox, allow_unsafe=allow_unsafe,
+        fresh=fresh, as_json=as_json,
+    )  # fmt: skip
 
 
 def doctor(as_json: JsonOption = False) -> None:

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from repos.cache import whole_lines
 from repos.errors import InputError
 from repos.scoring.validation import Verdict
 from repos.tasks.records import TaskSpec
@@ -32,12 +33,11 @@ class ValidationReport:
             raise InputError(f"There is no folder {path.parent} for the report.")
         if not path.exists():
             return
-        for line in path.read_text(encoding="utf-8").split("\n"):
+        for line in whole_lines(path):
             try:
                 facts = json.loads(line)
                 self._lines[facts["task"]] = facts
             except (ValueError, KeyError, TypeError):
-                # The last line of a run that was killed while it wrote.
                 continue
 
     def verdict(self, spec: TaskSpec) -> Verdict | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
 import re
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from repos.errors import InputError
 from repos.runners.protocol import Runner
+from repos.scoring.predictions import read_predictions
 
 START_UP = frozenset({"sitecustomize", "usercustomize"})
 """Modules that an interpreter imports by itself, in whatever form they come."""
@@ -270,7 +270,7 @@ def read_diff(path: Path, task: str) -> bytes:
 
     Args:
         path: A git diff, "-" for standard input, or predictions in SWE-bench's format
-            (`.jsonl`), of which the one of `task` is taken.
+            (`.jsonl`, `.json`), of which the one of `task` is taken.
         task: The task's id.
 
     Raises:
@@ -280,28 +280,14 @@ def read_diff(path: Path, task: str) -> bytes:
         diff = sys.stdin.buffer.read()
     elif not path.is_file():
         raise InputError(f"There is no diff {path}.")
-    elif path.suffix == ".jsonl":
-        diff = _prediction(path, task)
+    elif path.suffix in (".jsonl", ".json"):
+        found = [p for p in read_predictions(path) if p.instance == task]
+        if not found:
+            raise InputError(f"{path} holds no prediction for {task}.")
+        diff = found[-1].diff()
     else:
         diff = path.read_bytes()
     why = incomplete(diff)
     if why:
         raise InputError(f"{path} can't be applied whole: {why}.")
     return diff
-
-
-def _prediction(path: Path, task: str) -> bytes:
-    found = None
-    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
-        try:
-            record = json.loads(line)
-            name, patch = record["instance_id"], record["model_patch"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(
-                f"{path}, line {number} is no prediction: it needs instance_id and model_patch."
-            ) from error
-        if name == task:
-            found = patch or ""
-    if found is None:
-        raise InputError(f"{path} holds no prediction for {task}.")
-    return found.encode("utf-8", "surrogateescape")

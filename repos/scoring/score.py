@@ -32,6 +32,9 @@ from repos.scoring.official import (
 from repos.scoring.patches import flag_diff, incomplete
 from repos.tasks.records import Record, Task
 
+OFFICIAL_LOG = "\n--- official command ---\n"
+"""Stands in a log before what a benchmark's own command printed."""
+
 NOT_APPLIED = "The diff does not apply to the base."
 
 
@@ -105,7 +108,7 @@ def score(task: Task, diff: bytes, *, backend: Backend) -> tuple[Score, str]:
     own, log = _own_score(task, diff, backend)
     official = run_official(task, diff, backend=backend)
     result = beside_official(own, official)
-    return result, f"{log}\n--- official command ---\n{official.log}"
+    return result, f"{log}{OFFICIAL_LOG}{official.log}"
 
 
 def beside_official(own: Score, official: OfficialVerdict) -> Score:

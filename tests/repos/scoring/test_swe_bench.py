@@ -1,80 +1,26 @@
 """SWE-bench's whole way on releases of a real package, on Pythons of their time."""
 
-import difflib
 import json
 import os
-import subprocess
 
 import pytest
 from typer.testing import CliRunner
 
 from repos.cli import app
-from repos.prepare import build_files, prepare
+from repos.prepare import prepare
 from repos.scoring.official import grade_log, run_official, swebench_grading
 from repos.scoring.score import score
 from repos.scoring.validation import validate
 from repos.tasks.sources.swe_bench.instances import read_instances
 from repos.tasks.sources.swe_bench.options import MIRRORS
-from repos.tasks.sources.swe_bench.patches import command_files
-from repos.tasks.suite import load_suite
-from tests.repositories import commit
-
-PINS = (
-    *("exceptiongroup==1.2.2", "iniconfig==2.0.0", "packaging==24.1", "pluggy==1.5.0"),
-    *("pytest==8.3.4", "tomli==2.0.2"),
-)
-CASES = [("h11-0.15.0", "3.8"), ("h11-0.16.0", "3.9")]
-
-
-def files_of(folder):
-    found = (path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
-
-
-def difference(old, new):
-    """Return a git diff of texts by path."""
-    parts = []
-    for path in sorted(new):
-        before, after = (side.get(path, b"").decode().splitlines(True) for side in (old, new))
-        lines = list(difflib.unified_diff(before, after, f"a/{path}", f"b/{path}"))
-        if lines:
-            parts.append(f"diff --git a/{path} b/{path}\n" + "".join(lines))
-    return "".join(parts)
+from tests.repos.scoring.instances import CASES, difference, make_row
 
 
 @pytest.fixture(params=CASES, ids=lambda case: "-".join(case))
 def row(request, tmp_path, monkeypatch):
-    """A row in SWE-bench's schema of a release pair, and a mirror with the base commit."""
-    name, python = request.param
-    pair = load_suite("swe-lite").spec(name)
-    files = build_files(pair)
-    base, hidden = files_of(files.base), files_of(files.hidden)
-    commit(tmp_path / "mirrors" / "python-hyper__h11", base, "base")
-    head = ["git", "-C", str(tmp_path / "mirrors" / "python-hyper__h11"), "rev-parse", "HEAD"]
-    revision = subprocess.run(head, check=True, capture_output=True, text=True).stdout.strip()
+    """A row of a release pair; its mirror is known."""
     monkeypatch.setenv(MIRRORS, str(tmp_path / "mirrors"))
-    expected = pair.expected["python3.11"]
-    test_patch = difference(base, hidden)
-    changed = command_files(test_patch)
-
-    def told(tests):
-        # SWE-bench runs the changed files alone; its parser ends an id at the first space.
-        of_changed = [t for t in tests if t.partition("::")[0] in changed]
-        return json.dumps([t for t in of_changed if t.isprintable() and " " not in t])
-
-    return {
-        "repo": "python-hyper/h11",
-        "instance_id": f"python-hyper__{name}",
-        "base_commit": revision,
-        "patch": files.reference.decode(),
-        "test_patch": test_patch,
-        "problem_statement": files.statement,
-        "version": name.partition("-")[2],
-        "FAIL_TO_PASS": told(expected.fail_to_pass),
-        "PASS_TO_PASS": told(expected.pass_to_pass),
-        "install_config": {"python": python, "test_cmd": "pytest -rA"},
-        "requirements": "\n".join(PINS),
-    }
+    return make_row(*request.param, tmp_path / "mirrors")
 
 
 @pytest.mark.index
@@ -140,6 +86,7 @@ def test_a_validation_is_resumed_from_its_report(row, tmp_path):
     again = CliRunner().invoke(app, command, catch_exceptions=False)
     assert again.exit_code == 0 and report.read_text().startswith(line)
     assert "valid" in again.output and report.read_text().count('"valid"') == 1
+    assert report.read_text().endswith("cut of\n")
 
 
 def test_importing_the_grading_leaves_the_package_as_it_is():
