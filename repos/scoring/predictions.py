@@ -73,7 +73,7 @@ def _records(text: str, path: Path) -> Iterator[tuple[str, Any]]:
     except ValueError:
         yield from _lines(text, path)
         return
-    if isinstance(whole, dict) and "instance_id" not in whole:
+    if isinstance(whole, dict) and whole and "instance_id" not in whole:
         for name, value in whole.items():
             record = {"model_patch": value} if isinstance(value, str) or value is None else value
             if isinstance(record, dict):
@@ -81,8 +81,9 @@ def _records(text: str, path: Path) -> Iterator[tuple[str, Any]]:
             yield f"{path}, {name}", record
         return
     rows: Iterable[Any] = whole if isinstance(whole, list) else [whole]
+    word = "prediction" if isinstance(whole, list) else "line"
     for number, record in enumerate(rows, start=1):
-        yield f"{path}, prediction {number}", record
+        yield f"{path}, {word} {number}", record
 
 
 def _lines(text: str, path: Path) -> Iterator[tuple[str, Any]]:

@@ -50,7 +50,7 @@ def test_a_mapping_of_bare_patches(tmp_path):
         ('[{"instance_id": 1, "model_patch": ""}]', "prediction 1 is no prediction"),
         ('[{"instance_id": "a", "model_patch": 1}]', "prediction 1 is no prediction"),
         (json.dumps([ONE, ONE]), "a-1 stands there twice"),
-        ('"text"', "prediction 1 is no prediction"),
+        ('"text"', "line 1 is no prediction"),
     ],
 )
 def test_a_file_that_holds_something_else_is_refused(tmp_path, text, problem):
