@@ -35,6 +35,13 @@ Edit = Callable[[Path], None]
 """Changes the laid-out test files of one scoring, in place, before they are mounted."""
 
 
+def time_limit(task: Task) -> float:
+    """Return how long a run of a task's tests may take, in seconds."""
+    check = task.spec.source.official_check()
+    own = 0.0 if check is None else check.limit_s
+    return max(LEAST_SECONDS, LIMIT_FACTOR * task.seconds, own)
+
+
 def grade_files(
     task: Task,
     diff: bytes,
@@ -63,7 +70,7 @@ def grade_files(
     Returns:
         The run, or None where the diff does not apply.
     """
-    limit = max(LEAST_SECONDS, LIMIT_FACTOR * task.seconds)
+    limit = time_limit(task)
     runner = get_runner(task.public.runner)
     deciding = tuple(sorted(set(files)))
     run: TestRun | None = None

@@ -21,13 +21,12 @@ from repos.errors import MissingExtraError
 from repos.runners.protocol import Status, TestOutcome, TestRun
 from repos.sandbox.protocol import Backend, Limit
 from repos.sandbox.workspace import PatchError, Workspace
+from repos.scoring.grading import time_limit
 from repos.tasks.records import Task
 from repos.tasks.sources.base import OfficialCheck
 
 VARIABLES = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "PYTHONIOENCODING": "utf8"}
 MAX_OUTPUT = 32 << 20
-LEAST_SECONDS = 60.0
-LIMIT_FACTOR = 10.0
 OWN_NAMES = ("parse_log_django", "parse_log_sympy")
 """Parsers whose names our runners tell themselves."""
 
@@ -130,7 +129,7 @@ def run_official(task: Task, diff: bytes, *, backend: Backend) -> OfficialVerdic
     assert check is not None
     grading = swebench_grading()
     layers = replace(task.layers, testbed=task.layers.testbed[:1])
-    limit = max(LEAST_SECONDS, LIMIT_FACTOR * task.seconds)
+    limit = time_limit(task)
     with Workspace(backend.create(layers, task.sandbox)) as workspace:
         applied = apply_loosely(workspace, diff)
         if not applied:

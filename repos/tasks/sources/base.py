@@ -22,6 +22,7 @@ class OfficialCheck:
         log_parser: Name of the parser.
         eval_type: What grading counts: "pass_and_fail" or "fail_only".
         files: Test files that the command runs, relative to the repository.
+        limit_s: How long it may take, in seconds, as the benchmark's own harness has it.
     """
 
     instance: str
@@ -31,6 +32,7 @@ class OfficialCheck:
     log_parser: str
     eval_type: str
     files: tuple[str, ...]
+    limit_s: float = 1800.0
 
 
 class SourceRecord(Record):

@@ -29,9 +29,6 @@ PARSERS = {
 }
 """Parser of each repository, for older files whose rows do not name it."""
 
-USUAL_SECONDS = 180.0
-"""Stands for the time of an instance's tests; ten times that is SWE-bench's own limit."""
-
 _COMMAND = re.compile(r": '>>>>> Start Test Output'\n(.*?)\n: '>>>>> End Test Output'", re.DOTALL)
 _DELETED = re.compile(r"^diff --git a/.* b/(.*)\ndeleted file mode", re.MULTILINE)
 
@@ -126,7 +123,6 @@ def read_instance(row: Mapping[str, Any], where: str) -> TaskSpec:
         test_paths=tuple(p for p in patch_paths(test_patch) if p not in deleted),
         environments=environments,
         expected=expected,
-        seconds=dict.fromkeys(environments, USUAL_SECONDS),
         date=str(row.get("created_at") or "")[:10],
         labels=labels,
     )
