@@ -365,6 +365,11 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         score = state.outcome.score
         return compute_reward(self.reward, score) if score is not None else 0.0
 
+    @property
+    def state(self) -> EpisodeState:
+        """The episode at hand, for wrappers that look into it."""
+        return self._episode()
+
     def _episode(self) -> EpisodeState:
         if self._state is None:
             raise gymnasium.error.ResetNeeded("No episode yet: call reset() first.")

@@ -105,6 +105,21 @@ class EpisodeState:
         self.step, self.last, self.outcome = moment.step, moment.last, moment.outcome
         self.stop_reason = None
 
+    def visible_share(self, timeout_s: float) -> float:
+        """Return which share of the visible failing tests passes now; they run in a fork.
+
+        Args:
+            timeout_s: Time for all of them; those without a result do not pass.
+        """
+        wanted = self.task.public.visible_tests
+        if not wanted:
+            return 0.0
+        runner = get_runner(self.task.public.runner)
+        with self.workspace.fork() as fork:
+            outcomes = runner.run(fork, wanted, timeout_s=timeout_s).outcomes
+        passed = sum(t in outcomes and outcomes[t].status == "passed" for t in wanted)
+        return passed / len(wanted)
+
     def close(self) -> None:
         """End every process and leave nothing behind."""
         self.calls.context.close()

@@ -161,25 +161,8 @@ class Player:
             self._env.close()
 
     def _conclude(self) -> None:
-        episode = self._episode
-        if episode is None or not episode.done:
-            return
-        info = episode.info
-        lost = not info["scored"]
-        self._verdict = Verdict(
-            task=info["task"],
-            reward=0.0 if lost else episode.reward,
-            resolved=info["score_resolved"],
-            plausible=info["score_plausible"],
-            fraction=info["score_fraction"],
-            end=info["end"],
-            truncated=info["end"] != "submitted" and not lost,
-            steps=int(info["step"]),
-            tampered=info["score_tampered"],
-            mask_sample=lost,
-            failure_kind="infrastructure" if lost else "",
-            error=info["infra_error"],
-        )
+        if self._episode is not None and self._episode.done:
+            self._verdict = verdict_of(self._episode)
 
     def _raised(self, error: AgentError | InfrastructureError) -> None:
         kind: FailureKind = "agent_error" if isinstance(error, AgentError) else "infrastructure"
@@ -187,12 +170,46 @@ class Player:
 
     def _fail(self, kind: FailureKind, error: Exception | None) -> None:
         steps = int(self._episode.observation["step"]) if self._episode is not None else 0
-        self._verdict = Verdict(
-            task=self._task,
-            end=kind,
-            truncated=kind == "abandoned",
-            steps=steps,
-            mask_sample=True,
-            failure_kind=kind,
-            error=str(error or ""),
-        )
+        self._verdict = failed_verdict(self._task, kind, error, steps)
+
+
+def verdict_of(episode: Episode) -> Verdict:
+    """Return what an episode that is over came to."""
+    info = episode.info
+    lost = not info["scored"]
+    return Verdict(
+        task=info["task"],
+        reward=0.0 if lost else episode.reward,
+        resolved=info["score_resolved"],
+        plausible=info["score_plausible"],
+        fraction=info["score_fraction"],
+        end=info["end"],
+        truncated=info["end"] != "submitted" and not lost,
+        steps=int(info["step"]),
+        tampered=info["score_tampered"],
+        mask_sample=lost,
+        failure_kind="infrastructure" if lost else "",
+        error=info["infra_error"],
+    )
+
+
+def failed_verdict(
+    task: str, kind: FailureKind, error: Exception | None = None, steps: int = 0
+) -> Verdict:
+    """Return the verdict on an episode that came to none.
+
+    Args:
+        task: Id of the task.
+        kind: Why.
+        error: What was raised.
+        steps: Steps until then.
+    """
+    return Verdict(
+        task=task,
+        end=kind,
+        truncated=kind == "abandoned",
+        steps=steps,
+        mask_sample=True,
+        failure_kind=kind,
+        error=str(error or ""),
+    )
