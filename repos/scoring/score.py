@@ -84,8 +84,11 @@ class Score(Record):
 
     @property
     def weak(self) -> bool:
-        """Whether the diff is resolved by tests that a guesser might pass as well."""
-        return self.resolved and self.bits < WEAK_BITS
+        """Whether the diff is resolved by tests that a guesser might pass as well.
+
+        A benchmark's own verdict stands for itself.
+        """
+        return self.resolved and self.official is None and self.bits < WEAK_BITS
 
 
 def score(task: Task, diff: bytes, *, backend: Backend) -> tuple[Score, str]:

@@ -182,3 +182,41 @@ def test_a_row_may_bring_its_environment(other):
     )
     (other,) = read_instances([{**row, "install_config": {**config, "test_cmd": "tox"}}], "rows")
     assert "no recipe" in other.labels["unavailable"]
+
+
+@pytest.mark.parametrize(
+    ("more", "less", "reason"),
+    [
+        ({"image_name": "swesmith.x86_64.a"}, ("base_commit", "version"), "container image"),
+        ({"dockerhub_tag": "a.b", "repo_language": "js"}, ("version",), "written in js"),
+        ({"dockerhub_tag": "a.b", "repo_language": "python"}, ("version",), "container image"),
+        ({"docker_image": "starryzhang/a", "test_cmds": ["pytest -rA"]}, (), "container image"),
+        ({"hints_text": ""}, (), "no recipe"),
+        ({"image_assets": "{}"}, ("version",), "no version"),
+    ],
+    ids=["SWE-smith", "Pro, other language", "Pro", "Live", "SWE-Gym", "Multimodal"],
+)
+def test_other_schemas_are_listed_with_the_reason(other, more, less, reason):
+    row = {k: v for k, v in {**other, **more}.items() if k not in less}
+    lists = {name: row.pop(name) for name in ("FAIL_TO_PASS", "PASS_TO_PASS")}
+    (spec,) = read_instances([{**row, **{k.lower(): v for k, v in lists.items()}}], "rows")
+    assert reason in spec.labels["unavailable"] and not is_available(spec)
+
+
+def test_packages_that_conda_built_have_the_versions_that_it_names(other):
+    config = {"python": "3.9", "test_cmd": "pytest --no-header -rA", "packages": "environment.yml"}
+    frozen = "pytest @ file:///croot/pytest_17/work\npluggy==1.5.0\nown @ file:///croot/own_1/work"
+    listed = (
+        "name: x\ndependencies:\n  - pytest=8.3.4=py39h06a4308_0\n  - pip:\n      - pluggy==1.5.0\n"
+    )
+    row = {**other, "install_config": config, "requirements": frozen, "environment": listed}
+    (spec,) = read_instances([row], "rows")
+    assert spec.environments["python3.9"].requirements == ("pluggy==1.5.0", "pytest==8.3.4")
+
+
+def test_words_of_the_output_are_no_tests():
+    from repos.scoring.official import is_no_test
+
+    assert is_no_test("[100%]", "parse_log_pytest") and is_no_test("[", "parse_log_pytest")
+    assert not is_no_test("a/test_b.py::test_c[x", "parse_log_pytest")
+    assert not is_no_test("Docs first line", "parse_log_django")

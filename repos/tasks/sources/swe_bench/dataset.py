@@ -13,7 +13,7 @@ from repos.errors import InfrastructureError, MissingExtraError, NotPreparedErro
 
 Rows = list[dict[str, Any]]
 SUFFIXES = (".parquet", ".jsonl", ".json")
-REQUIRED = ("instance_id", "repo", "base_commit", "patch", "problem_statement")
+REQUIRED = ("instance_id", "repo", "patch", "problem_statement")
 """Columns by which a row is known as an instance."""
 
 

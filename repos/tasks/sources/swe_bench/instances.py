@@ -50,7 +50,7 @@ def read_instances(rows: Iterable[Mapping[str, Any]], where: str) -> list[TaskSp
         if not is_instance(row):
             raise RecordError(
                 f"{where}, row {number} is no instance of SWE-bench: it needs instance_id, repo, "
-                "base_commit, patch and problem_statement."
+                "patch and problem_statement."
             )
         spec = read_instance(row, f"{where}, {row['instance_id']}")
         if spec.id in specs:
@@ -72,7 +72,7 @@ def read_instance(row: Mapping[str, Any], where: str) -> TaskSpec:
     config = row.get("install_config")
     parser = row.get("log_parser") or (config.get("log_parser") if isinstance(config, dict) else "")
     files = command_files(test_patch)
-    problem = _unavailable(repository, version, recipe, fail_to_pass, files)
+    problem = _unavailable(row, recipe, fail_to_pass, files)
     script = _COMMAND.search(str(row.get("eval_script") or ""))
     words = [recipe.command if recipe else "", *(directive(repository, f) for f in files)]
     command = script[1] if script else " ".join(words)
@@ -81,7 +81,7 @@ def read_instance(row: Mapping[str, Any], where: str) -> TaskSpec:
     source = SweBenchSource(
         instance=str(row["instance_id"]),
         repository=repository,
-        base_commit=str(row["base_commit"]),
+        base_commit=str(row.get("base_commit") or ""),
         version=version,
         statement=str(row["problem_statement"] or ""),
         patch=ended(str(row["patch"] or "")),
@@ -166,17 +166,24 @@ def _installation(recipe: Recipe | None) -> dict[str, Any]:
 
 
 def _unavailable(
-    repository: str,
-    version: str,
+    row: Mapping[str, Any],
     recipe: Recipe | None,
     fail_to_pass: tuple[str, ...],
     files: tuple[str, ...],
 ) -> str:
     """Return why an instance can't be played; "" where it can."""
-    if recipe is None and not version:
-        return "its row names no version, so that its environment is not known"
+    language = str(row.get("repo_language") or row.get("language") or "python")
+    if language.lower() != "python":
+        return f"its repository is written in {language}"
     if recipe is None:
-        return f"there is no recipe for the environment of {repository}"
+        image = row.get("image_name") or row.get("image") or row.get("dockerhub_tag")
+        if image or row.get("docker_image"):
+            return "its environment is a container image, for which there is no recipe here"
+        if not row.get("version"):
+            return "its row names no version, so that its environment is not known"
+        return f"there is no recipe for the environment of {row['repo']}"
+    if not row.get("base_commit"):
+        return "its row names no base commit"
     if not fail_to_pass:
         return "it has no failing test"
     if not files:

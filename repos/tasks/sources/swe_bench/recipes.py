@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 _PIN = re.compile(r"[A-Za-z0-9._-]+==[^;\s]+")
+_CONDA = re.compile(r"^\s*-\s*([a-z0-9._-]+)=([^=\s]+)(?:=\S+)?$", re.MULTILINE)
 RECIPES = Path(__file__).parents[3] / "data" / "swe_bench" / "recipes.json"
 
 
@@ -108,8 +109,9 @@ def row_recipe(row: Mapping[str, Any]) -> Recipe | None:
     """Return the recipe that a row itself brings, in SWE-rebench's form; None where it brings none.
 
     That is `install_config` (`python`, `test_cmd`, `pip_packages`) and, where there is one, the
-    frozen text `requirements`. Without exact pins, or with another program than pytest, there
-    is no recipe: nothing of the repository is run to find out what it needs.
+    frozen text `requirements`; packages that conda built stand in `environment`. Without exact
+    pins, or with another program than pytest, there is no recipe: nothing of the repository is
+    run to find out what it needs.
     """
     config = row.get("install_config")
     if isinstance(config, str):
@@ -123,7 +125,9 @@ def row_recipe(row: Mapping[str, Any]) -> Recipe | None:
     command = command if isinstance(command, str) else " && ".join(map(str, command))
     frozen = str(row.get("requirements") or "").splitlines()
     lines = frozen or [str(pin) for pin in config.get("pip_packages") or ()]
-    pins = tuple(sorted(line.strip() for line in lines if _PIN.fullmatch(line.strip())))
+    conda = dict(_CONDA.findall(str(row.get("environment") or "")))
+    found = [_pin(line.strip(), conda) for line in lines]
+    pins = tuple(sorted(pin for pin in found if pin))
     if not re.fullmatch(r"3\.\d+", python) or not command.startswith("pytest") or not pins:
         return None
     return Recipe(
@@ -142,6 +146,15 @@ def row_recipe(row: Mapping[str, Any]) -> Recipe | None:
         edits=(),
         network="",
     )
+
+
+def _pin(line: str, conda: Mapping[str, str]) -> str:
+    """Return the exact pin of a line; of a package that conda built the one that it names."""
+    name, built, _ = line.partition(" @ file:")
+    if built:
+        version = conda.get(name.lower().replace("_", "-"))
+        return f"{name}=={version}" if version else ""
+    return line if _PIN.fullmatch(line) else ""
 
 
 def _number(version: str) -> int:
