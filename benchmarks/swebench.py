@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -131,16 +132,13 @@ def disk_mb(folder: Path) -> float:
     return int(done.stdout.splitlines()[-1].split()[0]) / 1024
 
 
-def build_seconds(names: tuple[str, ...]) -> list[float]:
-    """Return how long each instance's Python environment takes to build."""
-    found = []
-    for name in names:
-        spec = load_suite(SUITE).spec(name)
-        environment = spec.environments[choose_environment(spec)]
-        assert isinstance(environment, SweBenchEnvironment)
-        base, python = build_files(spec).base, find_python(environment.python)
-        found.append(seconds(lambda: python_layer(environment, base, spec.source_dirs, python)))  # noqa: B023
-    return found
+def build_seconds(name: str) -> float:
+    """Return how long an instance's Python environment takes to build."""
+    spec = load_suite(SUITE).spec(name)
+    environment = spec.environments[choose_environment(spec)]
+    assert isinstance(environment, SweBenchEnvironment)
+    base, python = build_files(spec).base, find_python(environment.python)
+    return seconds(partial(python_layer, environment, base, spec.source_dirs, python))
 
 
 def main() -> None:
@@ -157,7 +155,7 @@ def main() -> None:
     figures: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix="repogym-swebench-") as place:
         os.environ["REPOGYM_CACHE"] = str(Path(place) / "cache")
-        built = build_seconds(ENVIRONMENTS[: 2 if options.quick else None])
+        built = [build_seconds(n) for n in ENVIRONMENTS[: 2 if options.quick else None]]
         figures["env_build_s_p50"] = round(statistics.median(built), 1)
         for name in names:
             prepare(load_suite(SUITE).spec(name), suite=SUITE)
