@@ -78,8 +78,8 @@ class NamespaceDaemon:
         """Enter our namespaces and lay out the folder of tools.
 
         Args:
-            files: Name in the tools folder to a file of the host.
-            packages: Name in it to a package of `guest/`.
+            files: Path below `/opt/repogym` to a file of the host.
+            packages: Path below it to a package of `guest/`.
             agent_uid: Owner of what sandboxes write, where we are root.
         """
         self.agent = agent_uid
@@ -98,16 +98,18 @@ class NamespaceDaemon:
         self.mounts = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         self.base = MOUNT_POINT
         linux.mount("tmpfs", self.base, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, "mode=755")
-        self.etc = layers.make_etc(f"{self.base}/etc", network=False, uid=agent_uid)
-        for name in ("empty", "tools", "point"):
-            os.mkdir(f"{self.base}/{name}")
+        for name in ("empty", "etc", "tools/opt/repogym/bin", "tools/var", "point"):
+            os.makedirs(f"{self.base}/{name}")
+        layers.make_etc(f"{self.base}/etc/etc", network=False, uid=agent_uid)
         _write(f"{self.base}/point.file", "")
+        devices = layers.make_devices(f"{self.base}/dev")
+        os.symlink("/tmp", f"{self.base}/tools/var/tmp")
         for name, source in files.items():
-            target = f"{self.base}/tools/{name}"
+            target = f"{self.base}/tools/opt/repogym/{name}"
             shutil.copyfile(source, target)
             os.chmod(target, 0o755 if os.access(source, os.X_OK) else 0o644)
         for name, package in packages.items():
-            with open(f"{self.base}/tools/{name}", "wb") as f:
+            with open(f"{self.base}/tools/opt/repogym/{name}", "wb") as f:
                 f.write(zipapps.pack(package))
         self.groups = cgroups.find_parent()
         if self.groups is not None:
@@ -117,22 +119,24 @@ class NamespaceDaemon:
         return {
             "base": self.base,
             "pid": os.getpid(),
+            "devices": devices,
             "controllers": sorted(self.groups.folders) if self.groups else [],
         }
 
     def network_etc(self) -> str:
-        """Return the folder of `/etc` for sandboxes with a network, made when first needed."""
-        path = f"{self.base}/etcnet"
-        if not os.path.isdir(path):
-            layers.make_etc(path, network=True, uid=self.agent)
-        return path
+        """Return the name of the folder with `/etc` for sandboxes with a network."""
+        if not os.path.isdir(f"{self.base}/etcnet"):
+            os.mkdir(f"{self.base}/etcnet")
+            layers.make_etc(f"{self.base}/etcnet/etc", network=True, uid=self.agent)
+        return "etcnet"
 
     # ---- sandboxes
     def launch(self, body: dict[str, Any], fds: list[int]) -> dict[str, Any]:
         """Start a sandbox without files.
 
         The body has the `order` for the zygote, bwrap's `argv` for the root, the `sources` that
-        it binds, and the `memory` and `processes` of the control group.
+        it binds, the folders with what is `hidden` of it, and the `memory` and `processes` of
+        the control group.
 
         The answer comes before it is known whether that worked: the server's end of the
         connection is closed where it did not, and `why` says more.
@@ -146,6 +150,8 @@ class NamespaceDaemon:
         self.answer({"sandbox": ident, "group": [group.version, dict(group.folders)]})
         try:
             order = body["order"]
+            for name, paths in body["hidden"].items():
+                layers.make_mask(f"{self.base}/{name}", paths)
             root = self.templates.get(body["argv"], body["sources"])
             self.sandboxes[ident] = self.launcher.launch(order, group, server_fd, root)
         except OSError as error:

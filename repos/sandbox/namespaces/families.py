@@ -84,9 +84,7 @@ class Family:
             linux.mount("overlay", f"{self.base}/point", "overlay", flags, options)
             held.append(linux.take_mount(f"{self.base}/point"))
             for source, _, is_folder, writable in body["inner"]:
-                point = f"{self.base}/{'point' if is_folder else 'point.file'}"
-                linux.mount(source, point, None, linux.MS_BIND | linux.MS_REC)
-                held.append(linux.take_mount(point))
+                held.append(self.take(source, is_folder=is_folder, writable=writable))
                 linux.protect_mount(held[-1], writable=writable)
 
         def place(held: list[int]) -> None:
@@ -112,6 +110,22 @@ class Family:
                 os.close(fd)
         self.uppers.add(name)
         return name
+
+    def take(self, source: str, *, is_folder: bool, writable: bool) -> int:
+        """Return a mount of a folder or file, with inodes that no other sandbox has.
+
+        What is writable is shown as it is.
+        """
+        point = f"{self.base}/point"
+        if writable:
+            point = point if is_folder else f"{point}.file"
+            linux.mount(source, point, None, linux.MS_BIND | linux.MS_REC)
+            return linux.take_mount(point)
+        os.chdir(source if is_folder else os.path.dirname(source))
+        lower = f"{self.base}/empty:."
+        linux.mount_read_only(lower, point, linux.MS_NOSUID, user=self.owner is None)
+        os.chdir("/")
+        return linux.take_mount(point, "" if is_folder else os.path.basename(source))
 
     def make_place(self, path: str, is_folder: bool) -> None:
         """Make the folder or file on which something is mounted below `/testbed`."""

@@ -16,6 +16,9 @@ from collections.abc import Iterator
 
 _prefix = "trusted.overlay."
 
+DEVICES = {"null": 3, "zero": 5, "full": 7, "random": 8, "urandom": 9, "tty": 0}
+"""Devices of a sandbox and their minor numbers (Documentation/admin-guide/devices.txt)."""
+
 
 def use_marks_of(kind: str) -> None:
     """Say whether overlays here keep their marks in "trusted" or in "user" attributes."""
@@ -181,6 +184,41 @@ def _copy_facts(source: str, target: str, info: os.stat_result) -> None:
             value = os.getxattr(source, name, follow_symlinks=False)
             os.setxattr(target, name, value, follow_symlinks=False)
     os.utime(target, ns=(info.st_atime_ns, info.st_mtime_ns), follow_symlinks=False)
+
+
+def make_mask(path: str, hidden: list[str]) -> None:
+    """Make a layer that hides paths of what lies below it, unless it is there."""
+    if os.path.isdir(path):
+        return
+    for name in hidden:
+        at = f"{path}/{name}"
+        os.makedirs(os.path.dirname(at), exist_ok=True)
+        os.mknod(at, stat.S_IFCHR, os.makedev(0, 0))
+
+
+def make_devices(path: str) -> bool:
+    """Make the devices of a `/dev`, where the kernel lets us.
+
+    Returns:
+        Whether it did; it does not for ordinary users.
+    """
+    os.mkdir(path)
+    for name in ("pts", "shm"):
+        os.mkdir(f"{path}/{name}")
+    links = {"fd": "fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}
+    for name, target in links.items():
+        os.symlink(f"/proc/self/{target}", f"{path}/{name}")
+    os.symlink("pts/ptmx", f"{path}/ptmx")
+    made = True
+    for name, minor in DEVICES.items():
+        at = f"{path}/{name}"
+        try:
+            os.mknod(at, stat.S_IFCHR, os.makedev(5 if name == "tty" else 1, minor))
+            os.chmod(at, 0o666)
+        except PermissionError:
+            made = False
+            os.close(os.open(at, os.O_CREAT | os.O_WRONLY, 0o644))
+    return made
 
 
 def make_etc(path: str, *, network: bool, uid: int) -> str:

@@ -56,6 +56,31 @@ def mount(source: str, target: str, kind: str | None, flags: int, data: str | No
     )
 
 
+def mount_read_only(lower: str, target: str, flags: int, *, user: bool) -> None:
+    """Mount an overlay that nothing can be written to.
+
+    Args:
+        lower: At least two folders, the upper one first, with colons between.
+        target: Where to mount it.
+        flags: Further flags.
+        user: Whether this is a user namespace, whose overlays keep marks in "user" attributes.
+    """
+    options = f"lowerdir={lower}" + (",userxattr" if user else "")
+    mount("overlay", target, "overlay", MS_RDONLY | flags, options)
+
+
+def change_root(path: str) -> None:
+    """Make a mounted folder the root and detach what was there (pivot_root(2))."""
+    os.chdir(path)
+    number = {"x86_64": 155, "aarch64": 41}.get(os.uname().machine)
+    if number is None:
+        _check(_libc.pivot_root(b".", b"."), "pivot_root")
+    else:
+        _check(_libc.syscall(ctypes.c_long(number), b".", b"."), "pivot_root")
+    unmount(".")
+    os.chdir("/")
+
+
 def unmount(target: str) -> None:
     """Detach a mount (umount2(2) with MNT_DETACH)."""
     _check(_libc.umount2(os.fsencode(target), MNT_DETACH), f"umount {target}")
@@ -71,10 +96,10 @@ def remount_read_only(target: str) -> None:
     _check(_libc.mount(None, os.fsencode(target), None, flags, None), f"remount {target}")
 
 
-def take_mount(target: str) -> int:
-    """Detach a mount from its place and return a descriptor that holds it."""
+def take_mount(target: str, name: str = "") -> int:
+    """Detach a mount from its place and return a descriptor that holds it, or a file in it."""
     flags = OPEN_TREE_CLONE | os.O_CLOEXEC
-    path = os.fsencode(target)
+    path = os.fsencode(f"{target}/{name}" if name else target)
     fd = _libc.syscall(ctypes.c_long(SYS_OPEN_TREE), AT_FDCWD, path, ctypes.c_uint(flags))
     _check(fd, f"open_tree {target}")
     unmount(target)

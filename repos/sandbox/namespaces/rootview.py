@@ -1,13 +1,16 @@
 # Paths are strings here: they may be undecodable, and pathlib costs start-up time.
-# ruff: noqa: PTH112, PTH114, PTH115
+# ruff: noqa: PTH112, PTH114, PTH115, PTH123
 """What a bubblewrap sandbox shows: the arguments that build its root."""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 import shutil
 import sys
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -19,8 +22,13 @@ AGENT_UID = 60923
 
 HOME = "/home/agent"
 TOOLS = "/opt/repogym"
+SHARED = "/var"
+"""Where a template, but no sandbox, shows the daemon's folder."""
 HOME_BYTES = 256 << 20
 SHM_BYTES = 256 << 20
+SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+"""Folders of the root that are links into `/usr` on most machines."""
+
 FILE_LIMIT = 4096
 """How many files a process may have open."""
 
@@ -75,13 +83,70 @@ def memory_file_systems(spec: SandboxSpec) -> list[list[Any]]:
     ]
 
 
+def overlays(
+    layers: Layers, etc: str, interpreter: Interpreter
+) -> tuple[list[list[Any]], dict[str, list[str]]]:
+    """Return what a sandbox mounts over what its template shows: nothing there has its inodes.
+
+    Two sandboxes that open one file share its locks, leases and watches. An overlay gives each
+    sandbox inodes of its own, and costs no copy.
+
+    Args:
+        layers: What to show.
+        etc: Name of the folder with `/etc` in the daemon's.
+        interpreter: Runs the exec server.
+
+    Returns:
+        What to mount, in order: [path in the template, folders of the daemon that lie above it,
+        "folder", "file" or "same" (writable: shown as it is)]; and by the name of such a folder
+        the paths that it hides.
+    """
+    shown: list[list[Any]] = [["/", [etc, "tools"], "folder"]]
+    hidden: dict[str, list[str]] = {}
+
+    def show(path: str, masks: Iterable[str], inner: Iterable[str] = ()) -> None:
+        below = sorted(PurePosixPath(mask).relative_to(path).as_posix() for mask in masks)
+        name = f"mask-{hashlib.sha256(repr(below).encode()).hexdigest()[:16]}" if below else "empty"
+        if below:
+            hidden[name] = below
+        shown.append([path, [name], "folder"])
+        shown.extend([other, ["empty"], "folder"] for other in inner)
+
+    show("/usr", package_folders("/usr"), mounted_below("/usr"))
+    for name in SYSTEM:
+        if os.path.isdir(f"/{name}") and not os.path.islink(f"/{name}"):
+            show(f"/{name}", (), mounted_below(f"/{name}"))
+    if interpreter.prefix is not None:
+        show(interpreter.prefix, interpreter.masks)
+    for mount in layers.mounts:
+        if mount.target.startswith(f"{TESTBED}/"):
+            continue
+        if mount.writable:
+            shown.append([mount.target, [], "same"])
+        elif mount.source.is_dir():
+            show(mount.target, ())
+        else:
+            shown.append([mount.target, [], "file"])
+    return shown, hidden
+
+
+@lru_cache(maxsize=64)
+def mounted_below(path: str) -> tuple[str, ...]:
+    """Return the folders below a path of this machine where something else is mounted."""
+    found: list[str] = []
+    with contextlib.suppress(OSError), open("/proc/self/mountinfo", encoding="utf-8") as f:
+        for line in f:
+            place = line.split()[4].replace("\\040", " ")
+            if place.startswith(path + "/") and os.path.isdir(place):
+                found.append(place)
+    return tuple(found)
+
+
 def build(
     bwrap: str,
     layers: Layers,
     *,
     base: str,
-    etc: str,
-    tools: dict[str, str],
     interpreter: Interpreter,
 ) -> list[str]:
     """Return the command line up to the program; what is writable is each sandbox's own.
@@ -92,33 +157,24 @@ def build(
         bwrap: The program.
         layers: What to show.
         base: The daemon's folder.
-        etc: The folder shown as `/etc`.
-        tools: Path below `/opt/repogym` to its source.
         interpreter: Runs the exec server.
     """
     out = Arguments([bwrap, "--clearenv", "--info-fd", "@INFO@"])
     out.bind("/usr", "/usr")
-    for folder in package_folders("/usr"):
-        out.bind(f"{base}/empty", folder)
-    for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
+    for name in SYSTEM:
         if os.path.islink(f"/{name}"):
             out.items += ["--symlink", os.readlink(f"/{name}"), f"/{name}"]
         elif os.path.isdir(f"/{name}"):
             out.bind(f"/{name}", f"/{name}")
-    out.bind(etc, "/etc")
+    out.folders("/etc")
     out.bind("/proc", "/proc", writable=True)  # a sandbox puts its own in the place of it
     out.items += ["--dev", "/dev", "--remount-ro", "/dev"]
     out.folders("/tmp")
     out.folders(HOME)
     out.folders("/run")
-    out.folders("/var")
-    out.items += ["--symlink", "/tmp", "/var/tmp"]
+    out.bind(base, SHARED)
     if interpreter.prefix is not None:
         out.bind(interpreter.prefix, interpreter.prefix)
-        for folder in interpreter.masks:
-            out.bind(f"{base}/empty", folder)
-    for target, source in tools.items():
-        out.bind(source, f"{TOOLS}/{target}")
     out.folders(f"{TOOLS}/bin")
     out.items += ["--symlink", interpreter.executable, f"{TOOLS}/python"]
     out.folders(TESTBED)

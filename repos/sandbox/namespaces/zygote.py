@@ -1,12 +1,13 @@
 # Paths are strings here: they may be undecodable, and pathlib costs start-up time.
-# ruff: noqa: PTH100, PTH110, PTH120, SIM105
+# ruff: noqa: PTH100, PTH101, PTH110, PTH116, PTH120, PTH123, SIM105
 """The zygote: a small process that only forks, and how its children become sandboxes.
 
 What a forking process writes between two forks is no longer shared with the children made before:
 forks of the namespace daemon, which is busy and large, each held 1.2 MB more than forks of this.
 It has the exec server's code loaded. What a sandbox sees was laid out by bwrap, once for all
-sandboxes of a kind (`templates.py`); the child gets namespaces, memory file systems, `/proc` and
-pseudo-terminals of its own, gives up every right, and serves. It is PID 1 of its namespace.
+sandboxes of a kind (`templates.py`); the child gets namespaces, overlays, memory file systems,
+`/proc` and pseudo-terminals of its own, gives up every right, and serves. It is PID 1 of its
+namespace. No inode that it sees is another's: locks, leases and watches would tell of each other.
 
 Run by the namespace daemon as `python -I -S zygote.py` in its own folder, `REPOGYM_ZYGOTE` in the
 environment being the descriptor of the connection: the command line is what sandboxes see of their
@@ -39,6 +40,10 @@ if TYPE_CHECKING:  # importing it would double the time of each fork
 
 SERVER_FD = 10
 LEASH_FD, ROOT_FD, LINK_FD = 13, 14, 15
+NEW, SHARED = "/tmp", "/var"
+"""Folders of a template: where a sandbox's own root is put together, and the daemon's folder."""
+
+TERMINALS = 256
 COVERED = ("sys", "sysrq-trigger", "irq", "bus")
 """Folders and files of `/proc` that act on the whole machine."""
 
@@ -267,25 +272,61 @@ def _own_root(body: dict[str, Any]) -> None:
     if not body["network"]:
         _start_loopback()
     _socket.sethostname(body["hostname"])
+    user = body["options"]["uid"] is None
+    read_only = linux.MS_NOSUID | linux.MS_NODEV
+    copies = 0
+    for target, above, kind in body["views"]:
+        place = NEW + target
+        if kind == "folder":
+            os.chdir(target)
+            lower = ":".join([*(f"{SHARED}/{name}" for name in above), "."])
+            linux.mount_read_only(lower, place, read_only, user=user)
+        elif kind == "file":
+            if not copies:
+                linux.mount("tmpfs", f"{NEW}/run", "tmpfs", read_only, "mode=755")
+            copies += 1
+            _copy(target, f"{NEW}/run/{copies}")
+            linux.mount(f"{NEW}/run/{copies}", place, None, linux.MS_BIND)
+            flags = linux.MS_BIND | linux.MS_REMOUNT | linux.MS_RDONLY | read_only
+            linux.mount("none", place, None, flags)
+        else:
+            linux.mount(target, place, None, linux.MS_BIND)
+    os.chdir("/")
+    if copies:
+        linux.unmount(f"{NEW}/run")
+    _devices(own=body["devices"], user=user)
     strict = linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC
     # The machine's own /proc, which the template has (an ordinary user may mount another only
-    # where one is visible), goes once ours is there.
-    linux.mount("proc", "/tmp", "proc", strict)
-    linux.unmount("/proc")
-    linux.mount("/tmp", "/proc", None, linux.MS_MOVE)
+    # where one is visible), goes with the old root.
+    linux.mount("proc", f"{NEW}/proc", "proc", strict)
     for name in COVERED:
-        path = f"/proc/{name}"
+        path = f"{NEW}/proc/{name}"
         if os.path.exists(path):
             linux.mount(path, path, None, linux.MS_BIND | linux.MS_REC)
             flags = linux.MS_BIND | linux.MS_REMOUNT | linux.MS_RDONLY | strict
             linux.mount("none", path, None, flags)
-    options = "newinstance,ptmxmode=0666,mode=620"
-    linux.unmount("/dev/pts")  # the template's, which all of a kind would have below theirs
-    linux.mount("devpts", "/dev/pts", "devpts", linux.MS_NOSUID | linux.MS_NOEXEC, options)
+    options = f"newinstance,ptmxmode=0666,mode=620,max={TERMINALS}"
+    linux.mount("devpts", f"{NEW}/dev/pts", "devpts", linux.MS_NOSUID | linux.MS_NOEXEC, options)
     for target, size, mode, programs in body["tmpfs"]:
         flags = linux.MS_NOSUID | linux.MS_NODEV | (0 if programs else linux.MS_NOEXEC)
-        linux.mount("tmpfs", target, "tmpfs", flags, f"mode={mode},size={size}")
-    os.chdir("/")
+        linux.mount("tmpfs", NEW + target, "tmpfs", flags, f"mode={mode},size={size}")
+    linux.change_root(NEW)
+
+
+def _devices(*, own: bool, user: bool) -> None:
+    """Mount `/dev`. Where the kernel lets nobody but root make devices, they are the machine's."""
+    linux.mount_read_only(f"{SHARED}/empty:{SHARED}/dev", f"{NEW}/dev", linux.MS_NOSUID, user=user)
+    if own:
+        return
+    for name in ("null", "zero", "full", "random", "urandom", "tty"):
+        linux.mount(f"/dev/{name}", f"{NEW}/dev/{name}", None, linux.MS_BIND)
+
+
+def _copy(source: str, target: str) -> None:
+    with open(source, "rb") as origin, open(target, "wb") as copy:
+        while piece := origin.read(1 << 20):
+            copy.write(piece)
+    os.chmod(target, os.stat(source).st_mode & 0o777)
 
 
 def _show_root() -> None:

@@ -111,7 +111,7 @@ class SandboxStarter:
                 if self.bwrap is None:
                     raise SandboxUnavailableError(bubblewrap_remedy("", "no bwrap program"))
                 ripgrep = find_ripgrep()
-                files = {} if ripgrep is None else {"rg": ripgrep}
+                files = {} if ripgrep is None else {"bin/rg": ripgrep}
                 packages = {"git.pyz": "git"}
                 try:
                     self._daemon = DaemonClient(
@@ -122,16 +122,11 @@ class SandboxStarter:
                         bubblewrap_remedy(self.bwrap, str(error))
                     ) from error
                 self._orders = {}
-                base = self._daemon.facts["base"]
-                self._etc = {False: f"{base}/etc"}
-                self._tools = {
-                    ("bin/rg" if name == "rg" else name): f"{base}/tools/{name}"
-                    for name in [*files, *packages]
-                }
+                self._etc = {False: "etc"}
             return self._daemon
 
     def etc(self, network: bool) -> str:
-        """Return the namespace daemon's folder for `/etc`."""
+        """Return the name of the namespace daemon's folder with `/etc`."""
         if network not in self._etc:
             self._etc[network] = self.daemon.call("network_etc", {})
         return self._etc[network]
@@ -157,10 +152,9 @@ class SandboxStarter:
             self.bwrap,
             layers,
             base=daemon.facts["base"],
-            etc=self.etc(spec.network),
-            tools=self._tools,
             interpreter=self.interpreter,
         )
+        views, hidden = rootview.overlays(layers, self.etc(spec.network), self.interpreter)
         controllers = daemon.facts["controllers"]
         options = {
             "env": rootview.environment(layers),
@@ -176,12 +170,15 @@ class SandboxStarter:
         return {
             "argv": argv,
             "sources": [str(mount.source) for mount in mounts],
+            "hidden": hidden,
             "memory": spec.memory_mb << 20,
             "processes": spec.processes + 1,  # the server itself
             # Encoded once for all sandboxes of the kind; only its first process reads it.
             "order": codec.encode(
                 {
                     "options": options,
+                    "views": views,
+                    "devices": daemon.facts["devices"],
                     "network": spec.network,
                     "hostname": spec.hostname,
                     "tmpfs": rootview.memory_file_systems(spec),
