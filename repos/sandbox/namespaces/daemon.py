@@ -43,6 +43,7 @@ from repos.sandbox.namespaces import cgroups, layers, linux
 from repos.sandbox.namespaces.families import Family
 from repos.sandbox.namespaces.launch import Launcher, SandboxProcess
 from repos.sandbox.namespaces.templates import Templates
+from repos.sandbox.namespaces.users import UserNamespaces
 
 MOUNT_POINT = "/sys/kernel"
 
@@ -83,6 +84,7 @@ class NamespaceDaemon:
             agent_uid: Owner of what sandboxes write, where we are root.
         """
         self.agent = agent_uid
+        self.users = UserNamespaces(agent_uid)
         if self.is_root:
             linux.unshare(linux.CLONE_NEWNS)
         else:
@@ -153,7 +155,13 @@ class NamespaceDaemon:
             for name, paths in body["hidden"].items():
                 layers.make_mask(f"{self.base}/{name}", paths)
             root = self.templates.get(body["argv"], body["sources"])
-            self.sandboxes[ident] = self.launcher.launch(order, group, server_fd, root)
+            user = self.users.take() if self.is_root else -1
+            try:
+                process = self.launcher.launch(order, group, server_fd, root, user)
+            except OSError:
+                self.users.give(user)
+                raise
+            self.sandboxes[ident] = process
         except OSError as error:
             read, write = os.pipe()
             os.write(write, str(error).encode()[:4000])
@@ -185,6 +193,8 @@ class NamespaceDaemon:
     def bury(self, sandbox: SandboxProcess) -> None:
         """Forget an ended sandbox; its control group may need another moment."""
         sandbox.close()
+        self.users.give(sandbox.user)
+        sandbox.user = -1
         if cgroups.remove(sandbox.group, patience_s=0):
             self.dying.remove(sandbox)
 

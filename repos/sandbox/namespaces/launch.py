@@ -30,6 +30,7 @@ class SandboxProcess:
         errors: Where the server writes errors to.
         family: Number of its family; 0 before it has files.
         upper: The folder that holds what it writes.
+        user: Its user namespace, where it has one of `UserNamespaces`.
     """
 
     group: cgroups.Group
@@ -39,6 +40,7 @@ class SandboxProcess:
     errors: int = -1
     family: int = 0
     upper: str = ""
+    user: int = -1
 
     def mounts(self) -> int:
         """Return its mount namespace, waiting for it to be complete.
@@ -125,7 +127,7 @@ class Launcher:
             os.close(fd)
 
     def launch(
-        self, order: bytes, group: cgroups.Group, connection: int, root: int
+        self, order: bytes, group: cgroups.Group, connection: int, root: int, user: int
     ) -> SandboxProcess:
         """Fork a sandbox's server. What goes wrong in it is written to the sandbox's `errors`.
 
@@ -134,6 +136,7 @@ class Launcher:
             group: Control group to join.
             connection: The server's end of its connection.
             root: Mount namespace of the template.
+            user: User namespace to enter, or -1.
 
         Raises:
             OSError: It could not be started.
@@ -142,6 +145,8 @@ class Launcher:
         ours, theirs = socket.socketpair()
         message = codec.encode([order, group.joins()])
         fds = [connection, err_write, self.leash, root, theirs.fileno()]
+        if user >= 0:
+            fds.append(user)
         try:
             socket.send_fds(self.zygote, [message], fds)
             said = self.zygote.recv(4096)
@@ -158,7 +163,7 @@ class Launcher:
         with contextlib.suppress(BrokenPipeError):
             ours.send(b"+")  # its parent is now the one that stays
         os.set_blocking(err_read, False)
-        return SandboxProcess(group=group, process=process, link=ours, errors=err_read)
+        return SandboxProcess(group, process, ours, errors=err_read, user=user)
 
     def close(self) -> None:
         """End the zygote; sandboxes live on."""

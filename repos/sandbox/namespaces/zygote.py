@@ -39,7 +39,7 @@ if TYPE_CHECKING:  # importing it would double the time of each fork
     from typing import Any, NoReturn
 
 SERVER_FD = 10
-LEASH_FD, ROOT_FD, LINK_FD = 13, 14, 15
+LEASH_FD, ROOT_FD, LINK_FD, USER_FD = 13, 14, 15, 16
 NEW, SHARED = "/tmp", "/var"
 """Folders of a template: where a sandbox's own root is put together, and the daemon's folder."""
 
@@ -48,7 +48,7 @@ COVERED = ("sys", "sysrq-trigger", "irq", "bus")
 """Folders and files of `/proc` that act on the whole machine."""
 
 MESSAGE = 1 << 18
-DESCRIPTORS = 5
+DESCRIPTORS = 6
 
 _INHERITED = (
     _signal.SIGINT,
@@ -134,7 +134,8 @@ def spawn(order: bytes, fds: list[int], home: int | None, connection: _socket.so
     Args:
         order: What `become` takes, encoded.
         fds: The server's end of its connection, where errors go, what is at its end once the
-            daemon has ended, the template's mount namespace, the link to the daemon.
+            daemon has ended, the template's mount namespace, the link to the daemon, and where
+            there is one a user namespace.
         home: What `home_namespace` returned.
         connection: Ours to the daemon, which the child must not have.
 
@@ -211,9 +212,9 @@ def become(order: bytes, fds: list[int]) -> NoReturn:
         # A shell that started us in the background may have had some of them ignored.
         for number in _INHERITED:
             _signal.signal(number, _signal.SIG_DFL)
-        _descriptors(
-            {2: errors, SERVER_FD: fds[0], LEASH_FD: fds[2], ROOT_FD: fds[3], LINK_FD: link}
-        )
+        wanted = {2: errors, SERVER_FD: fds[0], LEASH_FD: fds[2], ROOT_FD: fds[3], LINK_FD: link}
+        own_user = len(fds) > 5
+        _descriptors({**wanted, USER_FD: fds[5]} if own_user else wanted)
         errors = 2
         what, joins = codec.decode(order)
         body: Any = codec.decode(what)
@@ -226,6 +227,9 @@ def become(order: bytes, fds: list[int]) -> NoReturn:
             _limit(getattr(resource, kind), soft, hard)
         options = body["options"]
         options["oom_fd"] = rights.open_oom_score()
+        if own_user:
+            linux.setns(USER_FD, linux.CLONE_NEWUSER)
+            os.close(USER_FD)
         _give_up_rights(options["uid"], options["gid"], body["seccomp"])
         if options["uid"] is None and options["processes"]:
             rights.cap_processes(2 * options["processes"] + 64)
@@ -269,6 +273,7 @@ def _own_root(body: dict[str, Any]) -> None:
         linux.unshare(linux.CLONE_NEWCGROUP)
     except OSError:
         pass  # unknown to old kernels; nothing of ours is shown then
+    _own_time()
     if not body["network"]:
         _start_loopback()
     _socket.sethostname(body["hostname"])
@@ -311,6 +316,17 @@ def _own_root(body: dict[str, Any]) -> None:
         flags = linux.MS_NOSUID | linux.MS_NODEV | (0 if programs else linux.MS_NOEXEC)
         linux.mount("tmpfs", NEW + target, "tmpfs", flags, f"mode={mode},size={size}")
     linux.change_root(NEW)
+
+
+def _own_time() -> None:
+    """Enter a time namespace: who shares one can put locks on it."""
+    try:
+        linux.unshare(linux.CLONE_NEWTIME)
+        fd = os.open("/proc/self/ns/time_for_children", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return  # before Linux 5.6, or a kernel built without
+    linux.setns(fd, linux.CLONE_NEWTIME)
+    os.close(fd)
 
 
 def _devices(*, own: bool, user: bool) -> None:
