@@ -63,7 +63,8 @@ class SandboxSpec:
         tmp_mb: Size of `/tmp`, in MiB.
         tmp_exec: Whether files in `/tmp` may be executed.
         network: Whether the host's network is reachable (only while preparing).
-        seccomp: Name of the system-call profile: "default", "ptrace" (User-Mode Linux needs it:
+        seccomp: Name of the system-call profile: "default" (while a patch is scored, "scoring":
+            no file locks), "locks" (with them then too), "ptrace" (User-Mode Linux needs it:
             processes may trace others of the same sandbox) or "none".
         hostname: Name of the machine; plain processes have the host's.
     """

@@ -87,6 +87,8 @@ def grade_files(
                 mounts=(*task.layers.mounts, *surroundings.mounts(backend.name), *protected),
             )
             spec = replace(task.sandbox, hostname=surroundings.hostname)
+            if spec.seccomp == "default":  # hidden tests could be told to other sandboxes by locks
+                spec = replace(spec, seccomp="scoring")
             with SurroundedWorkspace(backend.create(layers, spec), surroundings) as workspace:
                 targets = tuple(mount.target[len(TESTBED) + 1 :] for mount in protected)
                 try:

@@ -1,5 +1,5 @@
 # Paths are strings here: they may be undecodable, and pathlib costs start-up time.
-# ruff: noqa: PTH100, PTH101, PTH102, PTH112, PTH120, PTH123, PTH208
+# ruff: noqa: PTH100, PTH101, PTH102, PTH103, PTH211, PTH112, PTH120, PTH123, PTH208
 """The namespace daemon: one helper process a parent, which owns the mounts of its sandboxes.
 
 It lives in a mount namespace of its own (as an ordinary user also in a user namespace), so

@@ -1,5 +1,5 @@
 # Paths are strings here: they may be undecodable, and pathlib costs start-up time.
-# ruff: noqa: PTH102, PTH106, PTH120
+# ruff: noqa: PTH102, PTH106, PTH119, PTH120
 """A family of sandboxes: its mount namespace, and the overlays that are made in it."""
 
 from __future__ import annotations

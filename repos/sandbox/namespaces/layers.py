@@ -1,5 +1,5 @@
 # Paths are strings here: they may be undecodable, and pathlib costs start-up time.
-# ruff: noqa: PTH101, PTH102, PTH108, PTH112, PTH115, PTH118, PTH123, PTH211
+# ruff: noqa: PTH101, PTH102, PTH103, PTH120, PTH108, PTH112, PTH115, PTH118, PTH123, PTH211
 """Overlay layers as folders: what changed in them, merging them; and the sandbox's `/etc`.
 
 Runs in the namespace daemon; standard library only. Overlayfs marks a deletion by a character

@@ -2,7 +2,11 @@
 
 What ordinary programs, test suites and compilers use stays; what opens the kernel or other
 processes does not: new namespaces and mounts, ptrace, keyrings, BPF, perf, io_uring, modules,
-socket families that namespaces don't separate (vsock reaches the hypervisor), TIOCSTI.
+socket families that namespaces don't separate (vsock reaches the hypervisor), TIOCSTI, native AIO
+(its contexts are counted for the whole machine), what tells which pages of files are cached.
+
+Locks are refused while hidden tests are in the sandbox: descriptors without a file (eventfd, epoll)
+have one inode on the whole machine, and a lock on it is seen by every other sandbox.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ import struct
 
 ALLOW = 0x7FFF0000
 ERRNO = 0x00050000
-EPERM, ENOSYS, EAFNOSUPPORT = 1, 38, 97
+EPERM, ENOLCK, ENOSYS, EAFNOSUPPORT = 1, 37, 38, 97
 
 LOAD, EQUAL, GREATER_EQUAL, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 NR, ARCH = 0, 4
@@ -20,10 +24,13 @@ NR, ARCH = 0, 4
 NAMESPACE_FLAGS = 0x7E020080  # CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET,TIME}
 FAMILIES = (1, 2, 10, 16)  # UNIX, INET, INET6, NETLINK
 TIOCSTI, TIOCLINUX = 0x5412, 0x541C
+LOCKS = (6, 7, 37, 38, 1024, 1026)
+"""Commands of fcntl: F_SETLK, F_SETLKW, F_OFD_SETLK, F_OFD_SETLKW, F_SETLEASE, F_NOTIFY."""
 
 # From the kernel's tables (arch/x86/entry/syscalls/syscall_64.tbl, asm-generic/unistd.h).
 X86_64 = {
-    "ioctl": 16, "socket": 41, "clone": 56, "ptrace": 101, "syslog": 103, "uselib": 134,
+    "ioctl": 16, "socket": 41, "clone": 56, "fcntl": 72, "flock": 73, "ptrace": 101,
+    "syslog": 103, "uselib": 134, "io_setup": 206,
     "pivot_root": 155, "adjtimex": 159, "chroot": 161, "acct": 163, "settimeofday": 164,
     "mount": 165, "umount2": 166, "swapon": 167, "swapoff": 168, "reboot": 169,
     "sethostname": 170, "setdomainname": 171, "iopl": 172, "ioperm": 173, "create_module": 174,
@@ -36,7 +43,8 @@ X86_64 = {
     "bpf": 321, "userfaultfd": 323, "clone3": 435,
 }  # fmt: skip
 AARCH64 = {
-    "ioctl": 29, "mount": 40, "umount2": 39, "pivot_root": 41, "chroot": 51, "quotactl": 60,
+    "io_setup": 0, "fcntl": 25, "flock": 32, "ioctl": 29, "mount": 40, "umount2": 39,
+    "pivot_root": 41, "chroot": 51, "quotactl": 60,
     "acct": 89, "unshare": 97, "kexec_load": 104, "init_module": 105, "delete_module": 106,
     "clock_settime": 112, "syslog": 116, "ptrace": 117, "reboot": 142, "sethostname": 161,
     "setdomainname": 162, "settimeofday": 170, "adjtimex": 171, "socket": 198, "add_key": 217,
@@ -52,14 +60,15 @@ COMMON = {
     "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427, "open_tree": 428,
     "move_mount": 429, "fsopen": 430, "fsconfig": 431, "fsmount": 432, "fspick": 433,
     "process_madvise": 440, "mount_setattr": 442, "quotactl_fd": 443,
+    "cachestat": 451,
 }  # fmt: skip
 ARCHITECTURES = {
     "x86_64": (0xC000003E, X86_64),
     "aarch64": (0xC00000B7, AARCH64),
 }
-SPECIAL = {"ioctl", "socket", "clone", "clone3"}
+SPECIAL = {"ioctl", "socket", "clone", "clone3", "fcntl", "flock"}
 
-PROFILES = ("default", "ptrace", "none")
+PROFILES = ("default", "scoring", "locks", "ptrace", "none")
 
 
 def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
@@ -75,7 +84,8 @@ def program(profile: str = "default", machine: str | None = None) -> bytes | Non
     """Return the filter, or None where the profile or the machine has none.
 
     Args:
-        profile: "default", "ptrace" (the same, and processes may trace their own), or "none".
+        profile: "default"; "scoring" (the same without locks); "locks" (the same as "default",
+            also while a patch is scored); "ptrace" (processes may trace their own); or "none".
         machine: As `platform.machine()` says; this one by default.
 
     Raises:
@@ -119,6 +129,14 @@ def program(profile: str = "default", machine: str | None = None) -> bytes | Non
         refuse,
         _instruction(RETURN, ALLOW),
     ]
+    if profile == "scoring":
+        unlocked = _instruction(RETURN, ERRNO | ENOLCK)
+        out += [_instruction(EQUAL, table["flock"], 0, 1), unlocked]
+        out += [_instruction(EQUAL, table["fcntl"], 0, len(LOCKS) + 3)]
+        out += [_instruction(LOAD, _argument(1))]
+        for at, command in enumerate(LOCKS):
+            out.append(_instruction(EQUAL, command, len(LOCKS) - at, 0))
+        out += [_instruction(RETURN, ALLOW), unlocked]
     spared = SPECIAL | {"ptrace"} if profile == "ptrace" else SPECIAL
     denied = sorted({n for name, n in {**table, **COMMON}.items() if name not in spared})
     for at, number in enumerate(denied):

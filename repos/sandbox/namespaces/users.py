@@ -1,4 +1,4 @@
-"""User namespaces for sandboxes that root makes: what the kernel counts by user, it counts for each.
+"""User namespaces for sandboxes that root makes: what is counted by user is counted for each.
 
 inotify instances and watches, processes, pending signals and message queues are counted for the
 user of a process and for the maker of its user namespace. All sandboxes have one user, so each
