@@ -162,8 +162,8 @@ class Workspace:
             readable: For a reader's eyes: text of other encodings is told as it is.
 
         Raises:
-            PatchError: It is larger than `MAX_DIFF`, or beyond the sandbox's bounds.
-            InfrastructureError: It could not be made.
+            PatchError: Too much has changed, or what can't be told (a file of 100 GB).
+            InfrastructureError: The sandbox failed.
         """
         changed = self.sandbox.changed_paths()
         if not changed:
@@ -174,7 +174,7 @@ class Workspace:
             raise PatchError(f"The diff is larger than {MAX_DIFF >> 20} MiB: remove what you made.")
         if result.exit_code != 0:
             why = result.stderr.decode("utf-8", "replace").strip()[-400:]
-            raise InfrastructureError(f"The diff could not be made: {why}.")
+            raise PatchError(f"The diff could not be made: {why}. Remove what you made.")
         return result.stdout
 
     def apply(self, diff: bytes) -> None:

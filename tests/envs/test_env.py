@@ -364,3 +364,24 @@ def test_a_reset_after_a_lost_sandbox_gets_a_new_one(env):
     assert observation["step"] == 0 and not info["infra_error"]
     observation, *_ = env.step(call("bash", command="echo here"))
     assert "here" in observation["text"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "touch $(head -c 255 /dev/zero | tr '\\0' n)",
+        "truncate -s 100G big",
+        "head -c 900000000 /dev/zero > big",
+        "for i in $(seq 1000); do mkdir d; cd d; done; touch f",
+        "ln -s $(printf '\\377') l",
+    ],
+)
+def test_no_change_of_an_agent_counts_as_our_failure(command):
+    made = make()
+    made.reset()
+    made.step(call("bash", command=command))
+    made.step(call("git_diff"))
+    _, reward, _, _, info = made.step(call("submit"))
+    assert info["infra_error"] == ""
+    assert (reward, info["scored"]) == (0.0, True)
+    made.close()

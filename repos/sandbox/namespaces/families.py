@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -182,6 +183,7 @@ class Family:
             answer: list[Any] = [0, "a child of the namespace daemon failed"]
             try:
                 os.close(read)
+                sys.setrecursionlimit(100_000)  # agents nest folders as deep as paths go
                 linux.setns(self.namespace, linux.CLONE_NEWNS)
                 answer = [None, work()]
             except OSError as error:

@@ -16,6 +16,9 @@ from collections.abc import Iterator
 
 _prefix = "trusted.overlay."
 
+MOST_LENGTH = 3800
+"""Bytes of the longest folder that is looked into: a path has 4,096 at most, a name 255."""
+
 DEVICES = {"null": 3, "zero": 5, "full": 7, "random": 8, "urandom": 9, "tty": 0}
 """Devices of a sandbox and their minor numbers (Documentation/admin-guide/devices.txt)."""
 
@@ -49,6 +52,8 @@ def hides_below(path: str) -> bool:
 
 def _walk(folder: str, prefix: str) -> Iterator[str]:
     """Yield every path that is not a folder, links not followed."""
+    if len(os.fsencode(folder)) > MOST_LENGTH:
+        return
     try:
         entries = list(os.scandir(folder))
     except OSError:
@@ -83,7 +88,9 @@ def changed_paths(base: list[str], uppers: list[str]) -> dict[str, str]:
     found: dict[str, str] = {}
 
     def visit(layer: str, folder: str, lower: list[str]) -> None:
-        for entry in os.scandir(os.path.join(layer, folder) if folder else layer):
+        if len(os.fsencode(folder)) > MOST_LENGTH:
+            return  # no path can name what is there
+        for entry in list(os.scandir(os.path.join(layer, folder) if folder else layer)):
             path = f"{folder}/{entry.name}" if folder else entry.name
             info = entry.stat(follow_symlinks=False)
             if not stat.S_ISDIR(info.st_mode):
@@ -122,6 +129,8 @@ def merge(sources: list[str], target: str) -> None:
 
 
 def _merge_folder(source: str, target: str) -> None:
+    if max(len(os.fsencode(source)), len(os.fsencode(target))) > MOST_LENGTH:
+        return
     for entry in sorted(os.scandir(source), key=lambda e: e.name):
         to = os.path.join(target, entry.name)
         info = entry.stat(follow_symlinks=False)

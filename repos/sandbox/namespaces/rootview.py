@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from repos.sandbox.interpreter import Interpreter, package_folders
+from repos.sandbox.namespaces.root import SHARED
 from repos.sandbox.protocol import TESTBED, Layers, SandboxSpec
 
 AGENT_UID = 60923
@@ -22,8 +23,6 @@ AGENT_UID = 60923
 
 HOME = "/home/agent"
 TOOLS = "/opt/repogym"
-SHARED = "/var"
-"""Where a template, but no sandbox, shows the daemon's folder."""
 HOME_BYTES = 256 << 20
 SHM_BYTES = 256 << 20
 SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")

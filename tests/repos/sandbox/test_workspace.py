@@ -147,8 +147,8 @@ def test_bytes_that_are_no_utf8_are_told_in_ascii_and_git_applies_them(workspace
 def test_hitting_a_bound_while_the_diff_is_made_is_the_agents_doing(backend, layers):
     if backend.name != "bubblewrap":
         pytest.skip("only isolated back ends bound memory")
-    with Workspace(backend.create(layers, SandboxSpec(memory_mb=256))) as workspace:
-        sh(workspace, "truncate -s 2G big")
+    with Workspace(backend.create(layers, SandboxSpec(memory_mb=128))) as workspace:
+        sh(workspace, "truncate -s 250M big")
         with pytest.raises(PatchError, match="bound on memory was hit"):
             workspace.diff()
         sh(workspace, "rm big; echo more >> a.py")

@@ -21,12 +21,17 @@ if TYPE_CHECKING:
 
 
 def main(argv: "List[str]") -> int:
-    """Run one command; exit status 3 and a message where a patch was refused."""
+    """Run one command; exit status 3 and a message where a change was refused.
+
+    What files, links and folders a change makes, and how many, is up to an agent: what the
+    kernel or Python says to it is a refusal, not a failure of ours.
+    """
     os.umask(0o022)
     command, base, root = argv[1:4]
     data = sys.stdin.buffer.read()
-    git = Git(base, root)
+    git = None
     try:
+        git = Git(base, root)
         if command in ("diff", "show"):
             candidates = [path for path in data.split(b"\0") if path]
             sys.stdout.buffer.write(diff(git, candidates, readable=command == "show"))
@@ -35,8 +40,17 @@ def main(argv: "List[str]") -> int:
     except RefusedError as error:
         sys.stderr.write(str(error) + "\n")
         return REFUSED
+    except OSError as error:
+        if error.args == ("git",):
+            raise
+        sys.stderr.write((error.strerror or "it can't be done") + "\n")
+        return REFUSED
+    except (ValueError, MemoryError, RecursionError, OverflowError) as error:
+        sys.stderr.write((str(error) or type(error).__name__)[:300] + "\n")
+        return REFUSED
     finally:
-        git.close()
+        if git is not None:
+            git.close()
     return 0
 
 

@@ -4,8 +4,8 @@ import os
 import stat
 
 from . import objects
-from .paths import everything, look, safe
-from .repository import Git, RefusedError, contents, run_program
+from .paths import MOST_BYTES, compiled, everything, look, safe
+from .repository import MOST_PATHS, Git, RefusedError, contents, run_program
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,10 +35,14 @@ def apply(git: Git, data: bytes) -> None:
     for path in paths:
         if not safe(path):
             raise RefusedError("it names the path %r" % os.fsdecode(path))
+    if len(set(paths)) > MOST_PATHS:
+        raise RefusedError("it names more than %d files" % MOST_PATHS)
     present: Dict[bytes, Facts] = {}
+    room = MOST_BYTES
     for path in set(paths):
-        found = look(git.root, path)
+        found = look(git.root, path, room)
         if found is not None:
+            room -= len(found[1])
             present[path] = (found[0], objects.write(git.folder, b"blob", found[1]))
     index = os.path.join(git.folder, "index")
     objects.write_index(index, present)
@@ -118,7 +122,7 @@ def check_places(root: bytes, deletions: "Set[bytes]", writes: "Iterable[bytes]"
         at = os.path.join(root, path)
         if os.path.isdir(at) and not os.path.islink(at):
             for name in everything(at):
-                if path + b"/" + name not in deletions:
+                if path + b"/" + name not in deletions and not compiled(path + b"/" + name):
                     raise RefusedError("%r is a folder" % os.fsdecode(path))
 
 
@@ -139,9 +143,12 @@ def put(at: bytes, mode: bytes, data: bytes) -> None:
     """Write a file or link in the place of what is there."""
     os.makedirs(os.path.dirname(at), exist_ok=True)
     if os.path.isdir(at) and not os.path.islink(at):
-        for folder, _, _ in os.walk(at, topdown=False):
-            os.rmdir(folder)  # nothing but empty folders are left in it
-    temporary = at + b".repogym~"
+        for folder, _, names in os.walk(at, topdown=False):
+            for name in names:
+                os.unlink(os.path.join(folder, name))  # byte-code, all else has gone
+            os.rmdir(folder)
+    # Not the name with something added: that may be too long.
+    temporary = os.path.join(os.path.dirname(at), b".repogym-%d~" % os.getpid())
     if mode == b"120000":
         os.symlink(data, temporary)
     else:

@@ -3,8 +3,8 @@
 import os
 
 from . import objects
-from .paths import compiled, look, safe
-from .repository import IGNORE_FOLDER, Git, contents, pattern_of
+from .paths import MOST_BYTES, compiled, look, safe
+from .repository import IGNORE_FOLDER, MOST_PATHS, Git, RefusedError, contents, pattern_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,6 +77,9 @@ def diff(git: Git, candidates: "Iterable[bytes]", readable: bool) -> bytes:
         candidates: Paths that may differ.
         readable: Whether text of other encodings than UTF-8 is told as it is; else as a binary
             patch, so that the diff is UTF-8, which predictions and JSON have to be.
+
+    Raises:
+        RefusedError: Too much has changed.
     """
     paths = sorted(p for p in set(candidates) if safe(p) and not compiled(p))
     if not paths:
@@ -85,10 +88,13 @@ def diff(git: Git, candidates: "Iterable[bytes]", readable: bool) -> bytes:
     skipped = ignored(git, [path for path in paths if path not in tree])
     before: Dict[bytes, Facts] = {}
     after: Dict[bytes, Facts] = {}
-    for path in paths:
-        if path in skipped:
-            continue
-        now = look(git.root, path)
+    left = [path for path in paths if path not in skipped]
+    if len(left) > MOST_PATHS:
+        raise RefusedError("%d files changed, more than %d" % (len(left), MOST_PATHS))
+    room = MOST_BYTES
+    for path in left:
+        now = look(git.root, path, room)
+        room -= len(now[1]) if now is not None else 0
         was = tree.get(path)
         if was is not None and was[0] != b"040000":
             before[path] = was
@@ -112,6 +118,16 @@ def diff(git: Git, candidates: "Iterable[bytes]", readable: bool) -> bytes:
     text = compare(git, trees)
     if readable or is_text(text):
         return text
+    links = {
+        path: ident
+        for f in (before, after)
+        for path, (mode, ident) in f.items()
+        if mode[:2] == b"12"
+    }
+    targets = contents(git, sorted(set(links.values())))
+    for path, ident in sorted(links.items()):
+        if not is_text(targets[ident]):  # git has no binary form for it
+            raise RefusedError("the target of the link %r is no UTF-8" % os.fsdecode(path))
     # Git tells the content of a file that is no text in ASCII letters.
     ids = {
         ident for files in (before, after) for mode, ident in files.values() if mode[:2] == b"10"

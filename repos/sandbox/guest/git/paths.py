@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     Found = Tuple[bytes, bytes]
 
 
+MOST_BYTES = 256 << 20
+"""Bytes that all files of one change may have together."""
+
+
 def safe(path: bytes) -> bool:
     """Whether a path (bytes) may be part of a diff: inside, and in nobody's `.git`."""
     parts = path.split(b"/")
@@ -43,8 +47,12 @@ def open_up(root: bytes, path: bytes) -> None:
         pass
 
 
-def look(root: bytes, path: bytes, again: bool = True) -> "Optional[Found]":
-    """Return (mode, content) of a path, links not followed at any level, or None."""
+def look(root: bytes, path: bytes, most: int = 1 << 40, again: bool = True) -> "Optional[Found]":
+    """Return (mode, content) of a path, links not followed at any level, or None.
+
+    Raises:
+        ValueError: It is larger than `most` bytes.
+    """
     parts = path.split(b"/")
     at = root
     try:
@@ -58,6 +66,8 @@ def look(root: bytes, path: bytes, again: bool = True) -> "Optional[Found]":
             return b"120000", os.readlink(at)
         if not stat.S_ISREG(info.st_mode):
             return None
+        if info.st_size > most:
+            raise ValueError("%r and what else changed are too large" % os.fsdecode(path))
         with open(at, "rb") as f:
             return (b"100755" if info.st_mode & 0o100 else b"100644"), f.read()
     except (FileNotFoundError, NotADirectoryError):
@@ -66,7 +76,7 @@ def look(root: bytes, path: bytes, again: bool = True) -> "Optional[Found]":
         if not again:
             raise
         open_up(root, path)
-        return look(root, path, again=False)
+        return look(root, path, most, again=False)
 
 
 def everything(root: bytes) -> "List[bytes]":

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 ATTRIBUTES = "* -text -eol -filter -ident -working-tree-encoding -whitespace !diff !merge\n"
 IGNORE_FOLDER = "repogym-ignore"
 REFUSED = 3
-"""Exit status where a patch can't be applied."""
+"""Exit status where a change can't be told or applied."""
+
+MOST_PATHS = 20000
+"""Files of one change at most: each costs time, and no change that is read has so many."""
 
 
 class RefusedError(Exception):
