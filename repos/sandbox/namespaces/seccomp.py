@@ -30,7 +30,7 @@ LOCKS = (6, 7, 37, 38, 1024, 1026)
 # From the kernel's tables (arch/x86/entry/syscalls/syscall_64.tbl, asm-generic/unistd.h).
 X86_64 = {
     "ioctl": 16, "socket": 41, "clone": 56, "fcntl": 72, "flock": 73, "ptrace": 101,
-    "syslog": 103, "uselib": 134, "io_setup": 206,
+    "mincore": 27, "syslog": 103, "uselib": 134, "io_setup": 206,
     "pivot_root": 155, "adjtimex": 159, "chroot": 161, "acct": 163, "settimeofday": 164,
     "mount": 165, "umount2": 166, "swapon": 167, "swapoff": 168, "reboot": 169,
     "sethostname": 170, "setdomainname": 171, "iopl": 172, "ioperm": 173, "create_module": 174,
@@ -44,7 +44,7 @@ X86_64 = {
 }  # fmt: skip
 AARCH64 = {
     "io_setup": 0, "fcntl": 25, "flock": 32, "ioctl": 29, "mount": 40, "umount2": 39,
-    "pivot_root": 41, "chroot": 51, "quotactl": 60,
+    "mincore": 232, "pivot_root": 41, "chroot": 51, "quotactl": 60,
     "acct": 89, "unshare": 97, "kexec_load": 104, "init_module": 105, "delete_module": 106,
     "clock_settime": 112, "syslog": 116, "ptrace": 117, "reboot": 142, "sethostname": 161,
     "setdomainname": 162, "settimeofday": 170, "adjtimex": 171, "socket": 198, "add_key": 217,
