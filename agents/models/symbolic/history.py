@@ -13,7 +13,10 @@ from tools.repair.observations import SuiteRun, read_run
 
 _PROBLEM = re.compile(r"<problem>\n(.*?)\n</problem>", re.DOTALL)
 _PHASE = re.compile(r"\APhase: (\w+)\s*$", re.MULTILINE)
-_LISTED = re.compile(r"^\s*[-*] (?P<id>[^\s:]+\.py(?:::.*\S)?)\s*$", re.MULTILINE)
+_LISTED = re.compile(
+    r"^\s*[-*] (?P<id>[^\s:]+\.py(?:::.*\S)?|\w+ \([\w.]+\)|test_\w+)\s*$", re.MULTILINE
+)
+"""Ids as pytest, unittest and SymPy write them."""
 _ANNOUNCED = re.compile(r"^These tests fail\b.*$", re.MULTILINE)
 
 
