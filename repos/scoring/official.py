@@ -20,13 +20,21 @@ from repos.cache import cache_root
 from repos.errors import MissingExtraError
 from repos.runners.protocol import Status, TestOutcome, TestRun
 from repos.sandbox.protocol import Backend, Limit
-from repos.sandbox.workspace import PatchError, Workspace
+from repos.sandbox.workspace import Workspace
 from repos.scoring.grading import time_limit
 from repos.tasks.records import Task
 from repos.tasks.sources.base import OfficialCheck
 
 VARIABLES = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "PYTHONIOENCODING": "utf8"}
 MAX_OUTPUT = 32 << 20
+DIFF = "/tmp/.official.diff"
+APPLY_COMMANDS = (
+    ("git", "apply", "--verbose"),
+    ("git", "apply", "--verbose", "--3way"),
+    ("git", "apply", "--verbose", "--reject"),
+    ("patch", "--batch", "--forward", "--fuzz=5", "-p1", "-i"),
+)
+"""How SWE-bench's harness (5.0.2) applies a model's patch: the first that succeeds counts."""
 OWN_NAMES = ("parse_log_django", "parse_log_sympy")
 """Parsers whose names our runners tell themselves."""
 
@@ -167,19 +175,23 @@ def grade_log(task: Task, log: str) -> dict[str, Any]:
 
 
 def apply_loosely(workspace: Workspace, diff: bytes) -> bool:
-    """Apply a diff as SWE-bench does: by git, else by patch with some fuzz; say whether it did."""
+    """Apply a diff by the commands of SWE-bench's harness, in its order; say whether one did.
+
+    Its last question is the harness's too: a diff whose reverse applies counts as applied.
+    """
     if not diff.strip():
         return True
+    workspace.write(DIFF, diff)
     try:
-        workspace.apply(diff)
-    except PatchError:
-        name = "/tmp/.official.diff"
-        workspace.write(name, diff)
-        command = ["patch", "--batch", "--fuzz=5", "-p1", "-i", name]
-        done = workspace.exec(command, timeout_s=60.0)
-        workspace.remove(name)
-        return done.exit_code == 0
-    return True
+        for number, command in enumerate(APPLY_COMMANDS):
+            if number:
+                workspace.exec(["bash", "-c", "git checkout -- . ; git clean -fd"], timeout_s=60.0)
+            if workspace.exec([*command, DIFF], timeout_s=60.0).exit_code == 0:
+                return True
+        reverse = ["git", "apply", "--check", "--reverse", DIFF]
+        return workspace.exec(reverse, timeout_s=60.0).exit_code == 0
+    finally:
+        workspace.remove(DIFF)
 
 
 def lay_tests(task: Task, workspace: Workspace) -> None:

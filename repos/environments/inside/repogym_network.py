@@ -54,7 +54,7 @@ def pytest_configure(config):
 
 def certificates(folder):
     """Make an authority and a certificate; return how the server is told of it."""
-    import trustme
+    import trustme  # pyright: ignore[reportMissingImports]
 
     authority = trustme.CA()
     issued = authority.issue_cert(*NAMES, "localhost", "127.0.0.1")

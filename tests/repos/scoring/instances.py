@@ -64,3 +64,18 @@ def difference(old, new):
         if lines:
             parts.append(f"diff --git a/{path} b/{path}\n" + "".join(lines))
     return "".join(parts)
+
+
+def reverse(patch):
+    """Return the diff that takes another back."""
+    signs = {"+": "-", "-": "+"}
+    lines = []
+    for line in patch.split("\n"):
+        if line.startswith("@@"):
+            old, new = line.split()[1:3]
+            lines.append(f"@@ -{new[1:]} +{old[1:]} @@")
+        elif line.startswith(("+++", "---")):
+            lines.append(line)
+        else:
+            lines.append(signs.get(line[:1], line[:1]) + line[1:])
+    return "\n".join(lines)

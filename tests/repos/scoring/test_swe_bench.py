@@ -13,7 +13,7 @@ from repos.scoring.score import score
 from repos.scoring.validation import validate
 from repos.tasks.sources.swe_bench.instances import read_instances
 from repos.tasks.sources.swe_bench.options import MIRRORS
-from tests.repos.scoring.instances import CASES, difference, make_row
+from tests.repos.scoring.instances import CASES, difference, make_row, reverse
 
 
 @pytest.fixture(params=CASES, ids=lambda case: "-".join(case))
@@ -38,6 +38,22 @@ def test_an_instance_is_validated_and_scored(row, backend, tmp_path):
     broken += b"@@ -1 +1 @@\n-a\n+b\n"
     unapplied, _ = score(task, broken, backend=backend)
     assert not unapplied.applied and unapplied.official is False
+
+
+@pytest.mark.index
+def test_patches_are_applied_as_the_official_harness_does(row, backend):
+    """With another context it is taken; turned around it counts as applied, and fixes nothing."""
+    (spec,) = read_instances([row], "rows")
+    task = prepare(spec)
+    lines = row["patch"].split("\n")
+    first = next(i for i, line in enumerate(lines) if line.startswith(" ") and line.strip())
+    other = [*lines[:first], " something else", *lines[first + 1 :]]
+    moved = run_official(task, "\n".join(other).encode(), backend=backend)
+    assert moved.applied and moved.resolved
+    turned = run_official(task, reverse(row["patch"]).encode(), backend=backend)
+    assert turned.applied and not turned.resolved
+    misfit = row["patch"].replace("\n-", "\n-no such line ")
+    assert not run_official(task, misfit.encode(), backend=backend).applied
 
 
 @pytest.mark.index
