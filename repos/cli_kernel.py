@@ -1,4 +1,4 @@
-"""The verbs `repogym kernel doctor|prepare|run|admit`."""
+"""The verbs `repogym kernel doctor|prepare|run|admit|mine`."""
 
 from __future__ import annotations
 
@@ -141,3 +141,29 @@ def admit_tasks(
     if not admitted:
         raise InputError("No task was admitted, so no manifest was written.")
     write_manifest(manifest, header, admitted)
+
+
+@app.command("mine")
+def mine_pair(
+    old: Annotated[str, typer.Argument(help="A Debian version, for example 6.1.170-3.")],
+    new: Annotated[str, typer.Argument(help="A newer one.")],
+    package: Annotated[str, typer.Option(help="Debian's package.")] = "linux-source-6.1",
+    limit: Annotated[int, typer.Option(min=1, help="How many to list.")] = 30,
+    path: Annotated[str, typer.Option(help="Only files below this folder.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """List what was fixed between two versions of a Debian kernel, the likeliest tasks first."""
+    from dataclasses import asdict
+
+    from repos.kernel.debian import known_version
+    from repos.mining.kernel_pairs import candidates
+
+    pair = known_version(package, old), known_version(package, new)
+    found = [c for c in candidates(*pair) if c.path.startswith(path)]
+    if as_json:
+        typer.echo(json.dumps([asdict(c) for c in found[:limit]], indent=1))
+        return
+    for one in found[:limit]:
+        typer.echo(f"{one.score:3d}  {one.path}: {', '.join(one.functions)} ({one.changed} lines)")
+        typer.echo(f"     {one.title or 'no line of the changelog names it'}")
+    typer.echo(f"{len(found)} changed files that may be tasks, {min(limit, len(found))} listed")

@@ -130,8 +130,8 @@ def boot(
     Args:
         workspace: Where the kernel was built.
         program: What `compile_check` made.
-        image: Path of a disk's image in the workspace; "" for none. The kernel sees it as
-            /dev/ubda and can't write to it.
+        image: Path of a disk's image in the workspace; "" for none. The kernel sees a copy of
+            it as /dev/ubda.
         baseline: Titles of a clean boot.
         kernel: Path of the kernel.
         timeout_s: Wall time.
@@ -144,8 +144,10 @@ def boot(
     path = f"/tmp/boot-{secrets.token_hex(6)}.cpio"
     workspace.sandbox.write(path, archive)
     command = [kernel, *ARGUMENTS, f"initrd={path}"]
+    disk = path.replace(".cpio", ".img")
     if image:
-        command.append(f"ubd0r={workspace.path(image)}")
+        workspace.sandbox.write(disk, workspace.read(image))
+        command.append(f"ubd0={disk}")
     try:
         done = workspace.exec(
             command, cwd="/tmp", env={"HOME": "/tmp", "TMPDIR": "/tmp"},
@@ -153,6 +155,8 @@ def boot(
         )  # fmt: skip
     finally:
         workspace.sandbox.remove(path)
+        if image:
+            workspace.sandbox.remove(disk)
     return read_boot(done, token, baseline)
 
 

@@ -135,8 +135,8 @@ PATTERNS = (
         "lockdep",
         r"WARNING: (?:inconsistent lock state|bad unlock balance detected|held lock freed"
         r"|[\w>-]+ -> [\w-]+ unsafe lock order|lock held when returning to user space"
-        r"|still has locks held|suspicious RCU usage|.* \d+ locks? still held)",
-        lambda m, f: f"{m[0].removeprefix('WARNING: ')[:60].strip()} in {f}",
+        r"|\S{1,40} still has locks held|suspicious RCU usage|.* \d+ locks? still held)",
+        lambda m, f: f"{_nameless(m[0].removeprefix('WARNING: '))[:60].strip()} in {f}",
     ),
     _p(
         "lockdep",
@@ -259,6 +259,11 @@ def _blamed(frames: tuple[Frame, ...]) -> str:
 
 def _plain(name: str) -> str:
     return re.sub(r"\.(isra|constprop|part|cold|llvm)(\.\d+)*", "", name)
+
+
+def _nameless(text: str) -> str:
+    """Return a message without the process (`init/23`) that it names."""
+    return re.sub(r"^\S+/\d+ ", "", text)
 
 
 def _numberless(text: str) -> str:

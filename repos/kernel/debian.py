@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import lzma
 import re
-import shutil
 import subprocess
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -105,6 +104,28 @@ def fetch(source: SourcePackage) -> Path:
     return publish(f"archives/{_stored(source).parent.name}", download) / "source.deb"
 
 
+def known_version(package: str, version: str) -> SourcePackage:
+    """Return the record of a version that apt's lists name.
+
+    Raises:
+        InputError: apt is missing, or does not know that version.
+    """
+    try:
+        done = subprocess.run(
+            ["apt-cache", "show", f"{package}={version}"], capture_output=True, text=True,
+            timeout=120, stdin=subprocess.DEVNULL, check=False,
+        )  # fmt: skip
+    except FileNotFoundError:
+        raise InputError("apt-cache is missing: kernels are fetched on Debian or Ubuntu.") from None
+    digest = re.search(r"^SHA256: ([0-9a-f]{64})$", done.stdout, re.MULTILINE)
+    if digest is None:
+        raise InputError(
+            f"apt knows no {package} {version}: `apt-cache madison {package}` lists the versions, "
+            "after `apt-get update`."
+        )
+    return SourcePackage(package=package, version=version, sha256=digest[1])
+
+
 def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file, in hex."""
     with path.open("rb") as handle:
@@ -125,39 +146,43 @@ def unpack(package: Path, dest: Path) -> int:
         InfrastructureError: The package can't be read.
     """
     count = 0
-    command = ["dpkg-deb", "--fsys-tarfile", str(package)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        try:
-            with tarfile.open(fileobj=process.stdout, mode="r|") as outer:
-                for member in outer:
-                    if not member.name.endswith(".tar.xz"):
-                        continue
-                    inner = outer.extractfile(member)
-                    assert inner is not None
-                    with lzma.open(inner) as plain, tarfile.open(fileobj=plain, mode="r|") as tree:
-                        count += _unpack_tree(tree, dest)
-        except (tarfile.TarError, lzma.LZMAError, OSError, EOFError) as error:
-            raise InfrastructureError(f"{package} can't be unpacked: {error}.") from error
-        finally:
-            process.kill()
-    if not count:
-        raise InfrastructureError(f"{package} holds no kernel source.")
-    return count
-
-
-def _unpack_tree(tree: tarfile.TarFile, dest: Path) -> int:
-    count = 0
-    for member in tree:
-        parts = PurePosixPath(member.name).parts[1:]
-        path = "/".join(parts)
-        if not path or member.isdir():
-            continue
+    for tree, member, path in source_members(package):
         if LEFT_OUT.match(path) and not KEPT_EVERYWHERE.search(path):
             continue
         member.name = path
         tree.extract(member, dest, filter="data")
         count += 1
     return count
+
+
+def source_members(package: Path) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo, str]]:
+    """Yield the files of a package's source: the archive, the member, its path in the tree.
+
+    Raises:
+        InfrastructureError: The package can't be read.
+    """
+    found = False
+    command = ["dpkg-deb", "--fsys-tarfile", str(package)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        try:
+            with tarfile.open(fileobj=process.stdout, mode="r|") as outer:
+                for outer_member in outer:
+                    if not outer_member.name.endswith(".tar.xz"):
+                        continue
+                    inner = outer.extractfile(outer_member)
+                    assert inner is not None
+                    with lzma.open(inner) as plain, tarfile.open(fileobj=plain, mode="r|") as tree:
+                        for member in tree:
+                            path = "/".join(PurePosixPath(member.name).parts[1:])
+                            if path and not member.isdir():
+                                found = True
+                                yield tree, member, path
+        except (tarfile.TarError, lzma.LZMAError, OSError, EOFError) as error:
+            raise InfrastructureError(f"{package} can't be unpacked: {error}.") from error
+        finally:
+            process.kill()
+    if not found:
+        raise InfrastructureError(f"{package} holds no kernel source.")
 
 
 def changelog(package: Path) -> str:
@@ -177,8 +202,3 @@ def changelog(package: Path) -> str:
                 process.kill()
                 return text
     raise InfrastructureError(f"{package} brings no changelog.")
-
-
-def missing_tools() -> tuple[str, ...]:
-    """Return the programs that fetching needs and this machine does not have."""
-    return tuple(name for name in ("apt-get", "dpkg-deb") if shutil.which(name) is None)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import shutil
 import struct
 import subprocess
 import tempfile
@@ -12,12 +14,19 @@ from pathlib import Path
 from repos.errors import InfrastructureError, InputError, UnknownNameError
 
 NEGATIVE = 1 << 32
+TIME = 946684800
+"""When all files of an image were written."""
 
 
 def content(size: int, seed: str) -> bytes:
     """Return bytes that can't be guessed without the seed, half of them compressible."""
     rng = random.Random(seed)
     return b"".join(bytes([rng.randrange(256)]) * 2 for _ in range(size // 2 + 1))[:size]
+
+
+def find_program(name: str) -> str | None:
+    """Return the path of a program; those of administrators are found for every user."""
+    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 
 
 def run(command: list[str], folder: Path) -> None:
@@ -27,16 +36,16 @@ def run(command: list[str], folder: Path) -> None:
         InputError: It is missing.
         InfrastructureError: It failed.
     """
-    try:
-        done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, timeout=120,
-            stdin=subprocess.DEVNULL, check=False,
-        )  # fmt: skip
-    except FileNotFoundError:
+    program = find_program(command[0])
+    if program is None:
         raise InputError(
             f"{command[0]} is missing: `repogym kernel doctor` says how to install what kernel "
             "tasks need."
-        ) from None
+        )
+    done = subprocess.run(
+        [program, *command[1:]], cwd=folder, capture_output=True, text=True, timeout=120,
+        stdin=subprocess.DEVNULL, check=False, env={**os.environ, "E2FSPROGS_FAKE_TIME": str(TIME)},
+    )  # fmt: skip
     if done.returncode != 0:
         raise InfrastructureError(f"{command[0]} failed: {' '.join(done.stderr.split())[-200:]}")
 
@@ -166,7 +175,121 @@ def zisofs(*, log2_block: int, empty: int, size: int = 8192) -> bytes:
     return image + b"\0" * (-len(image) % 4096)
 
 
-BUILDERS: dict[str, Callable[..., bytes]] = {"squashfs": squashfs, "adfs": adfs, "zisofs": zisofs}
+def rock(*, length: int = 50) -> bytes:
+    """Return an ISO 9660 image with a Rock Ridge link of four parts of 50 characters.
+
+    Args:
+        length: What the last part's record says that it has.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "root").mkdir()
+        (folder / "root/link").symlink_to("/".join(letter * 50 for letter in "abcd"))
+        (folder / "root/short").symlink_to("../one/./two/six")
+        run(["genisoimage", "-quiet", "-R", "-o", "out", "root"], folder)
+        image = bytearray((folder / "out").read_bytes())
+    part = bytes([0, 50]) + b"d" * 50
+    if image.count(part) != 1:
+        raise InfrastructureError("genisoimage made an image with an unknown link.")
+    image[image.index(part) + 1] = length
+    return bytes(image)
+
+
+def ext2(*, victim: str = "") -> bytes:
+    """Return an ext2 image with `file`, `other` and an empty `folder`.
+
+    Args:
+        victim: Which of them has an inode that says that nothing links to it; "" for none.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "root/folder").mkdir(parents=True)
+        (folder / "root/file").write_bytes(content(5000, "file"))
+        (folder / "root/other").write_bytes(content(700, "other"))
+        run(
+            ["mke2fs", "-q", "-t", "ext2", "-b", "1024", "-I", "128", "-m", "0", "-O",
+             "none,filetype", "-U", "5f1c3c5e-7d0a-4a0e-9a51-0d5f6f0a9d11", "-E",
+             "root_owner=0:0,hash_seed=5f1c3c5e-7d0a-4a0e-9a51-0d5f6f0a9d11", "-d", "root", "out",
+             "256k"],
+            folder,
+        )  # fmt: skip
+        image = bytearray((folder / "out").read_bytes())
+    (table,) = struct.unpack_from("<I", image, 2 * 1024 + 8)
+    (inodes,) = struct.unpack_from("<I", image, 1024)
+    for at in range(table * 1024, table * 1024 + inodes * 128, 128):
+        if struct.unpack_from("<H", image, at)[0]:
+            struct.pack_into("<H4xIII", image, at + 2, 0, *[TIME] * 3)
+    if victim:
+        root = table * 1024 + 128
+        (block,) = struct.unpack_from("<I", image, root + 40)
+        at = block * 1024
+        while True:
+            number, size, letters = struct.unpack_from("<IHB", image, at)
+            if image[at + 8 : at + 8 + letters] == victim.encode():
+                break
+            at += size
+        struct.pack_into("<H", image, table * 1024 + (number - 1) * 128 + 26, 0)
+    return bytes(image)
+
+
+def omfs(*, block: int) -> bytes:
+    """Return an OMFS disk whose root holds one directory, `songs`.
+
+    Args:
+        block: Bytes of a block, as the disk says.
+    """
+    unit = block if block >= 512 and block & (block - 1) == 0 else 512
+    count, nothing = 16, (1 << 64) - 1
+    image = bytearray(count * unit)
+    struct.pack_into(">QQIIII", image, 256, 1, count, 0xC2993D87, block, 1, block)
+    struct.pack_into(">Q", image, unit, 1)
+    struct.pack_into(">QQQII", image, unit + 32, count, 2, nothing, block, 1)
+    start = 440
+    buckets = (unit - start) // 8
+    for number, name in ((2, b""), (3, b"songs")):
+        at = number * unit
+        struct.pack_into(">QIHxxBcBB", image, at, number, block - 24, 0, 1, b"e", 0xD2, 0)
+        struct.pack_into(">QQQ", image, at + 24, 2, nothing, 0)
+        image[at + 83] = ord("D")
+        image[at + 152 : at + 152 + len(name)] = name
+        image[at + start : at + start + 8 * buckets] = b"\xff" * (8 * buckets)
+    where = 0
+    for place, letter in enumerate(b"songs"):
+        where ^= letter << place
+    struct.pack_into(">Q", image, 2 * unit + start + 8 * (where % buckets), 3)
+    return bytes(image)
+
+
+def aix(*, extents: int) -> bytes:
+    """Return a disk with AIX's partition table: one volume of three extents of 4 KiB.
+
+    Args:
+        extents: How many physical extents the table says that it has; there is room for 1016.
+    """
+    image = bytearray(512 * 512)
+    area, length, volumes = 100, 120, 1
+    image[0:4] = bytes([0xC9, 0xC2, 0xD4, 0xC1])  # "IBMA" in EBCDIC
+    at = 7 * 512
+    image[at : at + 4] = b"_LVM"
+    struct.pack_into(">II", image, at + 24, length, area)
+    struct.pack_into(">H", image, at + 46, 12)  # log2 of an extent's bytes
+    struct.pack_into(">H", image, at + 60, 1)
+    struct.pack_into(">H", image, area * 512 + 24, volumes)
+    struct.pack_into(">H", image, (area + 1) * 512 + 14, 3)
+    names = (area + length - 33) * 512
+    image[names : names + 4] = b"data"
+    table = (area + 17) * 512
+    struct.pack_into(">H", image, table + 16, extents)
+    struct.pack_into(">I", image, table + 20, 88)
+    for number in range(3):
+        struct.pack_into(">HHHH", image, table + 32 + 32 * number, 1, 0, 0, number + 1)
+    return bytes(image)
+
+
+BUILDERS: dict[str, Callable[..., bytes]] = {
+    "squashfs": squashfs, "adfs": adfs, "zisofs": zisofs, "rock": rock, "ext2": ext2,
+    "omfs": omfs, "aix": aix,
+}  # fmt: skip
 
 
 def build_image(builder: str, options: dict) -> bytes:

@@ -1,8 +1,9 @@
 """Builds the kernel of a source package once, and for each task what differs from it.
 
 `kernels/KEY` of the cache holds `tree/` (what the build reads of the source, nothing else),
-`build/` (the output folder) and `facts.json`. Times are set so that make finds nothing to do:
-sources are older than outputs, and whatever an agent or a patch writes is newer.
+`build/` (the output folder); `kernels/KEY-checked` holds what its first boot said. Times are set
+so that make finds nothing to do: sources are older than outputs, and whatever an agent or a patch
+writes is newer.
 """
 
 from __future__ import annotations
@@ -22,14 +23,16 @@ from repos.errors import InfrastructureError, InputError
 from repos.kernel.booting import clean_boot
 from repos.kernel.building import PINNED, PREBUILT, make_command, read_build
 from repos.kernel.debian import SourcePackage, first_available, unpack
+from repos.kernel.images import find_program
 from repos.kernel.profiles import Profile, get_profile
 from repos.sandbox.protocol import TESTBED, Layers, Mount, SandboxSpec
 from repos.sandbox.workspace import Workspace
 
-FORM = 1
+FORM = 2
 """Changes whenever trees or builds of the same facts come out differently."""
 
 SOURCE_TIME, OUTPUT_TIME = 946684800, 946771200
+FACTS = "facts.json"
 WORK = "/opt/repogym/kernel-build"
 CCACHE = "/opt/repogym/ccache"
 FULL_BUILD_TIMEOUT_S = 7200.0
@@ -40,7 +43,8 @@ WITH_SCRIPTS = ("kernel/", "lib/", "include/", "arch/x86/", "init/", "security/"
 
 NEEDED = {
     "gcc": "gcc", "make": "make", "flex": "flex", "bison": "bison", "bc": "bc", "ccache": "ccache",
-    "mksquashfs": "squashfs-tools", "genisoimage": "genisoimage", "xz": "xz-utils",
+    "mksquashfs": "squashfs-tools", "genisoimage": "genisoimage",
+    "mke2fs": "e2fsprogs", "xz": "xz-utils",
     "apt-get": "apt", "dpkg-deb": "dpkg",
 }  # fmt: skip
 """Program to the Debian package that brings it."""
@@ -56,19 +60,21 @@ class Kernel:
     """A kernel that is built.
 
     Attributes:
-        folder: Holds `tree`, `build` and `facts.json`.
+        folder: Holds `tree` and `build`.
+        facts: The file with the source and the baseline.
         source: The package that it was made of.
         baseline: Titles that its clean boot has.
     """
 
     folder: Path
+    facts: Path
     source: SourcePackage
-    baseline: tuple[str, ...]
+    baseline: Sequence[str]
 
 
 def missing_programs() -> dict[str, str]:
     """Return the programs that are missing here, with the packages that bring them."""
-    missing = {name: package for name, package in NEEDED.items() if shutil.which(name) is None}
+    missing = {name: package for name, package in NEEDED.items() if not find_program(name)}
     if not Path("/usr/include/stdio.h").is_file():
         missing["stdio.h"] = "libc6-dev"
     if not Path("/usr/include/libelf.h").is_file():
@@ -135,13 +141,18 @@ def prepared_kernel(
         remove_tree(full)
         set_times(folder / "tree", SOURCE_TIME)
         set_times(folder / "build", OUTPUT_TIME)
-        say("booting it once")
-        facts = {"baseline": _baseline(folder), "source": source.model_dump()}
-        (folder / "facts.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
 
     folder = publish(f"kernels/{key}", build)
-    facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
-    return Kernel(folder, SourcePackage(**facts["source"]), tuple(facts["baseline"]))
+
+    def check(place: Path) -> None:
+        say("booting it once")
+        facts = {"baseline": _baseline(folder, place), "source": source.model_dump()}
+        (place / FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
+
+    # An entry of its own: where the boot fails, what was built stays.
+    checked = publish(f"kernels/{key}-checked", check)
+    facts = json.loads((checked / FACTS).read_text(encoding="utf-8"))
+    return Kernel(folder, checked / FACTS, SourcePackage(**facts["source"]), facts["baseline"])
 
 
 def changed_build(kernel: Kernel, base: Path) -> Path:
@@ -172,7 +183,7 @@ def changed_build(kernel: Kernel, base: Path) -> Path:
         _make(tree, folder / "build", [make_command(output=WORK)])
         remove_tree(tree)
         set_times(folder / "build", OUTPUT_TIME)
-        shutil.copyfile(kernel.folder / "facts.json", folder / "facts.json")
+        shutil.copyfile(kernel.facts, folder / FACTS)
 
     return publish(f"kernels/{key}", build)
 
@@ -272,11 +283,11 @@ def _keep_what_is_read(full: Path, output: Path, tree: Path) -> None:
                 target.symlink_to(link.readlink())
 
 
-def _baseline(folder: Path) -> list[str]:
+def _baseline(folder: Path, place: Path) -> list[str]:
     """Make sure that the tree alone is enough, and return the titles of a clean boot."""
     from repos.sandbox.select import get_backend
 
-    scratch = folder / "scratch"
+    scratch = place / "scratch"
     shutil.copytree(folder / "build", scratch, symlinks=True)
     # The kernel's own rules compile what belongs to the host (arch/um, arch/x86/um) each time.
     made = _make(folder / "tree", scratch, [make_command(output=WORK)])

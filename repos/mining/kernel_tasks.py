@@ -20,12 +20,13 @@ from repos.tasks.environments import KernelEnvironment
 from repos.tasks.records import Expected, Task, TaskSpec
 from repos.tasks.sources.kernel import RECIPES, REPRODUCER, KernelSource, checks_of
 
-SOURCES = (
-    SourcePackage(
-        package="linux-source-6.1",
-        version="6.1.192-2",
-        sha256="ae95fe63d4c553f8d0e6c86cb1ab566f3894a43743eb19ab585cd97d82f26514",
-    ),
+SOURCES = tuple(
+    SourcePackage(package="linux-source-6.1", version=version, sha256=digest)
+    for version, digest in (
+        ("6.1.192-2", "ae95fe63d4c553f8d0e6c86cb1ab566f3894a43743eb19ab585cd97d82f26514"),
+        ("6.1.192-1", "7ae5d78895d88e4788c601b8322b07043965b0e37324c5bb26453e2ce049509d"),
+        ("6.1.190-1", "cfbe4d7a7e4cb65190c96db90794b3a10eec608522339c2371103f844cc53536"),
+    )
 )
 """What the recipes fit, interchangeable."""
 
@@ -79,8 +80,10 @@ def recipe_task(name: str) -> TaskSpec:
     """Return the task of a recipe, without what only a run can tell."""
     facts = read_recipe(name)
     checks = [f"{CHECKS}/{path.name}" for path in checks_of(name)]
+    profile = facts.get("profile", "small")
     source = KernelSource(
         sources=SOURCES,
+        profile=profile,
         edits=facts["edits"],
         recipe=name,
         images=facts["images"],
@@ -96,7 +99,7 @@ def recipe_task(name: str) -> TaskSpec:
         title=facts["title"],
         runner="kernel",
         test_paths=(CHECKS,),
-        environments={ENVIRONMENT: KernelEnvironment(sources=SOURCES)},
+        environments={ENVIRONMENT: KernelEnvironment(sources=SOURCES, profile=profile)},
         expected={
             ENVIRONMENT: Expected(
                 fail_to_pass=tuple(c for c in checks if c not in positive), pass_to_pass=positive

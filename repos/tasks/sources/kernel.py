@@ -169,4 +169,4 @@ reproducer and shows the crash.
 def _disk(source: KernelSource) -> str:
     if REPRODUCER not in source.images:
         return ""
-    return f" with the disk `{CHECKS}/{REPRODUCER}.img` (`/dev/ubda`, read-only)"
+    return f" with the disk `{CHECKS}/{REPRODUCER}.img` (a copy of it is `/dev/ubda`)"

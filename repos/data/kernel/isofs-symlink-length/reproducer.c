@@ -1,0 +1,11 @@
+#include "check.h"
+
+/* Reads a link whose last part says that it has 250 characters. */
+int check(void)
+{
+	char target[600];
+
+	if (mount_image("iso9660", NULL))
+		return expect(0, "the image can be mounted");
+	return expect(readlink("/mnt/link", target, sizeof target) == -1, "the link is refused");
+}

@@ -1,0 +1,24 @@
+#include "check.h"
+#include <linux/keyctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+static long add(const char *name, const char *data)
+{
+	return syscall(SYS_add_key, "user", name, data, strlen(data), KEY_SPEC_PROCESS_KEYRING);
+}
+
+/* Keys can be described, searched and revoked. */
+int check(void)
+{
+	char text[80] = "";
+	long key = add("one", "hello"), found;
+	int bad = expect(key > 0, "a key is added");
+
+	bad |= expect(syscall(SYS_keyctl, KEYCTL_DESCRIBE, key, text, sizeof text) > 0, "described");
+	bad |= expect(!strncmp(text, "user;0;0;", 9) && strstr(text, ";one"), "as it is");
+	found = syscall(SYS_keyctl, KEYCTL_SEARCH, KEY_SPEC_PROCESS_KEYRING, "user", "one", 0);
+	bad |= expect(found == key, "it is found");
+	bad |= expect(syscall(SYS_keyctl, KEYCTL_REVOKE, key) == 0, "it can be revoked");
+	return bad | expect(syscall(SYS_keyctl, KEYCTL_READ, key, text, 8) == -1, "and then not read");
+}
