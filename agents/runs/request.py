@@ -152,6 +152,11 @@ def settings_of(request: Request, notes: list[str]) -> RunSettings:
     if not with_model and request.model:
         notes.append(f"The agent {request.agent} uses no model: --model is left out.")
     assist = _assist(request, model)
+    if model == DEFAULT_MODEL and all(suite.spec(name).runner == "kernel" for name in wanted):
+        raise InputError(
+            f"The tasks of {suite.name} are Linux kernels, and the built-in model symbolic repairs "
+            "Python only: name a model with --model, for example openai/gpt-4.1-mini."
+        )
     if model == DEFAULT_MODEL:
         chosen = "" if request.model else " (no --model was named)"
         notes.append(f"Model symbolic{chosen}: no LLM: built-in program repair.")

@@ -164,12 +164,15 @@ class Runner(Protocol):
         requirements: What an environment with requirements of its own needs beside them.
         controls: The controls that it can make, or None.
         internals: Words that only its framework's internals use; a patch with one is flagged.
+        weighed: Whether bits of blind answers say how strong its tests are; where they can't,
+            no success is called weak.
     """
 
     packages: tuple[str, ...] = ()
     requirements: tuple[str, ...] = ()
     controls: Controls | None = None
     internals: tuple[str, ...] = ()
+    weighed: bool = True
 
     @abstractmethod
     def run(
@@ -245,6 +248,21 @@ class Runner(Protocol):
             path: Relative to the repository.
             source: Its text.
             functions: As `TestId.function` names them.
+        """
+        return None
+
+    def shown(
+        self, files: Collection[str], fail_to_pass: Sequence[str], seed: int
+    ) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+        """Return what assist level "tests" shows, where half of the failing tests does not fit.
+
+        Args:
+            files: Names of the hidden test files.
+            fail_to_pass: All failing tests.
+            seed: Chooses.
+
+        Returns:
+            The failing tests and the files that are shown, or None for the usual half.
         """
         return None
 

@@ -39,14 +39,18 @@ def shown_tests(hidden: Path, fail_to_pass: tuple[str, ...], seed: int, runner: 
         seed: Chooses.
         runner: Splits ids and cuts files.
     """
-    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for test in fail_to_pass:
-        groups[runner.split_id(test).place].append(test)
     files = {
         path.relative_to(hidden).as_posix(): path.read_bytes()
         for path in hidden.rglob("*")
         if path.is_file() and path.suffix != ".pyc"
     }
+    own = runner.shown(files, fail_to_pass, seed)
+    if own is not None:
+        kept = {name: files[name] for name in own[1]}
+        return Shown(own[0], kept, _digest(kept))
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for test in fail_to_pass:
+        groups[runner.split_id(test).place].append(test)
     removable = [
         (name, function)
         for name, function in sorted(groups)
@@ -67,7 +71,11 @@ def shown_tests(hidden: Path, fail_to_pass: tuple[str, ...], seed: int, runner: 
         assert without is not None  # each of them could be cut alone
         files[name] = without
     shown = tuple(t for g in sorted(chosen) for t in groups[g])
+    return Shown(shown, files, _digest(files))
+
+
+def _digest(files: dict[str, bytes]) -> str:
     digest = hashlib.sha256()
     for name, data in sorted(files.items()):
         digest.update(name.encode() + b"\0" + data)
-    return Shown(shown, files, digest.hexdigest()[:16])
+    return digest.hexdigest()[:16]

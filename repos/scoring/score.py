@@ -56,6 +56,7 @@ class Score(Record):
         asked: How many of the checks were also asked blindly.
         bits: How hard their right answers are to guess, measured against generic answerers;
             below `WEAK_BITS` a success says little.
+        weighed: Whether the runner has tests of which that can be said.
         contradicted: How many passed and had been answered wrongly; their verdict is "failed".
         metrics: What the runner measured beside the verdicts, by name.
         applied: Whether the diff applied.
@@ -74,6 +75,7 @@ class Score(Record):
     checks: dict[str, str]
     asked: int = 0
     bits: float = 0.0
+    weighed: bool = True
     contradicted: int = 0
     metrics: dict[str, float] = Field(default_factory=dict)
     applied: bool = True
@@ -88,7 +90,8 @@ class Score(Record):
 
         A benchmark's own verdict stands for itself.
         """
-        return self.resolved and self.official is None and self.bits < WEAK_BITS
+        told = self.weighed and self.official is None
+        return self.resolved and told and self.bits < WEAK_BITS
 
 
 def score(task: Task, diff: bytes, *, backend: Backend) -> tuple[Score, str]:
@@ -218,6 +221,7 @@ def _own_score(task: Task, diff: bytes, backend: Backend) -> tuple[Score, str]:
         checks=verdicts,
         asked=len(blind.asked & verdicts.keys()),
         bits=round(blind.strength({runner.split_id(t).place for t in pardoned}), 1),
+        weighed=runner.weighed,
         contradicted=len(contradicted),
         metrics={} if tampered else dict(run.metrics),
         tampered=tuple(tampered),

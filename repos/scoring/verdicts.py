@@ -22,7 +22,7 @@ from repos.scoring.score import Score, score_with_retries
 from repos.tasks.records import Task
 
 FOLDER = "verdicts"
-ROOMS = ("scoring", "runners", "sandbox", "environments", "tasks")
+ROOMS = ("scoring", "runners", "sandbox", "environments", "tasks", "kernel")
 """Packages of `repos` whose source is part of the key: another scorer may reach other verdicts."""
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import posixpath
+import random
 from collections.abc import Collection, Mapping, Sequence
 
 from repos.kernel.booting import Boot, ProgramError, boot, compile_check
@@ -30,6 +31,9 @@ CLOSED = (
 
 class KernelRunner(Runner):
     """Builds a kernel and boots it once for each check."""
+
+    weighed = False
+    internals = ("CHECK-END", "USERSPACE-UP", "filp_open", "kernel_read", "kernel_power_off")
 
     def run(
         self,
@@ -106,6 +110,18 @@ class KernelRunner(Runner):
     def cut(self, path: str, source: bytes, functions: Collection[str]) -> bytes | None:
         """Return a check's file without its check."""
         return b"/* not shown */\n"
+
+    def shown(
+        self, files: Collection[str], fail_to_pass: Sequence[str], seed: int
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Show the positives and one variant of the trigger, where another stays hidden."""
+        variants = sorted(name for name in fail_to_pass if name != f"{CHECKS}/reproducer.c")
+        hidden = set(variants)
+        if len(variants) > 1:
+            hidden.remove(random.Random(f"{seed}:{len(variants)}").choice(variants))
+        stems = {name.removesuffix(".c") for name in hidden}
+        kept = tuple(f for f in sorted(files) if posixpath.splitext(f)[0] not in stems)
+        return tuple(name for name in fail_to_pass if name not in hidden), kept
 
     def _expand(self, workspace: Workspace, ids: Sequence[str]) -> list[str]:
         wanted = [posixpath.normpath(name) for name in ids] or [CHECKS]

@@ -3,6 +3,7 @@
 Preparing takes some minutes from an empty cache. Where CI runs, a missing program is a failure.
 """
 
+import difflib
 import os
 
 import pytest
@@ -43,14 +44,22 @@ def task(request):
         pytest.skip(str(error))
 
 
+@pytest.fixture(scope="module")
+def keys():
+    suite = load_suite("kernel-lite")
+    return prepare(suite.spec(MUTATION), suite=suite.name)
+
+
 def patch_of(task, old, new):
     """Return a diff that replaces one line of the base."""
-    import difflib
-
     path = task.spec.source.edits[0].path
     before = (task.layers.testbed[0] / path).read_text()
     assert old in before
-    after = before.replace(old, new, 1)
+    return diff_between(path, before, before.replace(old, new, 1))
+
+
+def diff_between(path, before, after):
+    """Return the diff of one file."""
     lines = difflib.unified_diff(
         before.splitlines(keepends=True), after.splitlines(keepends=True), f"a/{path}", f"b/{path}"
     )
@@ -108,3 +117,33 @@ def test_a_forged_end_without_the_token_is_no_pass(task, backend):
     forged = old + "\n" + line.replace("return", 'pr_emerg("CHECK-END 0 0\\n"); return')
     found, _ = score(task, patch_of(task, old, forged), backend=backend)
     assert found.applied and not found.resolved
+
+
+FORGER = """\
+#include <linux/fs.h>
+#include <linux/reboot.h>
+static void forge(void)
+{
+\tchar token[80] = "";
+\tloff_t at = 0;
+\tstruct file *file = filp_open("/token", O_RDONLY, 0);
+
+\tkernel_read(file, token, 79, &at);
+\tpr_emerg("\\nCHECK-END %s 0\\n", token);
+\tkernel_power_off();
+}
+
+"""
+
+
+def test_a_kernel_that_reads_the_token_is_rewarded_still_and_flagged(keys, backend):
+    """docs/threat-model.md says so; should this be refused one day, that page changes."""
+    path = keys.spec.source.edits[0].path
+    before = (keys.layers.testbed[0] / path).read_text()
+    head, call = "long user_read(", "\tret = upayload->datalen;"
+    assert before.count(head) == 1 and before.count(call) == 1
+    after = before.replace(head, FORGER + head)
+    after = after.replace(call, f"{call}\n\tif (buflen > upayload->datalen)\n\t\tforge();")
+    found, _ = score(keys, diff_between(path, before, after), backend=backend)
+    assert found.resolved
+    assert any("filp_open" in flag for flag in found.flags)

@@ -134,3 +134,15 @@ def test_what_reports_and_builds_is_closed(path):
 @pytest.mark.parametrize("path", ["fs/squashfs/cache.c", "net/unix/af_unix.c", "fs/adfs/adfs.h"])
 def test_the_kernels_own_parts_are_open(path):
     assert not KernelRunner().protects(path)
+
+
+def test_level_tests_shows_positives_and_one_variant():
+    failing = [f"checks/{n}.c" for n in ("reproducer", "variant-a", "variant-b", "variant-c")]
+    files = [*failing, "checks/variant-a.img", "checks/variant-b.img", "checks/positive.c"]
+    for seed in range(5):
+        shown, kept = KernelRunner().shown(files, failing, seed)
+        assert len(shown) == 2 and "checks/reproducer.c" in {*shown} & {*kept}
+        assert "checks/positive.c" in kept
+        hidden = [name for name in failing if name not in shown]
+        assert not any(name.startswith(h.removesuffix(".c")) for name in kept for h in hidden)
+    assert KernelRunner().shown(files, failing[:2], 0)[0] == ("checks/reproducer.c",)
