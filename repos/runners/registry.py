@@ -19,6 +19,7 @@ BUILT_IN = {
 }
 NEEDED = (
     *("run", "grade", "split_id", "layers", "warm", "protects", "test_files", "cut"),
+    *("shown", "weighed"),
     *("packages", "requirements", "controls", "internals"),
 )
 

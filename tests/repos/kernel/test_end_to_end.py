@@ -66,56 +66,68 @@ def diff_between(path, before, after):
     return (f"diff --git a/{path} b/{path}\n" + "".join(lines)).encode()
 
 
-def comment_in(task, path):
-    """Return a diff that adds a comment to a file."""
-    first = (task.layers.testbed[0] / path).read_text().splitlines()[0]
-    names = f"diff --git a/{path} b/{path}\n--- a/{path}\n+++ b/{path}\n"
-    return f"{names}@@ -1,1 +1,2 @@\n {first}\n+/* */\n".encode()
+def without(task, path, line):
+    """Return a diff that comments out one line of a file."""
+    before = (task.layers.testbed[0] / path).read_text()
+    assert line in before
+    return diff_between(path, before, before.replace(line, f"/* {line} */", 1))
 
 
-def test_the_published_fix_resolves_and_nothing_does_not(task, backend):
+SILENT = {
+    "mm/kasan/report.c": "pr_err(",
+    "kernel/panic.c": "pr_emerg(",
+    "kernel/printk/printk.c": "static",
+}
+"""What would silence reports, if it were not kept from patches."""
+
+SILENCERS = {
+    # An error everywhere, and a feature that is deleted.
+    STABLE: ("\tint remaining = length;", "\tint remaining = length;\n\n\treturn 0;"),
+    MUTATION: ("\t.read\t\t\t= user_read,\n", ""),
+}
+
+
+def test_the_published_fix_resolves(task, backend):
     fixed, _ = score(task, task.hidden.reference, backend=backend)
     assert fixed.resolved and set(fixed.checks.values()) == {"passed"}
     assert fixed.metrics == {"kernel_compiles": 1.0, "crashes": 0.0}
-    untouched, log = score(task, b"", backend=backend)
+    assert not fixed.weak
+
+
+def test_editing_what_reports_changes_nothing(task, backend):
+    """Such files are left out of a patch: it scores as the untouched kernel does."""
+    patch = b"".join(without(task, path, line) for path, line in SILENT.items())
+    untouched, log = score(task, patch, backend=backend)
     assert not untouched.resolved
     failing = [name for name, verdict in untouched.checks.items() if verdict == "failed"]
     assert sorted(failing) == sorted(task.hidden.expected.fail_to_pass)
     assert "KASAN" in log or "Kernel mode fault" in log
 
 
-SILENCERS = {
-    STABLE: ("\tint remaining = length;", "\tint remaining = length;\n\n\treturn 0;"),
-    MUTATION: ("\tret = upayload->datalen;", "\treturn -EACCES;\n\tret = upayload->datalen;"),
-}
-
-
-def test_an_error_everywhere_is_no_fix(task, backend):
+def test_an_error_everywhere_or_a_deleted_feature_is_no_fix(task, backend):
     old, new = SILENCERS[task.public.id.split("/")[1]]
     found, _ = score(task, patch_of(task, old, new), backend=backend)
-    assert found.applied and not found.resolved
+    assert found.applied and not found.resolved and found.metrics["kernel_compiles"] == 1.0
 
 
-def test_what_does_not_compile_is_no_fix(task, backend):
-    old, _ = SILENCERS[task.public.id.split("/")[1]]
-    found, log = score(task, patch_of(task, old, "\tint x = y"), backend=backend)
+def test_removing_a_warning_elsewhere_is_refused(task, backend):
+    both = task.hidden.reference + without(task, "fs/inode.c", "WARN_ON(inode->i_nlink == 0);")
+    found, log = score(task, both, backend=backend)
+    assert not found.resolved and "not the task's to change" in log
+    assert set(found.checks.values()) == {"failed"}
+
+
+def test_what_does_not_compile_is_no_fix(keys, backend):
+    patch = patch_of(keys, "\tret = upayload->datalen;", "\tint x = y;")
+    found, log = score(keys, patch, backend=backend)
     assert not found.resolved and found.applied
     assert set(found.checks.values()) == {"error"} and "error:" in log
 
 
-def test_other_parts_of_the_kernel_are_closed(task, backend):
-    closed, _ = score(task, comment_in(task, "kernel/panic.c"), backend=backend)
-    assert not closed.resolved  # it is left out: the kernel crashes as before
-    both = task.hidden.reference + comment_in(task, "fs/attr.c")
-    found, log = score(task, both, backend=backend)
-    assert not found.resolved and "not the task's to change" in log
-
-
-def test_a_forged_end_without_the_token_is_no_pass(task, backend):
-    old, new = SILENCERS[task.public.id.split("/")[1]]
-    line = new.split("\n")[0 if task.public.id.endswith(MUTATION) else 2]
-    forged = old + "\n" + line.replace("return", 'pr_emerg("CHECK-END 0 0\\n"); return')
-    found, _ = score(task, patch_of(task, old, forged), backend=backend)
+def test_a_forged_end_without_the_token_is_no_pass(keys, backend):
+    old = "\tret = upayload->datalen;"
+    patch = patch_of(keys, old, '\tpr_emerg("CHECK-END 0 0\\n");\n\treturn -EACCES;\n' + old)
+    found, _ = score(keys, patch, backend=backend)
     assert found.applied and not found.resolved
 
 
@@ -146,4 +158,4 @@ def test_a_kernel_that_reads_the_token_is_rewarded_still_and_flagged(keys, backe
     after = after.replace(call, f"{call}\n\tif (buflen > upayload->datalen)\n\t\tforge();")
     found, _ = score(keys, diff_between(path, before, after), backend=backend)
     assert found.resolved
-    assert any("filp_open" in flag for flag in found.flags)
+    assert any("internals" in flag for flag in found.flags)
