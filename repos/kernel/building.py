@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from typing import Literal
@@ -115,6 +116,13 @@ def build_kernel(
         make_command(*([target] if target else [])), env=PINNED, timeout_s=timeout_s
     )
     return read_build(done)
+
+
+def used_cpu_s(workspace: Workspace) -> float:
+    """Return the CPU seconds of all programs that ended in a sandbox: its first process knows."""
+    stat = workspace.exec(["cat", "/proc/1/stat"]).stdout.decode()
+    fields = stat.rpartition(")")[2].split()
+    return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
 
 
 def read_build(done: ExecResult) -> Build:

@@ -21,7 +21,7 @@ from pathlib import Path
 from repos.cache import cache_root, platform_key, publish, remove_tree
 from repos.errors import InfrastructureError, InputError
 from repos.kernel.booting import clean_boot
-from repos.kernel.building import PINNED, PREBUILT, make_command, read_build
+from repos.kernel.building import PINNED, PREBUILT, make_command, read_build, used_cpu_s
 from repos.kernel.debian import SourcePackage, first_available, unpack
 from repos.kernel.images import find_program
 from repos.kernel.profiles import Profile, get_profile
@@ -60,7 +60,7 @@ class Kernel:
     """A kernel that is built.
 
     Attributes:
-        folder: Holds `tree` and `build`.
+        folder: Holds `tree`, `build` and `cost.json` (CPU seconds of the build).
         facts: The file with the source and the baseline.
         source: The package that it was made of.
         baseline: Titles that its clean boot has.
@@ -136,7 +136,9 @@ def prepared_kernel(
         set_times(full, SOURCE_TIME)
         (folder / "build").mkdir()
         say("building the kernel: about 250 CPU seconds without a compiler cache")
-        _build_base(full, folder / "build", chosen)
+        cost = _build_base(full, folder / "build", chosen)
+        say(f"built with {cost:.0f} CPU seconds")
+        (folder / "cost.json").write_text(json.dumps({"cpu_s": cost}), encoding="utf-8")
         _keep_what_is_read(full, folder / "build", folder / "tree")
         remove_tree(full)
         set_times(folder / "tree", SOURCE_TIME)
@@ -213,23 +215,30 @@ def _differs(base: Path, tree: Path, name: str) -> bool:
     return one.read_bytes() != other.read_bytes()
 
 
-def _build_base(full: Path, output: Path, profile: Profile) -> None:
+def _build_base(full: Path, output: Path, profile: Profile) -> float:
     command = make_command(output=WORK)
     merge = [
         "sh", "-c",
         "cat > /tmp/fragment && scripts/kconfig/merge_config.sh -m -O $0 $0/.config /tmp/fragment",
         WORK,
     ]  # fmt: skip
-    _make(
+    _, cost = _make(
         full,
         output,
         [[*command, "tinyconfig"], merge, [*command, "olddefconfig"], command],
         stdin=profile.fragment.encode(),
     )
+    return cost
 
 
-def _make(tree: Path, output: Path, commands: list[list[str]], stdin: bytes = b"") -> list[str]:
-    """Run make in a sandbox that may write to the output folder; return what was compiled."""
+def _make(
+    tree: Path, output: Path, commands: list[list[str]], stdin: bytes = b""
+) -> tuple[list[str], float]:
+    """Run make in a sandbox that may write to the output folder.
+
+    Returns:
+        What was compiled, and the CPU seconds used.
+    """
     from repos.sandbox.backends.bubblewrap.backend import own_layer
     from repos.sandbox.select import get_backend
 
@@ -253,9 +262,10 @@ def _make(tree: Path, output: Path, commands: list[list[str]], stdin: bytes = b"
                     raise InfrastructureError(
                         f"The kernel can't be built: {errors or done.text[-400:]}"
                     )
+            cost = used_cpu_s(workspace)
     finally:
         backend.close()
-    return compiled
+    return compiled, cost
 
 
 def _keep_what_is_read(full: Path, output: Path, tree: Path) -> None:
@@ -290,7 +300,7 @@ def _baseline(folder: Path, place: Path) -> list[str]:
     scratch = place / "scratch"
     shutil.copytree(folder / "build", scratch, symlinks=True)
     # The kernel's own rules compile what belongs to the host (arch/um, arch/x86/um) each time.
-    made = _make(folder / "tree", scratch, [make_command(output=WORK)])
+    made, _ = _make(folder / "tree", scratch, [make_command(output=WORK)])
     compiled = [name for name in made if not name.startswith(("arch/", "init/version"))]
     remove_tree(scratch)
     if compiled:
