@@ -1,4 +1,4 @@
-"""The verbs `repogym kernel doctor|prepare|run|admit|mine`."""
+"""The verbs `repogym kernel doctor|prepare|run|admit|mine|import`."""
 
 from __future__ import annotations
 
@@ -167,3 +167,38 @@ def mine_pair(
         typer.echo(f"{one.score:3d}  {one.path}: {', '.join(one.functions)} ({one.changed} lines)")
         typer.echo(f"     {one.title or 'no line of the changelog names it'}")
     typer.echo(f"{len(found)} changed files that may be tasks, {min(limit, len(found))} listed")
+
+
+@app.command("import")
+def import_records(
+    records: Annotated[Path, typer.Argument(help="A kBench or syzbot record, or a list (.json).")],
+    manifest: Annotated[Path, typer.Argument(help="The manifest to write (.jsonl).")],
+    tree: Annotated[Path, typer.Option(help="A git repository of the kernel with the commits.")],
+    profile: Annotated[str, typer.Option(help="Configuration to build.")] = "small",
+    checks: Annotated[
+        Path | None, typer.Option(help="A folder of variant-*.c and positive-*.c, one record only.")
+    ] = None,
+) -> None:
+    """Make tasks of bug records; `repogym tasks validate MANIFEST` then runs both sides."""
+    from repos.kernel.profiles import get_profile
+    from repos.mining.kernel_records import import_record
+    from repos.tasks.suite import check_manifest_path, write_manifest
+
+    check_manifest_path(manifest)
+    get_profile(profile)
+    try:
+        data = json.loads(records.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{records} can't be read as JSON: {error}.") from None
+    every = data if isinstance(data, list) else [data]
+    if not all(isinstance(one, dict) for one in every) or (checks and len(every) != 1):
+        raise InputError("Give one record, or a list of records without --checks.")
+    texts = (
+        {p.stem: p.read_text(encoding="utf-8") for p in sorted(checks.glob("*.c"))}
+        if checks
+        else {}
+    )
+    specs = [import_record(one, tree, profile=profile, checks=texts) for one in every]
+    header = {"suite": "kernel-records", "version": "1", "description": "Imported kernel bugs."}
+    write_manifest(manifest, header, specs)
+    typer.echo(f"{len(specs)} tasks written to {manifest}")

@@ -23,6 +23,7 @@ from repos.errors import InfrastructureError, InputError
 from repos.kernel.booting import clean_boot
 from repos.kernel.building import PINNED, PREBUILT, make_command, read_build, used_cpu_s
 from repos.kernel.debian import SourcePackage, first_available, unpack
+from repos.kernel.git_tree import GitTree, check_commit, unpack_commit
 from repos.kernel.images import find_program
 from repos.kernel.profiles import Profile, get_profile
 from repos.sandbox.protocol import TESTBED, Layers, Mount, SandboxSpec
@@ -61,14 +62,14 @@ class Kernel:
 
     Attributes:
         folder: Holds `tree`, `build` and `cost.json` (CPU seconds of the build).
-        facts: The file with the source and the baseline.
-        source: The package that it was made of.
+        facts: The file with the baseline.
+        source: What it was made of.
         baseline: Titles that its clean boot has.
     """
 
     folder: Path
     facts: Path
-    source: SourcePackage
+    source: Source
     baseline: Sequence[str]
 
 
@@ -97,7 +98,24 @@ def check_programs() -> None:
         )
 
 
-def kernel_key(source: SourcePackage, profile: Profile) -> str:
+Source = SourcePackage | GitTree
+"""Where a kernel comes from."""
+
+
+def available(sources: Sequence[Source]) -> tuple[Source, Path]:
+    """Return the first source that can be had, and its package or repository.
+
+    Raises:
+        InfrastructureError: None can be fetched.
+        InputError: A git repository lacks the commit.
+    """
+    for source in sources:
+        if isinstance(source, GitTree):
+            return source, check_commit(source)
+    return first_available([s for s in sources if isinstance(s, SourcePackage)])
+
+
+def kernel_key(source: Source, profile: Profile) -> str:
     """Return a hash of all that a built kernel depends on."""
     compiler = subprocess.run(["gcc", "--version"], capture_output=True, text=True, check=True)
     facts = [source.sha256, profile.fragment, profile.ubsan, compiler.stdout, FORM]
@@ -105,7 +123,7 @@ def kernel_key(source: SourcePackage, profile: Profile) -> str:
 
 
 def prepared_kernel(
-    sources: Sequence[SourcePackage],
+    sources: Sequence[Source],
     profile: str = "small",
     say: Callable[[str], None] = lambda line: None,
 ) -> Kernel:
@@ -122,14 +140,17 @@ def prepared_kernel(
     """
     chosen = get_profile(profile)
     check_programs()
-    source, package = first_available(sources)
+    source, package = available(sources)
     key = kernel_key(source, chosen)
 
     def build(folder: Path) -> None:
         say(f"unpacking {source.package} {source.version}")
         full = folder / "full"
         full.mkdir()
-        unpack(package, full)
+        if isinstance(source, GitTree):
+            unpack_commit(source, full)
+        else:
+            unpack(package, full)
         for name in chosen.ubsan:
             with (full / name / "Makefile").open("a", encoding="utf-8") as makefile:
                 makefile.write("\nUBSAN_SANITIZE := y\n")
@@ -148,13 +169,13 @@ def prepared_kernel(
 
     def check(place: Path) -> None:
         say("booting it once")
-        facts = {"baseline": _baseline(folder, place), "source": source.model_dump()}
+        facts = {"baseline": _baseline(folder, place)}
         (place / FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
 
     # An entry of its own: where the boot fails, what was built stays.
     checked = publish(f"kernels/{key}-checked", check)
     facts = json.loads((checked / FACTS).read_text(encoding="utf-8"))
-    return Kernel(folder, checked / FACTS, SourcePackage(**facts["source"]), facts["baseline"])
+    return Kernel(folder, checked / FACTS, source, facts["baseline"])
 
 
 def changed_build(kernel: Kernel, base: Path) -> Path:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from repos.kernel.debian import SourcePackage
+from repos.kernel.git_tree import GitTree
 from repos.tasks.base import Record
 
 EnvironmentId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9._-]*$")]
@@ -65,13 +66,13 @@ class KernelEnvironment(Record):
     """A built Linux kernel and the tools that build it.
 
     Attributes:
-        sources: Interchangeable source packages, the best first.
+        sources: Interchangeable source packages, the best first, or one git commit.
         profile: Name of the configuration (`repos.kernel.profiles`).
         backend: How it boots: "uml" (User-Mode Linux).
     """
 
     kind: Literal["kernel"] = "kernel"
-    sources: tuple[SourcePackage, ...]
+    sources: tuple[SourcePackage | GitTree, ...]
     profile: str = "small"
     backend: Literal["uml"] = "uml"
 

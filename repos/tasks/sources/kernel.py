@@ -12,14 +12,16 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 
 from repos.errors import RecordError
-from repos.kernel.debian import SourcePackage, first_available
+from repos.kernel.debian import SourcePackage
 from repos.kernel.edits import SourceEdit, apply_edit
+from repos.kernel.git_tree import GitTree
 from repos.kernel.images import build_image
-from repos.kernel.trees import SOURCE_TIME, prepared_kernel, set_times
+from repos.kernel.trees import SOURCE_TIME, available, prepared_kernel, set_times
 from repos.tasks.base import Record
 from repos.tasks.sources.base import BuiltFiles, SourceRecord
 
@@ -45,21 +47,26 @@ class KernelSource(SourceRecord):
     """One mistake in a kernel.
 
     Attributes:
-        sources: Interchangeable source packages, the best first.
+        sources: Interchangeable source packages, the best first, or one git commit.
         profile: Name of the configuration.
-        edits: What makes the vulnerable side of the fixed one.
+        edits: What makes the vulnerable side of the fixed one; none where `sources` are
+            vulnerable and `fix` is the patch that mends them.
+        fix: See `edits`.
         recipe: Folder of `repos/data/kernel` with the checks: `reproducer.c` is shown,
             the others are hidden.
+        checks: C text of the checks by name, where there is no recipe.
         images: By a check's name, the disk that its kernel sees.
         allowed: Folders and files that a patch may change.
         about: What is known besides the crash, in Markdown.
     """
 
     kind: str = "kernel"
-    sources: tuple[SourcePackage, ...]
+    sources: tuple[SourcePackage | GitTree, ...]
     profile: str = "small"
-    edits: tuple[SourceEdit, ...]
-    recipe: str = Field(pattern=r"^[a-z0-9-]+$")
+    edits: tuple[SourceEdit, ...] = ()
+    fix: str = ""
+    recipe: str = Field(default="", pattern=r"^[a-z0-9-]*$")
+    checks: dict[Annotated[str, Field(pattern=r"^[a-z0-9-]+$")], str] = Field(default_factory=dict)
     images: dict[str, ImageRecipe] = Field(default_factory=dict)
     allowed: tuple[str, ...]
     about: str = ""
@@ -75,14 +82,13 @@ class KernelMistakes:
         kernel = prepared_kernel(source.sources, source.profile)
         base, hidden = dest / "base", dest / "hidden"
         shutil.copytree(kernel.folder / "tree", base, symlinks=True)
-        reference = take_back(base, source.edits)
-        for path in checks_of(source.recipe):
-            shown = path.stem == REPRODUCER
-            for side in (base, hidden) if shown else (hidden,):
-                target = side / CHECKS / path.name
+        reference = fitting(source.fix, base) if source.fix else take_back(base, source.edits)
+        for name, text in check_texts(source).items():
+            for side in (base, hidden) if name == REPRODUCER else (hidden,):
+                target = side / CHECKS / f"{name}.c"
                 target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, target)
-                image = source.images.get(path.stem)
+                target.write_text(text, encoding="utf-8")
+                image = source.images.get(name)
                 if image is not None:
                     data = build_image(image.builder, dict(image.options))
                     target.with_suffix(".img").write_bytes(data)
@@ -103,10 +109,39 @@ class KernelMistakes:
 
     def cache_key(self, source: KernelSource) -> str:
         """Return a hash of the checks, which may change with RepoGym, and of the package."""
-        digest = hashlib.sha256(first_available(source.sources)[0].sha256.encode())
-        for path in checks_of(source.recipe):
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+        digest = hashlib.sha256(available(source.sources)[0].sha256.encode())
+        for name, text in check_texts(source).items():
+            digest.update(f"{name}.c\0{text}".encode())
         return digest.hexdigest()
+
+
+def check_texts(source: KernelSource) -> dict[str, str]:
+    """Return the C text of a task's checks by name.
+
+    Raises:
+        RecordError: There is no such recipe.
+    """
+    if source.checks:
+        return dict(source.checks)
+    return {path.stem: path.read_text(encoding="utf-8") for path in checks_of(source.recipe)}
+
+
+def fitting(fix: str, base: Path) -> bytes:
+    """Return the part of a patch that is about files that the build reads.
+
+    Raises:
+        RecordError: It is no patch, or none of it is.
+    """
+    from unidiff import PatchSet
+    from unidiff.errors import UnidiffParseError
+
+    try:
+        parts = [str(part) for part in PatchSet(fix) if (base / part.path).is_file()]
+    except UnidiffParseError as error:
+        raise RecordError(f"The record's patch can't be read: {error}.") from error
+    if not parts:
+        raise RecordError("The record's patch changes no file that this kernel's build reads.")
+    return "".join(parts).encode()
 
 
 def checks_of(recipe: str) -> list[Path]:
