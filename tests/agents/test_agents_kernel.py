@@ -63,8 +63,8 @@ def play(env):
         server.close()
 
 
-def calls(name, **arguments):
-    return {"tool_calls": [{"name": name, "arguments": arguments}]}
+def calls(tool, /, **arguments):
+    return {"tool_calls": [{"name": tool, "arguments": arguments}]}
 
 
 def edit(old, new):
@@ -84,13 +84,13 @@ def test_oracle_resolves_and_noop_does_not(env):
     for name, resolved in (("oracle", True), ("noop", False)):
         episode = Episode(env, seed=0)
         make_agent(name).run(episode)
-        assert episode.info["resolved"] is resolved
+        assert episode.info["score_resolved"] == resolved
 
 
 def test_react_crashes_builds_mends_and_submits(play):
     script = [RUN, LOOK, edit(OLD, WRONG), BUILD, edit(WRONG, FIX), BUILD, RUN, SUBMIT]
     episode, requests = play("react", script)
-    assert episode.end == "submitted" and episode.info["resolved"]
+    assert episode.end == "submitted" and episode.info["score_resolved"]
     said = answers(requests)
     assert said[0].startswith("reproduced: KASAN: slab-out-of-bounds in user_read\n")
     assert f"{FILE}:" in said[0] and "BUG: KASAN" in said[0]
@@ -110,7 +110,7 @@ def test_the_planner_plays_its_phases(play):
     ]  # fmt: skip
     script = [s if isinstance(s, dict) else {"content": s} for s in script]
     episode, requests = play("planner", script)
-    assert episode.end == "submitted" and episode.info["resolved"]
+    assert episode.end == "submitted" and episode.info["score_resolved"]
     found = [text for text in answers(requests) if FILE in text]
     assert any("user_read" in text for text in found)
 
@@ -129,7 +129,7 @@ def test_codexgraph_asks_the_graph_of_the_kernel(play):
         ]
     }  # fmt: skip
     episode, requests = play("codexgraph", script)
-    assert episode.end == "submitted" and episode.info["resolved"]
+    assert episode.end == "submitted" and episode.info["score_resolved"]
     assert any(FILE in str(m["content"]) for m in requests[-1]["messages"] if m["role"] == "user")
 
 
