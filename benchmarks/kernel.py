@@ -29,6 +29,7 @@ from repos.runners.kernel.runner import CHECKS, run_check  # noqa: E402
 from repos.sandbox.select import get_backend  # noqa: E402
 from repos.sandbox.workspace import Workspace  # noqa: E402
 from repos.tasks.environments import KernelEnvironment  # noqa: E402
+from repos.tasks.sources.kernel import KernelSource  # noqa: E402
 from repos.tasks.suite import load_suite  # noqa: E402
 
 TASK = "key-read-bounds"
@@ -66,6 +67,7 @@ def measure(runs: int, loops: int) -> tuple[dict[str, float], list[str]]:
     assert isinstance(environment, KernelEnvironment)
     kernel = prepared_kernel(environment.sources, environment.profile)
     cold = json.loads((kernel.folder / "cost.json").read_text())["cpu_s"]
+    assert isinstance(task.spec.source, KernelSource)
     path = task.spec.source.edits[0].path
     backend = get_backend("auto")
     walls, cpus, boots, titles = [], [], [], []

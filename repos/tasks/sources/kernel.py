@@ -132,7 +132,7 @@ def fitting(fix: str, base: Path) -> bytes:
     Raises:
         RecordError: It is no patch, or none of it is.
     """
-    from unidiff import PatchSet
+    from unidiff.patch import PatchSet
     from unidiff.errors import UnidiffParseError
 
     try:
