@@ -132,8 +132,8 @@ def fitting(fix: str, base: Path) -> bytes:
     Raises:
         RecordError: It is no patch, or none of it is.
     """
-    from unidiff.patch import PatchSet
     from unidiff.errors import UnidiffParseError
+    from unidiff.patch import PatchSet
 
     try:
         parts = [str(part) for part in PatchSet(fix) if (base / part.path).is_file()]
