@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import hashlib
+import math
 import os
 import platform
 import shutil
@@ -13,10 +14,15 @@ import stat
 import sys
 import sysconfig
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from repos.errors import InfrastructureError, InputError
+
+SCRATCH = "scratch"
+"""Folder of the cache for the test files of scorings under way."""
 
 SHARED = "shared"
 """Folder of the cache with the files that several entries share."""
@@ -29,6 +35,57 @@ def cache_root() -> Path:
         return Path(named).expanduser().absolute()
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "repogym"
+
+
+def owned_prefix(kind: str) -> str:
+    """Return how the name of a folder begins that is of no use once this process has ended.
+
+    It names the machine's start, the process namespace, the process and when it began.
+    """
+    return f"{kind}-{_place()}-{os.getpid()}-{_began(os.getpid())}-"
+
+
+@lru_cache(maxsize=8)
+def _place() -> str:
+    facts = ""
+    for path in ("/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid"):
+        with contextlib.suppress(OSError):
+            at = Path(path)
+            facts += str(at.readlink()) if at.is_symlink() else at.read_text()
+    return hashlib.sha256(facts.encode()).hexdigest()[:10]
+
+
+def _began(process: int) -> str:
+    """Return when a process began, in clock ticks; "" where there is none."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
+def remove_abandoned(place: Path) -> list[Path]:
+    """Remove the folders with an `owned_prefix` whose processes have ended; once a minute.
+
+    What was made on another machine, or in another container, is left alone.
+    """
+    now = time.monotonic()
+    if now - _looked.get(place, -math.inf) < LOOK_AGAIN_S:
+        return []
+    _looked[place] = now
+    removed = []
+    with contextlib.suppress(OSError):
+        for entry in place.iterdir():
+            parts = entry.name.split("-")
+            if len(parts) != 5 or parts[1] != _place() or not parts[2].isdigit():
+                continue
+            if _began(int(parts[2])) != parts[3]:
+                remove_tree(entry)
+                removed.append(entry)
+    return removed
+
+
+LOOK_AGAIN_S = 60.0
+_looked: dict[Path, float] = {}
 
 
 def offline() -> bool:

@@ -7,7 +7,15 @@ import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
-from repos.cache import cache_root, link, platform_key, publish, remove_tree
+from repos.cache import (
+    SCRATCH,
+    cache_root,
+    link,
+    platform_key,
+    publish,
+    remove_abandoned,
+    remove_tree,
+)
 from repos.environments.choosing import choose_environment
 from repos.environments.compiling import compile_layer
 from repos.environments.interpreters import NotAvailableError as NotAvailableError
@@ -53,6 +61,7 @@ def prepare(
         NotPreparedError: It must be fetched and REPOGYM_OFFLINE is set.
         InfrastructureError: The package index failed.
     """
+    remove_abandoned(cache_root() / SCRATCH)
     if spec.source.official_check() is not None and find_spec("swebench") is None:
         raise MissingExtraError("swebench", "swebench", f"The official verdict on {spec.id}")
     chosen = choose_environment(spec, environment)

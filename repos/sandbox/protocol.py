@@ -30,11 +30,14 @@ class Mount:
         source: Path on the host.
         target: Absolute path inside.
         writable: Only preparing mounts a layer writable.
+        over: Folder from which is taken what the source lacks; only bubblewrap does this, and
+            only below `/testbed`.
     """
 
     source: Path
     target: str
     writable: bool = False
+    over: Path | None = None
 
 
 @dataclass(frozen=True)

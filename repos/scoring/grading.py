@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
-from repos.cache import cache_root
+from repos.cache import SCRATCH, cache_root, owned_prefix, remove_abandoned
 from repos.runners.controls import Sheet
 from repos.runners.protocol import GradeRequest, Runner, TestRun
 from repos.runners.registry import get_runner
@@ -75,10 +75,11 @@ def grade_files(
     deciding = tuple(sorted(set(files)))
     run: TestRun | None = None
     for _ in range(tries):
-        folder = Path(tempfile.mkdtemp(prefix="score-", dir=_scratch(surroundings)))
+        folder = _new_folder(surroundings)
         try:
             folder.chmod(0o755)
-            protected, hashes = _protected_mounts(task, tests, folder, deciding, edit)
+            layered = backend.name == "bubblewrap" and not surroundings.directory_order
+            protected, hashes = _protected_mounts(task, tests, folder, deciding, edit, layered)
             if surroundings.directory_order:
                 shuffle.main(str(surroundings.directory_order), str(folder))
             layers = replace(
@@ -126,7 +127,7 @@ def grade_sheet(
     Returns:
         The run, or None where the diff does not apply.
     """
-    folder = Path(tempfile.mkdtemp(prefix="score-", dir=_scratch(surroundings)))
+    folder = _new_folder(surroundings)
     try:
         for name, text in sheet.files.items():
             path = folder / name
@@ -165,9 +166,16 @@ def _scratch(surroundings: Surroundings) -> Path:
     wanted = surroundings.directory_order and os.access(memory, os.W_OK)
     if wanted and shutil.disk_usage(memory).free > LEAST_MEMORY:
         return memory
-    folder = cache_root() / "scratch"
+    folder = cache_root() / SCRATCH
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def _new_folder(surroundings: Surroundings) -> Path:
+    """Make a folder for the test files of one run, that goes with this process at the latest."""
+    place = _scratch(surroundings)
+    remove_abandoned(place)
+    return Path(tempfile.mkdtemp(prefix=owned_prefix("score"), dir=place))
 
 
 def files_of(ids: Iterable[str], runner: Runner) -> tuple[str, ...]:
@@ -196,19 +204,32 @@ def _apply(workspace: Workspace, diff: bytes, targets: tuple[str, ...], runner: 
 
 
 def _protected_mounts(
-    task: Task, tests: Path, folder: Path, deciding: tuple[str, ...], edit: Edit | None
+    task: Task,
+    tests: Path,
+    folder: Path,
+    deciding: tuple[str, ...],
+    edit: Edit | None,
+    layered: bool,
 ) -> tuple[tuple[Mount, ...], dict[str, str]]:
     """Lay out the test files of one scoring and say where they are mounted.
 
     Folders that hold only tests are mounted whole, other files one by one; the base's own
-    test files that the fix deletes are gone.
+    test files that the fix deletes are gone. Where a mount may lie over another folder, only
+    what differs from the base is laid out: a folder of thousands of tests costs no copy.
     """
     base = task.layers.testbed[0]
     hidden = {p.relative_to(tests).as_posix() for p in tests.rglob("*") if p.is_file()}
     roots = [p for p in task.spec.test_paths if (base / p).is_dir() or (tests / p).is_dir()]
     merged = folder / "tests"
+    lowest: dict[str, Path] = {}
     for root in roots:
-        if (base / root).is_dir():
+        (merged / root).mkdir(parents=True, exist_ok=True)
+        removed = any(name.startswith(f"{root}/") for name in task.hidden.removed)
+        if layered and not removed and (base / root).is_dir():
+            lowest[root] = base / root
+            # These may be changed, and are looked at below.
+            _copy_files(base, merged, [n for n in deciding if n.startswith(f"{root}/")])
+        elif (base / root).is_dir():
             _copy(base / root, merged / root)
         if (tests / root).is_dir():
             _copy(tests / root, merged / root)
@@ -232,9 +253,24 @@ def _protected_mounts(
         for name in deciding
         if (merged / name).is_file()
     }
+    if lowest:  # whatever our umask is
+        for path in merged.rglob("*"):
+            if not path.is_symlink():
+                path.chmod(0o755 if path.is_dir() else 0o644)
     targets = [*roots, *singles]
-    mounts = tuple(Mount(merged / t, f"{TESTBED}/{t}") for t in targets if (merged / t).exists())
+    mounts = tuple(
+        Mount(merged / t, f"{TESTBED}/{t}", over=lowest.get(t))
+        for t in targets
+        if (merged / t).exists()
+    )
     return mounts, hashes
+
+
+def _copy_files(origin: Path, target: Path, names: Iterable[str]) -> None:
+    for name in names:
+        if (origin / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(origin / name, target / name)
 
 
 def _copy(origin: Path, target: Path) -> None:

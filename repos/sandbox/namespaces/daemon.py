@@ -213,7 +213,7 @@ class NamespaceDaemon:
         Args:
             body: `sandbox`; `family` (None for a new one); `base` and `chain` (layers, lowest
                 first); `disk_bytes`; `inner`, what is mounted below `/testbed` ([source,
-                target, whether it is a folder, whether writable], ...).
+                target, whether it is a folder, whether writable, what lies below it], ...).
             fds: None.
         """
         sandbox = self.sandboxes[body["sandbox"]]

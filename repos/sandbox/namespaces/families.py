@@ -84,8 +84,8 @@ class Family:
             flags = linux.MS_NOSUID | linux.MS_NODEV
             linux.mount("overlay", f"{self.base}/point", "overlay", flags, options)
             held.append(linux.take_mount(f"{self.base}/point"))
-            for source, _, is_folder, writable in body["inner"]:
-                held.append(self.take(source, is_folder=is_folder, writable=writable))
+            for source, _, is_folder, writable, over in body["inner"]:
+                held.append(self.take(source, over, is_folder=is_folder, writable=writable))
                 linux.protect_mount(held[-1], writable=writable)
 
         def place(held: list[int]) -> None:
@@ -94,7 +94,7 @@ class Family:
                 linux.remount_read_only("/testbed")
                 linux.unmount("/testbed")
             linux.put_mount(held[0], "/testbed")
-            for (_, at, is_folder, _), fd in zip(body["inner"], held[1:], strict=True):
+            for (_, at, is_folder, _, _), fd in zip(body["inner"], held[1:], strict=True):
                 self.make_place(at, is_folder)
                 linux.put_mount(fd, at)
 
@@ -112,10 +112,14 @@ class Family:
         self.uppers.add(name)
         return name
 
-    def take(self, source: str, *, is_folder: bool, writable: bool) -> int:
+    def take(self, source: str, over: str, *, is_folder: bool, writable: bool) -> int:
         """Return a mount of a folder or file, with inodes that no other sandbox has.
 
-        What is writable is shown as it is.
+        Args:
+            source: The folder or file.
+            over: A folder that lies below it; "" for none.
+            is_folder: Which of both it is.
+            writable: Whether it may be written to: then it is shown as it is.
         """
         point = f"{self.base}/point"
         if writable:
@@ -123,8 +127,13 @@ class Family:
             linux.mount(source, point, None, linux.MS_BIND | linux.MS_REC)
             return linux.take_mount(point)
         os.chdir(source if is_folder else os.path.dirname(source))
-        lower = f"{self.base}/empty:."
-        linux.mount_read_only(lower, point, linux.MS_NOSUID, user=self.owner is None)
+        # By its descriptor: a path may hold what means something in a mount's options.
+        below = os.open(over or f"{self.base}/empty", os.O_PATH | os.O_CLOEXEC)
+        try:
+            lower = f".:/proc/self/fd/{below}"
+            linux.mount_read_only(lower, point, linux.MS_NOSUID, user=self.owner is None)
+        finally:
+            os.close(below)
         os.chdir("/")
         return linux.take_mount(point, "" if is_folder else os.path.basename(source))
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from repos.prepare import prepare
+from repos.runners.registry import get_runner
 from repos.sandbox.select import get_backend
 from repos.sandbox.workspace import PatchError, Workspace
+from repos.scoring.grading import _protected_mounts, files_of
 from repos.scoring.score import score
 from repos.tasks.suite import load_suite
 
@@ -129,3 +133,27 @@ def test_a_folder_becomes_a_link(task, backend):
         workspace.exec(["python", "-m", "compileall", "-q", "."])
         workspace.apply(diff)
         assert workspace.diff() == diff
+
+
+def test_folders_of_tests_are_not_copied_and_stay_as_they_are(task, backend, tmp_path):
+    """What a scoring changes of a test folder lies above the base's, which it does not touch."""
+    if backend.name != "bubblewrap":
+        pytest.skip("other back ends copy")
+    base = task.layers.testbed[0]
+    before = {p: p.stat().st_mtime_ns for p in base.rglob("*") if p.is_file()}
+    files = files_of(task.hidden.expected.fail_to_pass, get_runner(task.public.runner))
+    mounts, hashes = _protected_mounts(task, task.hidden.files, tmp_path, files, None, layered=True)
+    copied, _ = _protected_mounts(task, task.hidden.files, tmp_path / "2", files, None, False)
+    assert [m.target for m in mounts] == [m.target for m in copied]
+    assert set(files) == set(hashes)
+    shown = []
+    for each in (mounts, copied):
+        layers = replace(task.layers, mounts=(*task.layers.mounts, *each))
+        with Workspace(backend.create(layers, task.sandbox)) as workspace:
+            command = "find $(ls) -name '*.py' | sort | xargs sha256sum"
+            shown.append(workspace.exec(["sh", "-c", command]).text)
+            for mount in each:
+                assert workspace.exec(["touch", f"{mount.target}/x"]).exit_code != 0
+    assert shown[0] == shown[1]
+    assert len(list(tmp_path.rglob("*.py"))) > 0
+    assert {p: p.stat().st_mtime_ns for p in base.rglob("*") if p.is_file()} == before

@@ -87,7 +87,13 @@ class BubblewrapSandbox(ServerClient):
             "chain": list(self._chain),
             "disk_bytes": max(1 << 20, (self._spec.disk_mb << 20) - used),
             "inner": [
-                [os.path.realpath(m.source), m.target, m.source.is_dir(), m.writable]
+                [
+                    os.path.realpath(m.source),
+                    m.target,
+                    m.source.is_dir(),
+                    m.writable,
+                    os.path.realpath(m.over) if m.over is not None else "",
+                ]
                 for m in self._layers.mounts
                 if m.target.startswith(f"{TESTBED}/")
             ],
