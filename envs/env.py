@@ -62,7 +62,7 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         allow_unsafe: bool = False,
         tools: str | Sequence[str] | None = None,
         reward: str | Reward = "resolved",
-        scoring: Literal["full", "async"] = "full",
+        scoring: Literal["full", "async", "fast"] = "full",
         max_steps: int = 100,
         max_seconds: float | None = None,
         assist_seed: int = 0,
@@ -84,6 +84,7 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
             reward: Name, `package.module:function`, or a function of a `Score`.
             scoring: "full": the last step waits for the verdict. "async": it returns reward 0
                 and `info["score_pending"]`, and `result` gives verdict and reward later.
+                "fast", for training only: blind answers alone decide; the score says so.
             max_steps: Steps after which the diff is scored as it stands.
             max_seconds: Wall time of an episode, in seconds, after which the same happens.
             assist_seed: Chooses the failing tests that level "tests" shows.
@@ -98,7 +99,7 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         if assist not in get_args(AssistLevel):
             raise InputError(f"Unknown assist level {assist!r}: use none, files or tests.")
         if scoring not in SCORING:
-            raise InputError(f"Unknown scoring {scoring!r}: use full or async.")
+            raise InputError(f"Unknown scoring {scoring!r}: use full, async or fast.")
         if not 1 <= max_steps <= MAX_STEPS:
             raise InputError(f"max_steps is {max_steps}; it must lie in 1..{MAX_STEPS}.")
         if max_seconds is not None and not max_seconds >= 0:
@@ -361,7 +362,8 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
             state.outcome = score_later(state, end, self._lease, self.reward, self._pending)
             return 0.0
         else:
-            state.outcome = score_episode(state, end, self._lease.backend)
+            fast = self.scoring == "fast"
+            state.outcome = score_episode(state, end, self._lease.backend, fast=fast)
         score = state.outcome.score
         return compute_reward(self.reward, score) if score is not None else 0.0
 
@@ -399,7 +401,7 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         return make_info(state.task.id, state.step, state.outcome)
 
 
-SCORING = ("full", "async")
+SCORING = ("full", "async", "fast")
 OPTIONS = tuple(
     name
     for name, parameter in inspect.signature(RepoEnv).parameters.items()

@@ -23,8 +23,8 @@ def make_info(task: str, step: int, outcome: Outcome | None) -> dict[str, Any]:
         `task`, `step`, `end` and `infra_error` ("" for none), `score_pending` (whether scoring
         still goes on), `scored` (whether there is a verdict) and its parts `score_resolved`,
         `score_plausible`, `score_false_resolved`, `score_applied` (bool), `score_fraction`
-        (float) and `score_tampered` (text). Where `scored` is false these are False, 0.0 and
-        "", and mean nothing.
+        (float), `score_tampered` and `score_scoring` (text: "full" or "fast"). Where `scored` is
+        false these are False, 0.0 and "", and mean nothing.
     """
     score = outcome.score if outcome is not None else None
     flags = ("resolved", "plausible", "false_resolved", "applied")
@@ -37,5 +37,6 @@ def make_info(task: str, step: int, outcome: Outcome | None) -> dict[str, Any]:
         "scored": score is not None,
         **{f"score_{name}": bool(getattr(score, name, False)) for name in flags},
         "score_fraction": score.fraction if score is not None else 0.0,
+        "score_scoring": score.scoring if score is not None else "",
         "score_tampered": "; ".join(score.tampered) if score is not None else "",
     }

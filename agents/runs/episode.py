@@ -346,6 +346,7 @@ def _record(
         resolved=score.resolved,
         plausible=score.plausible,
         false_resolved=bool(score.false_resolved),
+        scoring=score.scoring,
         bits=score.bits,
         weak=score.weak,
         fraction=score.fraction,

@@ -77,6 +77,7 @@ class EpisodeRecord(Record):
         plausible: Success where every failing test was shown (level `tests`).
         false_resolved: Resolved, but a held-out test fails.
         bits: How hard the blind answers of its tests are to guess.
+        scoring: "full", or "fast" where blind answers alone decided.
         weak: Resolved, but by tests that a guesser might pass as well (`Score.weak`).
         fraction: fixed/|F2P| − broken/|P2P|, in [−1, 1].
         steps: Tool calls that the environment counted, forks included.
@@ -100,6 +101,7 @@ class EpisodeRecord(Record):
     resolved: bool = False
     plausible: bool = False
     false_resolved: bool = False
+    scoring: str = "full"
     bits: float = 0.0
     weak: bool = False
     fraction: float = 0.0

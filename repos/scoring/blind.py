@@ -76,6 +76,16 @@ def ask(task: Task, diff: bytes, part: Part, *, backend: Backend) -> Answered | 
     return Answered(run, key.tests(), _tests(key, wrong), key.bits)
 
 
+def askable(task: Task, part: Part, *, backend: Backend) -> frozenset[str]:
+    """Return the tests of a part that have a question.
+
+    Raises:
+        InfrastructureError: A reference run did not end, where the key was not made yet.
+    """
+    key = answer_key(task, part, backend=backend)
+    return frozenset() if key is None else _hiding(key, task, part).tests()
+
+
 def excused(task: Task, part: Part, wrong: frozenset[str], *, backend: Backend) -> frozenset[str]:
     """Return which tests the reference patch answers wrongly too, on this day and machine.
 

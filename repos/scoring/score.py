@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -19,7 +20,7 @@ from repos.runners.protocol import Runner, TestRun
 from repos.runners.registry import get_runner
 from repos.sandbox.protocol import Backend
 from repos.sandbox.surroundings import SCORING, Surroundings
-from repos.scoring.blind import Answered, ask, excused
+from repos.scoring.blind import Answered, ask, askable, excused
 from repos.scoring.grading import Edit, deciding_files, files_of, grade_files
 from repos.scoring.keys import held_out_part, hidden_part
 from repos.scoring.official import (
@@ -52,7 +53,8 @@ class Score(Record):
         false_resolved: Resolved or plausible, but held-out tests fail; None without such tests.
         fraction: fixed/|F2P| − broken/|P2P|, in [−1, 1].
         checks: Verdict by expected id ("passed", "failed", "error", "skipped", "xfailed",
-            "missing", "timeout").
+            "missing", "timeout"; "unasked" in fast scoring).
+        scoring: "full", or "fast": by blind answers alone, for training.
         asked: How many of the checks were also asked blindly.
         bits: How hard their right answers are to guess, measured against generic answerers;
             below `WEAK_BITS` a success says little.
@@ -73,6 +75,7 @@ class Score(Record):
     false_resolved: bool | None = None
     fraction: float = 0.0
     checks: dict[str, str]
+    scoring: Literal["full", "fast"] = "full"
     asked: int = 0
     bits: float = 0.0
     weighed: bool = True
@@ -94,13 +97,17 @@ class Score(Record):
         return self.resolved and told and self.bits < WEAK_BITS
 
 
-def score(task: Task, diff: bytes, *, backend: Backend) -> tuple[Score, str]:
+def score(task: Task, diff: bytes, *, backend: Backend, fast: bool = False) -> tuple[Score, str]:
     """Score a diff.
 
     Args:
         task: A prepared task.
         diff: `git diff --binary` against the base; empty is a diff that changes nothing.
         backend: Makes the sandboxes.
+        fast: Judge by blind answers alone, where every failing test has a question: no genuine
+            test runs, no held-out one, and passing tests only as far as they are asked (at most
+            60 functions). For training; the score says so. A benchmark's own verdict is
+            always reached in full.
 
     Returns:
         The score, and the log of what the test runs printed.
@@ -109,7 +116,8 @@ def score(task: Task, diff: bytes, *, backend: Backend) -> tuple[Score, str]:
         InfrastructureError: No verdict could be reached; never a score of 0.
     """
     if task.spec.source.official_check() is None:
-        return _own_score(task, diff, backend)
+        quick = _score_fast(task, diff, backend) if fast else None
+        return quick or _own_score(task, diff, backend)
     swebench_grading()  # says what is missing before any work is done
     with ThreadPoolExecutor(1) as pool:
         other = pool.submit(run_official, task, diff, backend=backend)
@@ -230,6 +238,41 @@ def _own_score(task: Task, diff: bytes, backend: Backend) -> tuple[Score, str]:
     return result, log
 
 
+def _score_fast(task: Task, diff: bytes, backend: Backend) -> tuple[Score, str] | None:
+    """Score by blind answers alone; None where a failing test has no question."""
+    expected, part = task.hidden.expected, hidden_part(task)
+    flags = flag_diff(diff, get_runner(task.public.runner))
+    if incomplete(diff) or not set(expected.fail_to_pass) <= askable(task, part, backend=backend):
+        return None
+    blind = ask(task, diff, part, backend=backend)
+    assert blind is not None
+    if blind.run is None:
+        return unapplied_score(task, flags).model_copy(update={"scoring": "fast"}), NOT_APPLIED
+    verdicts = {
+        test: ("failed" if test in blind.wrong else "passed") if test in blind.asked else "unasked"
+        for test in (*expected.fail_to_pass, *expected.pass_to_pass)
+    }
+    tampered = list(blind.run.tampered)
+    complete = not tampered and not blind.wrong and blind.run.complete
+    passing = [test for test in expected.pass_to_pass if test in blind.asked]
+    fixed = sum(verdicts[t] == "passed" for t in expected.fail_to_pass)
+    broken = sum(verdicts[t] == "failed" for t in passing)
+    fraction = fixed / max(1, len(expected.fail_to_pass)) - broken / max(1, len(passing))
+    result = Score(
+        task=task.id,
+        resolved=complete and not task.public.plausible_only,
+        plausible=complete and task.public.plausible_only,
+        fraction=0.0 if tampered else round(fraction, 6),
+        checks=verdicts,
+        scoring="fast",
+        asked=len(blind.asked & verdicts.keys()),
+        bits=round(blind.strength(), 1),
+        tampered=tuple(tampered),
+        flags=flags,
+    )
+    return result, blind.run.log
+
+
 def unapplied_score(task: Task, flags: tuple[str, ...] = ()) -> Score:
     """Return the score of a change that is no usable diff: nothing is fixed, nothing applied."""
     expected = task.hidden.expected
@@ -318,7 +361,7 @@ def _passing_canaries(run: TestRun, runner: Runner, canaries: list[str]) -> list
 
 
 def score_with_retries(
-    task: Task, diff: bytes, *, backend: Backend, times: int = 2
+    task: Task, diff: bytes, *, backend: Backend, times: int = 2, fast: bool = False
 ) -> tuple[Score, str]:
     """Score, repeating infrastructure failures up to `times` times.
 
@@ -327,7 +370,7 @@ def score_with_retries(
     """
     for left in range(times, -1, -1):
         try:
-            return score(task, diff, backend=backend)
+            return score(task, diff, backend=backend, fast=fast)
         except InfrastructureError:
             if not left:
                 raise

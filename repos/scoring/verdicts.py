@@ -26,7 +26,9 @@ ROOMS = ("scoring", "runners", "sandbox", "environments", "tasks", "kernel")
 """Packages of `repos` whose source is part of the key: another scorer may reach other verdicts."""
 
 
-def score_once(task: Task, diff: bytes, *, backend: Backend, times: int = 2) -> tuple[Score, str]:
+def score_once(
+    task: Task, diff: bytes, *, backend: Backend, times: int = 2, fast: bool = False
+) -> tuple[Score, str]:
     """Score a diff as `score_with_retries`, or return what it came to before.
 
     A time-out is never kept, and a failure of the infrastructure is none to keep. Verdicts of a
@@ -36,8 +38,8 @@ def score_once(task: Task, diff: bytes, *, backend: Backend, times: int = 2) -> 
         InfrastructureError: The last try failed too.
     """
     if task.public.runner not in BUILT_IN:
-        return score_with_retries(task, diff, backend=backend, times=times)
-    key = verdict_key(task, diff, backend)
+        return score_with_retries(task, diff, backend=backend, times=times, fast=fast)
+    key = verdict_key(task, diff, backend, fast=fast)
     path = cache_root() / FOLDER / key[:2] / f"{key}.json.gz"
     known = _read(path)
     if known is not None:
@@ -46,13 +48,13 @@ def score_once(task: Task, diff: bytes, *, backend: Backend, times: int = 2) -> 
         known = _read(path)
         if known is not None:
             return known
-        result, log = score_with_retries(task, diff, backend=backend, times=times)
+        result, log = score_with_retries(task, diff, backend=backend, times=times, fast=fast)
         if "timeout" not in result.checks.values():
             _write(path, result, log)
     return result, log
 
 
-def verdict_key(task: Task, diff: bytes, backend: Backend) -> str:
+def verdict_key(task: Task, diff: bytes, backend: Backend, *, fast: bool = False) -> str:
     """Return a digest of all that a verdict depends on."""
     facts = [
         task.spec.digest(),
@@ -66,6 +68,7 @@ def verdict_key(task: Task, diff: bytes, backend: Backend) -> str:
         task.seconds,
         platform_key(),
         _scorer(),
+        *(["fast"] if fast else []),
     ]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 

@@ -385,3 +385,12 @@ def test_no_change_of_an_agent_counts_as_our_failure(command):
     assert info["infra_error"] == ""
     assert (reward, info["scored"]) == (0.0, True)
     made.close()
+
+
+def test_fast_scoring_is_named_in_the_info():
+    made = make(privileged=True, scoring="fast")
+    made.reset()
+    made.apply_reference()
+    _, reward, _, _, info = made.step(call("submit"))
+    assert (reward, info["score_scoring"]) == (1.0, "fast")
+    made.close()

@@ -96,3 +96,24 @@ def test_what_a_verdict_depends_on_changes_its_key(task, backend):
     keys = [verdict_key(each, b"", backend) for each in (task, shown, limited)]
     keys.append(verdict_key(task, b"\n", backend))
     assert len(set(keys)) == len(keys)
+
+
+def test_fast_scoring_says_so_and_is_kept_apart(task, backend):
+    counting = Counting(backend)
+    fast, _ = score_once(task, task.hidden.reference, backend=counting, fast=True)
+    assert (fast.resolved, fast.scoring, counting.asked) == (True, "fast", 1)
+    assert fast.false_resolved is None
+    assert set(fast.checks.values()) <= {"passed", "unasked"}
+    full, _ = score_once(task, task.hidden.reference, backend=counting)
+    assert (full.resolved, full.scoring) == (True, "full")
+    assert counting.asked > 2
+    wrong, _ = score(task, b"", backend=backend, fast=True)
+    assert (wrong.resolved, wrong.scoring) == (False, "fast")
+    assert wrong.fraction < 1
+    assert verdict_key(task, b"", backend) != verdict_key(task, b"", backend, fast=True)
+
+
+def test_fast_scoring_is_full_where_a_failing_test_has_no_question(task, backend, monkeypatch):
+    monkeypatch.setattr("repos.scoring.score.askable", lambda *_, **__: frozenset())
+    result, _ = score(task, task.hidden.reference, backend=backend, fast=True)
+    assert (result.resolved, result.scoring) == (True, "full")
