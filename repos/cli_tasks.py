@@ -234,24 +234,62 @@ def validate_tasks(
 
 @tasks.command("mine")
 def mine_tasks(
-    names: Annotated[list[str], typer.Argument(help="Package names, or pairs as name:old:new.")],
-    output: Annotated[Path, typer.Option("--out", "-o", help="The manifest to write.")],
-    pairs: Annotated[int, typer.Option(min=1, help="Release pairs tried a package.")] = 3,
+    output: Annotated[
+        Path, typer.Option("--out", "-o", help="The manifest to write; tasks in it are kept.")
+    ],
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Package names, or pairs as name:old:new.")
+    ] = None,
+    kind: Annotated[
+        str, typer.Option(help="pairs: two releases; changes: a release without one change.")
+    ] = "pairs",
+    listed: Annotated[
+        Path | None, typer.Option("--list", help="A file of names, one a line.")
+    ] = None,
+    pairs: Annotated[int, typer.Option(min=1, help="Newest releases tried a package.")] = 3,
+    per_package: Annotated[
+        int | None, typer.Option(min=1, help="Tasks a package at most; as many as releases.")
+    ] = None,
+    after: Annotated[
+        str, typer.Option(help="Only releases of this day (YYYY-MM-DD) and later.")
+    ] = "",
+    jobs: Annotated[int, typer.Option(min=1, help="Packages at a time.")] = 1,
     python: PythonOption = "",
+    sandbox: SandboxOption = "auto",
+    allow_unsafe: UnsafeOption = False,
 ) -> None:
-    """Make tasks of consecutive releases of packages, validate them, write a manifest."""
-    from repos.mining.pypi.selection import Rule
-    from repos.mining.pypi.validated import mine
-    from repos.tasks.suite import check_manifest_path, write_manifest
+    """Make tasks of releases of packages, validate them, write a manifest as they come.
 
-    check_manifest_path(output)
-    rule = Rule(newest_releases=pairs + 1, per_package=pairs)
-    specs = mine(names, rule=rule, report=typer.echo, python=python)
-    if not specs:
-        typer.echo("No release pair passed validation: nothing was written.")
+    The same command goes on where it was ended.
+    """
+    from repos.errors import InputError
+    from repos.mining.batch import Order, mine_names, read_names
+
+    if kind not in ("pairs", "changes"):
+        raise InputError(f"--kind is pairs or changes, not {kind!r}.")
+    if after and not _is_day(after):
+        raise InputError(f"--after is a day as YYYY-MM-DD, not {after!r}.")
+    wanted = [*(names or ()), *(read_names(listed) if listed else ())]
+    if not wanted:
+        raise InputError("Name a package, or give a list of names with --list FILE.")
+    order = Order(
+        kind=kind, releases=pairs, per_package=per_package or pairs, after=after, python=python,
+        sandbox=sandbox, allow_unsafe=allow_unsafe, jobs=jobs,
+    )  # fmt: skip
+    count = mine_names(wanted, output, order, lambda line: print(line, flush=True))
+    if not count:
+        typer.echo("Nothing passed validation: nothing was written.")
         raise typer.Exit(1)
-    write_manifest(output, {"suite": output.stem, "version": "1"}, specs)
-    typer.echo(f"{len(specs)} tasks in {output}")
+    typer.echo(f"{count} tasks in {output}")
+
+
+def _is_day(text: str) -> bool:
+    from datetime import date
+
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 @tasks.command("remove-code")
@@ -278,6 +316,36 @@ def remove_code(
     )  # fmt: skip
     if not count:
         typer.echo("No part passed validation: nothing was written.")
+        raise typer.Exit(1)
+    typer.echo(f"{count} tasks in {output}")
+
+
+@tasks.command("mutate")
+def mutate_packages(
+    output: Annotated[
+        Path, typer.Option("--out", "-o", help="The manifest to write; tasks in it are kept.")
+    ],
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Packages of the suite; all of them without any.")
+    ] = None,
+    suite: Annotated[
+        str, typer.Option(help="Suite of release pairs, whose pins and tests are used.")
+    ] = "swe-lite",
+    wanted: Annotated[int, typer.Option(min=1, help="Tasks of a package at most.")] = 12,
+    seed: Annotated[int, typer.Option(help="Decides which bugs are drawn.")] = 7,
+    python: PythonOption = "",
+    sandbox: SandboxOption = "auto",
+    allow_unsafe: UnsafeOption = False,
+) -> None:
+    """Make tasks of synthetic bugs in a package's newest release; validate and append them."""
+    from repos.mining.mutants import MutantRule, mutate
+
+    count = mutate(
+        names or [], output, suite=suite, rule=MutantRule(wanted=wanted, seed=seed), python=python,
+        sandbox=sandbox, allow_unsafe=allow_unsafe, report=lambda line: print(line, flush=True),
+    )  # fmt: skip
+    if not count:
+        typer.echo("No bug passed validation: nothing was written.")
         raise typer.Exit(1)
     typer.echo(f"{count} tasks in {output}")
 

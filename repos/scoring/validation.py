@@ -34,7 +34,8 @@ class Verdict:
         unstable: PASS_TO_PASS tests whose outcome changes with the surroundings: without them
             the task may be valid.
         equality_trips: Whether the reference patch itself trips an equality canary.
-        details: Further findings, by name.
+        details: Further findings, by name; "bits" says how hard the right answers of the
+            failing tests are to guess.
     """
 
     task: str
@@ -106,9 +107,11 @@ def validate(task: Task, *, backend: Backend, repetitions: int = REPETITIONS) ->
         if not repetition % 3 or any(tests & f2p for tests in changed.values()):
             break
     trips = False
+    details: dict[str, Any] = {}
     if not problems:
         nothing, _ = score(task, b"", backend=backend)
         reference, _ = score(task, task.hidden.reference, backend=backend)
+        details["bits"] = reference.bits
         if nothing.resolved or nothing.plausible:
             problems.append("a diff that changes nothing is scored as resolved")
         if not (reference.resolved or reference.plausible):
@@ -117,9 +120,8 @@ def validate(task: Task, *, backend: Backend, repetitions: int = REPETITIONS) ->
             problems.append(f"the reference patch is not scored as resolved: {reason}")
         if reference.false_resolved:
             problems.append("the reference patch fails held-out tests")
-    return Verdict(
-        task.id, not problems, tuple(problems), round(longest, 2), tuple(sorted(unstable)), trips
-    )
+    took, odd = round(longest, 2), tuple(sorted(unstable))
+    return Verdict(task.id, not problems, tuple(problems), took, odd, trips, details)
 
 
 def _causes(task: Task, tests: Set[str], around: Surroundings, backend: Backend) -> list[str]:

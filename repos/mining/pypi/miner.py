@@ -183,7 +183,7 @@ class Miner:
             changed, every = settled, settled
         if not changed:
             raise NoTaskError("no changed test file")
-        spec, first = self._environment(spec, pair, uploaded, changed)
+        spec, first = self.find_environment(spec, pair, uploaded, changed)
         if seconds(first) > self.rule.seconds:
             raise NoTaskError(f"the changed tests take {seconds(first):.0f} s")
         before = self.trial(self._provisional(spec), changed, False, 0)
@@ -234,10 +234,20 @@ class Miner:
         wanted = {"expected": {self.environment: nothing}, "seconds": {self.environment: 6.0}}
         return spec.model_copy(update=wanted)
 
-    def _environment(
+    def find_environment(
         self, spec: TaskSpec, pair: Pair, uploaded: str, changed: Sequence[str]
     ) -> tuple[TaskSpec, TestRun]:
-        """Find pins with which the changed tests run on the fixed side; return that run too."""
+        """Find pins with which tests run on the fixed side; return that run too.
+
+        Args:
+            spec: The facts so far.
+            pair: Its files.
+            uploaded: ISO time of the new release, by which requirements are frozen.
+            changed: The test files that are run.
+
+        Raises:
+            NoTaskError: There are no such pins.
+        """
         declared = declared_requirements(pair.new, pair.package, self.python)
         own = {p.rsplit("/", 1)[-1].removesuffix(".py") for p in pair.layout.packages}
         needed_by_runner = get_runner(spec.runner).requirements

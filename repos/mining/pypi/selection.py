@@ -105,6 +105,8 @@ def check_form(pair: Pair, rule: Rule) -> tuple[int, int]:
         raise NoTaskError("not pure Python: compiled sources change")
     if not pair.changed("source"):
         raise NoTaskError("no source change")
+    if not any(classify(path, pair.layout) == "test" for path in pair.new):
+        raise NoTaskError("the source distribution holds no tests")
     if not [path for path in pair.changed("test") if path in pair.new]:
         raise NoTaskError("no test change in the source distribution")
     files, lines = changed_lines(pair)

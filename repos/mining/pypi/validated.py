@@ -45,7 +45,7 @@ def mine(
         RecordError: A package or a release is not on the index, or a name is malformed.
         InfrastructureError: The index or the sandbox failed.
     """
-    with _miner(rule, report, sandbox, allow_unsafe, python) as miner:
+    with open_miner(rule, report, sandbox, allow_unsafe, python) as miner:
         return miner.mine(names)
 
 
@@ -59,14 +59,20 @@ def extend(
     python: str = "",
 ) -> list[TaskSpec]:
     """Measure and validate known tasks on one more Python; see `mine`."""
-    with _miner(rule, report, sandbox, allow_unsafe, python) as miner:
+    with open_miner(rule, report, sandbox, allow_unsafe, python) as miner:
         return miner.extend(specs)
 
 
 @contextmanager
-def _miner(
-    rule: Rule | None, report: Report, sandbox: str, allow_unsafe: bool, python: str
+def open_miner(
+    rule: Rule | None,
+    report: Report,
+    sandbox: str,
+    allow_unsafe: bool,
+    python: str,
+    index: PackageIndex | None = None,
 ) -> Iterator[Miner]:
+    """Give a miner with a back end of its own, which is closed at the end; see `mine`."""
     python = python or minor_version()
     environment = python_id(python)
     find_python(python)
@@ -78,7 +84,7 @@ def _miner(
             ),
             python=python,
             archives=cache_root() / "archives",
-            index=PackageIndex(),
+            index=index or PackageIndex(),
             rule=rule or Rule(),
             report=report,
             admit=lambda spec: admit(spec, backend, environment),

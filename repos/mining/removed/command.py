@@ -46,8 +46,7 @@ def remove_from(
     check_manifest_path(output)
     python = python or minor_version()
     find_python(python)
-    specs = load_suite(suite).specs
-    origins = [_origin(name, specs, suite) for name in names]
+    chosen = origins(names, suite)
     kept: dict[str, TaskSpec] = {}
     header = {"suite": output.stem, "version": "1", "description": DESCRIPTION}
     if output.exists():
@@ -58,7 +57,7 @@ def remove_from(
     backend = get_backend(sandbox, allow_unsafe=allow_unsafe)
     try:
         miner = RemovalMiner(backend, python, report=report)
-        for origin in origins:
+        for origin in chosen:
             try:
                 for spec in miner.mine(origin):
                     kept[spec.id] = spec
@@ -70,6 +69,21 @@ def remove_from(
     finally:
         backend.close()
     return len(kept)
+
+
+def origins(names: Sequence[str], suite: str) -> list[TaskSpec]:
+    """Return tasks of a suite of release pairs, by package (the newest task) or by id.
+
+    Args:
+        names: Packages or ids; none stand for all packages.
+        suite: The suite.
+
+    Raises:
+        InputError: The suite does not hold one.
+    """
+    specs = load_suite(suite).specs
+    every = {s.source.package for s in specs if isinstance(s.source, PyPIPairSource)}
+    return [_origin(name, specs, suite) for name in names or sorted(every)]
 
 
 def _origin(name: str, specs: Sequence[TaskSpec], suite: str) -> TaskSpec:

@@ -13,6 +13,7 @@ from repos.tasks.sources.pypi.records import PyPIPairSource
 from repos.tasks.sources.removed.text import without_tests
 from repos.tasks.sources.reverted.bullets import bullet_digest, bullets
 from repos.tasks.sources.reverted.hunks import take_back
+from repos.tasks.sources.reverted.more import more_tests
 from repos.tasks.sources.reverted.records import RevertedChangeSource
 
 
@@ -45,6 +46,10 @@ def build(source: RevertedChangeSource, dest: Path, archives: Path) -> BuiltFile
     for path, member in hidden.items():
         cut = without_tests(member.data, [t for t in source.tests if t.path == path])
         base[path] = Member(cut, member.executable)
+    if source.more:
+        if source.more_path in pair.new:
+            raise RecordError(f"{source.new.filename} has a file {source.more_path} of its own.")
+        hidden[source.more_path] = Member(more_tests(source.more).encode())
     write_tree(base, dest / "base")
     (dest / "hidden").mkdir()
     write_tree(hidden, dest / "hidden")

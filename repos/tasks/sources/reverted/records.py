@@ -38,6 +38,22 @@ class Bullet(Record):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
+class Assertion(Record):
+    """A program and its outcome with the change; a hidden test is made of it.
+
+    Attributes:
+        head: Imports and statements before.
+        body: An expression, or the statements that are to raise.
+        raises: Whether it is the latter.
+        outcome: `repr` of the result, or "raises" and the exception's type.
+    """
+
+    head: str
+    body: str
+    raises: bool = False
+    outcome: str
+
+
 class RevertedChangeSource(SourceRecord):
     """A release with some hunks taken back; the reference brings them again.
 
@@ -48,6 +64,8 @@ class RevertedChangeSource(SourceRecord):
         hunks: What is taken back; none stands for the release as it is.
         tests: Test functions that leave the workspace.
         bullet: What the changelog says of this change, where that is sure.
+        more: Further hidden assertions.
+        more_path: The hidden test file in which they stand, "" without any.
     """
 
     kind: str = "reverted-change"
@@ -57,3 +75,5 @@ class RevertedChangeSource(SourceRecord):
     hunks: tuple[Hunk, ...]
     tests: tuple[TestPart, ...] = ()
     bullet: Bullet | None = None
+    more: tuple[Assertion, ...] = ()
+    more_path: str = ""

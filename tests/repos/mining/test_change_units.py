@@ -1,0 +1,141 @@
+import pytest
+
+from repos.mining.changes.runs import Failed
+from repos.mining.changes.slices import NoSliceError, slice_of
+from repos.mining.changes.telling import (
+    given_away,
+    match_bullet,
+    untold_names,
+    untold_texts,
+)
+from repos.mining.changes.units import components, group, half_used, merge, minimal_sets
+from repos.tasks.sources.reverted.hunks import find_hunks
+
+OLD = {
+    "p/a.py": b"import os\n\n\ndef one(x):\n    return x\n\n\ndef two(x):\n    return x\n\n\n"
+    b"def three(x):\n    return x\n",
+    "p/b.py": b"def four(x):\n    return x\n",
+}
+
+
+def test_hunks_that_share_a_new_name_are_one_unit():
+    new = {
+        "p/a.py": OLD["p/a.py"]
+        .replace(b"one(x):\n    return x", b"one(x):\n    return fresh_name(x)")
+        .replace(b"three(x):\n    return x", b"three(x):\n    return x + 1"),
+        "p/b.py": b"def fresh_name(x):\n    return x * 2\n\n\n" + OLD["p/b.py"],
+    }
+    hunks = find_hunks(OLD, new)
+    assert [h.path for h in hunks] == ["p/a.py", "p/a.py", "p/b.py"]
+    assert group(OLD, new, hunks) == [frozenset({0, 2}), frozenset({1})]
+    only_definition = {**new, "p/a.py": OLD["p/a.py"]}
+    assert half_used(OLD, OLD, new) == set()
+    half = {**OLD, "p/a.py": new["p/a.py"]}
+    assert half_used(half, OLD, new) == {"fresh_name"}
+    assert half_used(only_definition, OLD, new) == set()
+
+
+def test_units_that_share_a_failing_test_are_merged():
+    units = [frozenset({0}), frozenset({1}), frozenset({2})]
+    failing = {units[0]: {"a", "b"}, units[1]: {"c"}, units[2]: {"b"}}
+    assert merge(units, failing) == [frozenset({0, 2}), frozenset({1})]
+
+
+def test_minimal_sets_leave_out_what_no_test_needs():
+    needs = {"first": {0, 1}, "second": {1}, "third": {3}}
+    asked = []
+
+    def passing(kept):
+        asked.append(kept)
+        return {test for test, own in needs.items() if own <= kept}
+
+    sets = minimal_sets(range(5), needs, passing)
+    assert sets == {test: frozenset(own) for test, own in needs.items()}
+    assert len(asked) == len(set(asked))
+    assert sorted(map(sorted, components(sets.values()))) == [[0, 1], [3]]
+
+
+TEST = b"""\
+import pytest
+from demo import Box, scale as grow
+
+LIMIT = 4
+
+
+class TestBox:
+    def test_size(self, tmp_path):
+        unused = grow(9)
+        box = Box(LIMIT)
+        box.fill(2)
+        assert unused
+        for size, wanted in [(1, 2), (3, 4)]:
+            assert box.grow(size) == wanted
+
+    def test_error(self):
+        with pytest.raises(ValueError, match="too big"):
+            Box(LIMIT * 100)
+
+
+def test_path(tmp_path):
+    assert Box(tmp_path).size == 1
+"""
+
+
+def failed(function, line, **variables):
+    arguments = ("tmp_path",) if "path" in function or "size" in function else ()
+    return Failed("AssertionError", "t.py", function, line, variables, arguments)
+
+
+def test_a_slice_holds_what_the_assertion_needs_and_nothing_else():
+    found = slice_of(TEST, failed("TestBox.test_size", 14, size="3", wanted="4"))
+    assert found.head == (
+        "from demo import Box", "LIMIT = 4", "size = 3", "box = Box(LIMIT)", "box.fill(2)"
+    )  # fmt: skip
+    assert (found.body, found.raises) == ("box.grow(size)", False)
+    whole = slice_of(TEST, failed("TestBox.test_size", 14, size="3", wanted="4"), whole=True)
+    assert whole.body == "box.grow(size) == wanted"
+
+
+def test_a_slice_of_an_expected_exception_is_the_block():
+    found = slice_of(TEST, failed("TestBox.test_error", 18))
+    assert found.head == ("from demo import Box", "LIMIT = 4")
+    assert (found.body, found.raises) == ("Box(LIMIT * 100)", True)
+
+
+def test_what_has_no_literal_form_gives_no_slice():
+    with pytest.raises(NoSliceError, match="tmp_path has no literal form"):
+        slice_of(TEST, failed("test_path", 22, tmp_path=None))
+
+
+ITEMS = [
+    "Fix `unwrap` moving a key to the end after its value was replaced.",
+    "Support Python 3.14.",
+    "Faster parsing of dates with time zones.",
+]
+
+
+def test_the_changelog_item_of_a_change_shares_its_rare_words():
+    change = "def unwrap(self, key, value): moving = self._replaced"
+    number, score = match_bullet(ITEMS, change, "test_unwrap_replaced_value_keeps_order")
+    assert number == 0
+    assert score >= 2
+    assert match_bullet(ITEMS, "def other(): pass", "test_other")[0] is None
+    assert match_bullet([], change, "test_unwrap") == (None, 0.0)
+
+
+def test_names_and_texts_that_only_the_fix_brings_must_be_told():
+    brought = "def convert(x, strict=False):\n    raise ValueError('size is odd today')"
+    asked = {"convert", "strict", "len"}
+    assert untold_names(asked, brought, "def convert(x): ...", "") == {"strict"}
+    assert untold_names(asked, brought, "def convert(x): ...", "`strict` is new") == set()
+    texts = {"size is odd today"}
+    assert untold_texts({"size is odd"}, texts, "", "") == texts
+    assert untold_texts({"size is odd"}, texts, "# size is odd today", "") == set()
+    assert untold_texts({"anything else"}, texts, "", "") == set()
+
+
+def test_a_statement_that_holds_code_of_the_fix_gives_it_away():
+    brought = "def move(self, key):\n    self.cache.pop(key, None)\n"
+    assert given_away(brought, "", "Call `self.cache.pop(key, None)` first") != []
+    assert given_away(brought, "", "Keys are moved by def move(self, key):") == []
+    assert given_away(brought, brought, "Call `self.cache.pop(key, None)` first") == []
