@@ -23,7 +23,9 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+# This folder comes last: the file would hide the package that it is called after.
+sys.path[:1] = [str(ROOT)]
+sys.path.append(str(ROOT / "benchmarks"))
 
 import gymnasium  # noqa: E402
 import record  # noqa: E402
