@@ -63,6 +63,13 @@ def run(
     workers: Annotated[
         int | None, typer.Option(metavar="N", help="Worker processes; one a core by default.")
     ] = None,
+    executor: Annotated[
+        str, typer.Option(help="processes of this machine, or ray: a Ray cluster.")
+    ] = "processes",
+    address: Annotated[
+        str | None,
+        typer.Option(help="Of a Ray cluster, or auto; without it one of this machine is started."),
+    ] = None,
     sandbox: Annotated[str, typer.Option(help="Sandbox back end.")] = "auto",
     allow_unsafe: Annotated[
         bool, typer.Option("--allow-unsafe", help="Allow a sandbox without isolation.")

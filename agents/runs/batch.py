@@ -6,10 +6,10 @@ import heapq
 import itertools
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from agents.runs.episode import RECORD, read_record, spent
 from agents.runs.folder import RunFolder
@@ -30,6 +30,39 @@ PAUSES = (1.0, 5.0)
 
 HOPELESS = 5
 """After so many episodes in a row without a verdict the infrastructure stops the run."""
+
+
+Executor = Literal["processes", "ray"]
+
+
+class Pool(Protocol):
+    """Plays episodes, as many at the same time as it can."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether another episode may begin."""
+        ...
+
+    @property
+    def busy(self) -> int:
+        """How many episodes play."""
+        ...
+
+    def submit(self, spec: EpisodeSpec) -> None:
+        """Give an episode to it."""
+        ...
+
+    def events(self, timeout: float) -> Iterator[PoolEvent]:
+        """Yield what has happened, waiting at most `timeout` seconds for a first event."""
+        ...
+
+    def __enter__(self) -> Self:
+        """Return it; it is closed at the end."""
+        ...
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        ...
 
 
 class RunRefusedError(InputError):
@@ -59,7 +92,13 @@ class _Queue:
 
 
 def run_batch(
-    folder: RunFolder, *, workers: int, budget_usd: float | None, console: Console
+    folder: RunFolder,
+    *,
+    workers: int,
+    budget_usd: float | None,
+    console: Console,
+    executor: Executor = "processes",
+    address: str | None = None,
 ) -> tuple[list[EpisodeRecord], dict[str, Any]]:
     """Play what is left of a run and write its reports.
 
@@ -68,9 +107,12 @@ def run_batch(
 
     Args:
         folder: The open run.
-        workers: Number of processes.
+        workers: Number of processes, or of episodes at the same time; 0 is one for each CPU of
+            a cluster.
         budget_usd: What the whole run may cost, in USD.
         console: Where progress is shown.
+        executor: What plays: processes of this machine, or a Ray cluster.
+        address: Of the cluster; None starts one of this machine.
 
     Returns:
         One record an episode that was played, and the summary.
@@ -98,7 +140,8 @@ def run_batch(
     _start_ledger(specs, budget_usd)
     try:
         if todo:
-            _play_all(folder, todo, workers, records, len(specs), console)
+            pool = _pool(folder, todo, workers, budget_usd, executor, address)
+            _play_all(folder, todo, pool, records, len(specs), console)
     finally:
         played = list(records.values())
         summary = summarise(settings, played, folder.seconds(), budget_usd)
@@ -118,10 +161,26 @@ def _start_ledger(specs: Sequence[EpisodeSpec], budget_usd: float | None) -> Non
         Budget(Path(ledger), budget_usd).start()
 
 
-def _play_all(
+def _pool(
     folder: RunFolder,
     todo: Sequence[EpisodeSpec],
     workers: int,
+    budget_usd: float | None,
+    executor: Executor,
+    address: str | None,
+) -> Pool:
+    if executor == "ray":
+        from agents.runs.cluster import RayPool
+
+        ledger = todo[0].budget_file
+        return RayPool(workers or None, address, ledger=ledger, budget_usd=budget_usd)
+    return WorkerPool(min(workers, len(todo)), folder.path / "logs")
+
+
+def _play_all(
+    folder: RunFolder,
+    todo: Sequence[EpisodeSpec],
+    opened: Pool,
     records: dict[tuple[str, int], EpisodeRecord],
     total: int,
     console: Console,
@@ -134,7 +193,7 @@ def _play_all(
         queue.push(spec, 1)
     display = display_for(console, counts, os.environ)
     try:
-        with WorkerPool(min(workers, len(todo)), folder.path / "logs") as pool:
+        with opened as pool:
             try:
                 _work_off(folder, pool, queue, records, counts, display)
             except KeyboardInterrupt:
@@ -147,7 +206,7 @@ def _play_all(
 
 def _work_off(
     folder: RunFolder,
-    pool: WorkerPool,
+    pool: Pool,
     queue: _Queue,
     records: dict[tuple[str, int], EpisodeRecord],
     counts: Counts,

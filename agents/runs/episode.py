@@ -14,13 +14,13 @@ from typing import Any
 
 import gymnasium
 
-from agents.models.budget import Budget
 from agents.models.errors import BudgetExceededError, ContextWindowError, WindowTooSmallError
 from agents.models.litellm_setup import warm_up
 from agents.models.protocol import Model
 from agents.models.registry import make_model, uses_litellm
 from agents.registry import make_agent
 from agents.runs.atif import AtifAgent
+from agents.runs.cluster_budget import ledger_of
 from agents.runs.interruption import Interruption
 from agents.runs.journal import Journal, read_journal, write_atomic
 from agents.runs.recorder import JournalRecorder, Progress, Waits
@@ -203,7 +203,7 @@ def model_of(spec: EpisodeSpec) -> Model:
     """
     budget = None
     if spec.budget_usd is not None and spec.budget_file is not None:
-        budget = Budget(Path(spec.budget_file), spec.budget_usd)
+        budget = ledger_of(spec.budget_file, spec.budget_usd)
     return make_model(
         spec.model or "",
         api_base=spec.api_base,

@@ -91,10 +91,15 @@ def _played(
         workers = worker_count(request, len(settings.tasks) * settings.samples)
         if not folder.resumed:
             suite = load_suite(settings.env)
-            say(estimate(settings, [suite.spec(task) for task in settings.tasks], workers))
+            say(estimate(settings, [suite.spec(task) for task in settings.tasks], workers or 1))
         try:
             records, summary = run_batch(
-                folder, workers=workers, budget_usd=request.budget, console=console
+                folder,
+                workers=workers,
+                budget_usd=request.budget,
+                console=console,
+                executor=request.executor,
+                address=request.address,
             )
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS):

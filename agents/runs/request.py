@@ -9,12 +9,13 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import Field, ValidationError
 
 from agents.base import check_tools
 from agents.registry import make_agent, needs_model, privileged, required_tools
+from agents.runs.cluster_budget import import_ray
 from agents.runs.episode import environment_of, model_of
 from agents.runs.options import Price, RunOptions, part
 from agents.runs.spec import RunSettings
@@ -54,6 +55,8 @@ class Request(RunOptions):
         tasks: Tasks to play; none means all.
         limit: Play the first so many only.
         workers: Worker processes; None is one a core.
+        executor: What plays: "processes" of this machine, or "ray".
+        address: Of a Ray cluster; None starts one of this machine.
         budget: What the run may cost, in USD; None is no bound.
         out: Folder of the run; None is one under `runs`.
     """
@@ -61,6 +64,8 @@ class Request(RunOptions):
     tasks: tuple[str, ...] = ()
     limit: int | None = Field(default=None, ge=1)
     workers: int | None = Field(default=None, ge=1)
+    executor: Literal["processes", "ray"] = "processes"
+    address: str | None = None
     budget: float | None = Field(default=None, ge=0)
     out: Path | None = None
 
@@ -72,7 +77,7 @@ _REPEATED = {
     "model_args": "--model-arg",
     "tasks": "--task",
 }
-_CHOICES = {"assist": "assist level", "tool_format": "tool format"}
+_CHOICES = {"assist": "assist level", "tool_format": "tool format", "executor": "executor"}
 
 
 def read_request(typed: Mapping[str, Any]) -> Request:
@@ -144,6 +149,10 @@ def settings_of(request: Request, notes: list[str]) -> RunSettings:
     Raises:
         RepoGymError: The first thing that does not fit, in one sentence.
     """
+    if request.address is not None and request.executor != "ray":
+        raise InputError("--address is the address of a Ray cluster: add --executor ray.")
+    if request.executor == "ray":
+        import_ray()
     env = suite_of(request.env)
     suite = load_suite(env)
     wanted, missing = _tasks(suite, request)
@@ -252,6 +261,11 @@ def _check_parts(settings: RunSettings, budget: float | None, notes: list[str]) 
 
 
 def worker_count(request: Request, episodes: int) -> int:
-    """Return the number of worker processes: as asked, else one a core, at most 8."""
+    """Return the number of worker processes: as asked, else one a core, at most 8.
+
+    For a cluster, 0 where none was asked for: it has its own number of CPUs.
+    """
+    if request.executor == "ray":
+        return request.workers or 0
     cores = len(os.sched_getaffinity(0))
     return max(1, min(request.workers or min(cores, 8), episodes))
