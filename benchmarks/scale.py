@@ -3,10 +3,10 @@
     python benchmarks/scale.py [--episodes N] [--workers N] [--quick] [--json FILE]
 
 Plays N noop episodes of swe-mini (1,000 by default, `--quick` 16) with `--workers` processes, then
-with `--executor ray` on a cluster of this machine with as many CPUs. Episodes an hour are counted from
-the start of the first to the end of the last. `ray_overhead_ms` is what handing an episode over takes
-that needs no playing, since it has finished: the median of a submission to the pool until its record
-is there, less reading the record in this process.
+with `--executor ray` on a cluster of this machine with as many CPUs. Episodes an hour are counted
+from the start of the first to the end of the last. `ray_overhead_ms` is what it takes to hand over
+an episode that needs no playing, since it has finished: the median from its submission to the pool
+until its record is there, less the time of reading the record in this process.
 """
 
 from __future__ import annotations

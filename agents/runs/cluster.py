@@ -125,7 +125,7 @@ class RayPool:
                 runtime_env={"env_vars": env},
                 log_to_driver=False,
                 logging_level="error",
-                **({} if address else {"include_dashboard": False}),
+                **({} if address else {"include_dashboard": False, "num_cpus": workers}),
             )
         except (ConnectionError, ValueError, RuntimeError) as error:
             where = f"--address {address}" if address else "a cluster of this machine"
