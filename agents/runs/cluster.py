@@ -120,7 +120,7 @@ class RayPool:
         env = {name: os.environ[name] for name in names} | {"PYTHONPATH": os.pathsep.join(paths)}
         try:
             self._ray.init(
-                address=address,
+                address=address or "local",
                 namespace=NAMESPACE,
                 runtime_env={"env_vars": env},
                 log_to_driver=False,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from agents.models.budget import Budget
 from agents.models.errors import BudgetExceededError
-from repos.errors import MissingExtraError
+from repos.errors import InputError, MissingExtraError
 
 NAMESPACE = "repogym"
 PREFIX = "ray:"
@@ -31,6 +32,27 @@ def import_ray() -> Any:
     except ImportError as error:
         raise MissingExtraError("ray", "ray", "--executor ray") from error
     return ray
+
+
+def check_address(address: str) -> None:
+    """Make sure that something answers where a cluster should be; Ray itself waits for minutes.
+
+    Args:
+        address: As for `ray.init`; only a plain HOST:PORT is looked at.
+
+    Raises:
+        InputError: Nothing answers.
+    """
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdecimal() or "/" in host:
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=10.0).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(
+            f"No Ray cluster answers at --address {address} ({error}): start one with `ray start "
+            "--head`, or leave --address out."
+        ) from error
 
 
 @dataclass(frozen=True)

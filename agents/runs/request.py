@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError
 
 from agents.base import check_tools
 from agents.registry import make_agent, needs_model, privileged, required_tools
-from agents.runs.cluster_budget import import_ray
+from agents.runs.cluster_budget import check_address, import_ray
 from agents.runs.episode import environment_of, model_of
 from agents.runs.options import Price, RunOptions, part
 from agents.runs.spec import RunSettings
@@ -153,6 +153,8 @@ def settings_of(request: Request, notes: list[str]) -> RunSettings:
         raise InputError("--address is the address of a Ray cluster: add --executor ray.")
     if request.executor == "ray":
         import_ray()
+        if request.address is not None:
+            check_address(request.address)
     env = suite_of(request.env)
     suite = load_suite(env)
     wanted, missing = _tasks(suite, request)
