@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from repos.cli_mining import tasks
 from repos.cli_options import (
     DatasetOption,
     EnvironmentOption,
@@ -20,7 +21,6 @@ from repos.cli_options import (
     out,
     say,
 )
-from repos.cli_tasks import tasks
 
 cache = typer.Typer(no_args_is_help=True, help="Show what is stored on this machine and free it.")
 

@@ -15,7 +15,6 @@ from repos.cli_options import (
     EnvironmentOption,
     JsonOption,
     MirrorsOption,
-    PythonOption,
     SandboxOption,
     SuiteArgument,
     TaskOption,
@@ -29,7 +28,8 @@ from repos.errors import InfrastructureError
 tasks = typer.Typer(no_args_is_help=True, help="List, show, prepare, validate and make tasks.")
 
 
-def _chosen(suite: str, names: list[str] | None):
+def chosen(suite: str, names: list[str] | None):
+    """Return a suite, and its tasks of some names; all of them without names."""
     from repos.tasks.suite import load_suite
 
     loaded = load_suite(suite)
@@ -154,7 +154,7 @@ def prepare_tasks(
     from repos.environments.choosing import available
     from repos.prepare import prepare
 
-    loaded, specs = _chosen(suite, task)
+    loaded, specs = chosen(suite, task)
     here = available(specs, environment)
     failed = []
     for number, spec in enumerate(here, start=1):
@@ -193,7 +193,7 @@ def validate_tasks(
     from repos.scoring.validation import Verdict, validate
     from repos.validation_report import ValidationReport
 
-    loaded, specs = _chosen(suite, task)
+    loaded, specs = chosen(suite, task)
     kept = ValidationReport(report)
     backend = get_backend(sandbox, allow_unsafe=allow_unsafe, report=say)
     verdicts = []
@@ -230,157 +230,3 @@ def validate_tasks(
     refused = sum(not v.valid for v in verdicts)
     if refused:
         raise typer.Exit(1)
-
-
-@tasks.command("mine")
-def mine_tasks(
-    output: Annotated[
-        Path, typer.Option("--out", "-o", help="The manifest to write; tasks in it are kept.")
-    ],
-    names: Annotated[
-        list[str] | None, typer.Argument(help="Package names, or pairs as name:old:new.")
-    ] = None,
-    kind: Annotated[
-        str, typer.Option(help="pairs: two releases; changes: a release without one change.")
-    ] = "pairs",
-    listed: Annotated[
-        Path | None, typer.Option("--list", help="A file of names, one a line.")
-    ] = None,
-    pairs: Annotated[int, typer.Option(min=1, help="Newest releases tried a package.")] = 3,
-    per_package: Annotated[
-        int | None, typer.Option(min=1, help="Tasks a package at most; as many as releases.")
-    ] = None,
-    after: Annotated[
-        str, typer.Option(help="Only releases of this day (YYYY-MM-DD) and later.")
-    ] = "",
-    jobs: Annotated[int, typer.Option(min=1, help="Packages at a time.")] = 1,
-    python: PythonOption = "",
-    sandbox: SandboxOption = "auto",
-    allow_unsafe: UnsafeOption = False,
-) -> None:
-    """Make tasks of releases of packages, validate them, write a manifest as they come.
-
-    The same command goes on where it was ended.
-    """
-    from repos.errors import InputError
-    from repos.mining.batch import Order, mine_names, read_names
-
-    if kind not in ("pairs", "changes"):
-        raise InputError(f"--kind is pairs or changes, not {kind!r}.")
-    if after and not _is_day(after):
-        raise InputError(f"--after is a day as YYYY-MM-DD, not {after!r}.")
-    wanted = [*(names or ()), *(read_names(listed) if listed else ())]
-    if not wanted:
-        raise InputError("Name a package, or give a list of names with --list FILE.")
-    order = Order(
-        kind=kind, releases=pairs, per_package=per_package or pairs, after=after, python=python,
-        sandbox=sandbox, allow_unsafe=allow_unsafe, jobs=jobs,
-    )  # fmt: skip
-    count = mine_names(wanted, output, order, lambda line: print(line, flush=True))
-    if not count:
-        typer.echo("Nothing passed validation: nothing was written.")
-        raise typer.Exit(1)
-    typer.echo(f"{count} tasks in {output}")
-
-
-def _is_day(text: str) -> bool:
-    from datetime import date
-
-    try:
-        return date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False
-
-
-@tasks.command("remove-code")
-def remove_code(
-    names: Annotated[
-        list[str], typer.Argument(help="Packages of the suite, or single tasks of it.")
-    ],
-    output: Annotated[
-        Path, typer.Option("--out", "-o", help="The manifest to write; tasks in it are kept.")
-    ],
-    suite: Annotated[
-        str, typer.Option(help="Suite of release pairs, whose pins and tests are used.")
-    ] = "swe-lite",
-    python: PythonOption = "",
-    sandbox: SandboxOption = "auto",
-    allow_unsafe: UnsafeOption = False,
-) -> None:
-    """Make tasks by removing code that a package's own tests cover; validate and append them."""
-    from repos.mining.removed.command import remove_from
-
-    count = remove_from(
-        names, output, suite=suite, python=python, sandbox=sandbox, allow_unsafe=allow_unsafe,
-        report=typer.echo,
-    )  # fmt: skip
-    if not count:
-        typer.echo("No part passed validation: nothing was written.")
-        raise typer.Exit(1)
-    typer.echo(f"{count} tasks in {output}")
-
-
-@tasks.command("mutate")
-def mutate_packages(
-    output: Annotated[
-        Path, typer.Option("--out", "-o", help="The manifest to write; tasks in it are kept.")
-    ],
-    names: Annotated[
-        list[str] | None, typer.Argument(help="Packages of the suite; all of them without any.")
-    ] = None,
-    suite: Annotated[
-        str, typer.Option(help="Suite of release pairs, whose pins and tests are used.")
-    ] = "swe-lite",
-    wanted: Annotated[int, typer.Option(min=1, help="Tasks of a package at most.")] = 12,
-    seed: Annotated[int, typer.Option(help="Decides which bugs are drawn.")] = 7,
-    python: PythonOption = "",
-    sandbox: SandboxOption = "auto",
-    allow_unsafe: UnsafeOption = False,
-) -> None:
-    """Make tasks of synthetic bugs in a package's newest release; validate and append them."""
-    from repos.mining.mutants import MutantRule, mutate
-
-    count = mutate(
-        names or [], output, suite=suite, rule=MutantRule(wanted=wanted, seed=seed), python=python,
-        sandbox=sandbox, allow_unsafe=allow_unsafe, report=lambda line: print(line, flush=True),
-    )  # fmt: skip
-    if not count:
-        typer.echo("No bug passed validation: nothing was written.")
-        raise typer.Exit(1)
-    typer.echo(f"{count} tasks in {output}")
-
-
-@tasks.command("new")
-def new_task(
-    path: Annotated[str, typer.Argument(help="A git repository on this machine.")],
-    fix: Annotated[str, typer.Option(help="The revision with the fix and its tests.")],
-    output: Annotated[Path, typer.Option("--out", "-o", help="The manifest to write.")],
-    base: Annotated[str, typer.Option(help="The revision before; the fix's parent.")] = "",
-    tests: Annotated[
-        list[str] | None, typer.Option("--tests", help="Test file or folder; found by name.")
-    ] = None,
-    source: Annotated[
-        list[str] | None, typer.Option("--source", help="Folder of the import path.")
-    ] = None,
-    requires: Annotated[
-        list[str] | None, typer.Option("--requires", help="Requirement of the tests.")
-    ] = None,
-    runner: Annotated[
-        str, typer.Option(help="pytest, unittest or module:Name; else by what the project says.")
-    ] = "",
-    python: PythonOption = "",
-    sandbox: SandboxOption = "auto",
-) -> None:
-    """Make a task of two revisions of your own repository and validate it."""
-    from repos.mining.from_git import task_from_repository
-    from repos.tasks.suite import check_manifest_path, write_manifest
-
-    check_manifest_path(output)
-    spec = task_from_repository(
-        path, base=base or f"{fix}^", fix=fix, tests=tuple(tests or ()),
-        source_dirs=tuple(source or ()), requirements=tuple(requires or ()), python=python,
-        runner=runner, sandbox=sandbox,
-    )  # fmt: skip
-    write_manifest(output, {"suite": output.stem, "version": "1"}, [spec])
-    typer.echo(f"{spec.id}: valid; written to {output}")
-    typer.echo(f"Try it: repogym --env {output} --agent oracle")

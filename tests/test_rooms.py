@@ -27,7 +27,7 @@ REPOS = [
     {"mining"},
     {
         *("cachetool", "terminal", "validation_report"),
-        *("cli", "cli_kernel", "cli_options", "cli_score", "cli_tasks"),
+        *("cli", "cli_kernel", "cli_options", "cli_mining", "cli_score", "cli_tasks"),
     },
 ]
 """What `repos/` consists of; each imports only what stands before it, or beside it."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from repos.errors import InfrastructureError, RepoGymError
 from repos.mining.changes.checks import (
     TOLD_FILES,
     ReleaseChange,
@@ -16,11 +17,12 @@ from repos.mining.changes.checks import (
 from repos.mining.changes.runs import ReleaseRuns
 from repos.mining.changes.units import functions
 from repos.mining.pypi.selection import NoTaskError
-from repos.prepare import patched_files
+from repos.prepare import patched_files, prepare
 from repos.sandbox.protocol import Backend
+from repos.sandbox.select import get_backend
 from repos.sandbox.workspace import Workspace
 from repos.scoring.validation import validate
-from repos.tasks.records import Task
+from repos.tasks.records import Task, TaskSpec
 from repos.tasks.sources.git import belongs_to_tests
 from repos.tasks.sources.reverted.hunks import added, find_hunks, live_hunks
 
@@ -55,6 +57,41 @@ def faults(task: Task, backend: Backend) -> dict[str, str]:
         return _faults(runs, task, change)
     finally:
         runs.close()
+
+
+def check_tasks(
+    specs: Sequence[TaskSpec], suite: str, *, environment: str, sandbox: str, allow_unsafe: bool,
+    report: Callable[[str], None],
+) -> dict[str, dict[str, str]]:  # fmt: skip
+    """Return which fairness checks refuse tasks, by id and check, and report them one by one.
+
+    Args:
+        specs: The tasks.
+        suite: Name of their suite.
+        environment: Id of the environment to play; "" takes the best one here.
+        sandbox: Name of the back end.
+        allow_unsafe: Whether a back end without isolation may be used.
+        report: Told what the checks find, one line a task.
+
+    Raises:
+        InfrastructureError: The index or the sandbox failed.
+    """
+    found: dict[str, dict[str, str]] = {}
+    backend = get_backend(sandbox, allow_unsafe=allow_unsafe)
+    try:
+        for spec in specs:
+            try:
+                task = prepare(spec, suite=suite, environment=environment)
+                found[spec.id] = faults(task, backend)
+            except InfrastructureError:
+                raise
+            except RepoGymError as error:
+                found[spec.id] = {"checks": f"can't be run: {error}"}
+            told = "; ".join(f"{check}: {why}" for check, why in found[spec.id].items())
+            report(f"{spec.id}: {told or 'fair'}")
+    finally:
+        backend.close()
+    return found
 
 
 def stability(task: Task, backend: Backend) -> dict[str, str]:

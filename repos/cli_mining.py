@@ -1,0 +1,202 @@
+"""The verbs that make tasks: `repogym tasks mine`, `mutate`, `remove-code`, `audit` and `new`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from repos.cli_options import (
+    EnvironmentOption,
+    PythonOption,
+    SandboxOption,
+    SuiteArgument,
+    TaskOption,
+    UnsafeOption,
+)
+from repos.cli_tasks import chosen, tasks
+
+
+@tasks.command("mine")
+def mine_tasks(
+    output: Annotated[
+        Path, typer.Option("--out", "-o", help="The manifest to write; tasks in it are kept.")
+    ],
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Package names, or pairs as name:old:new.")
+    ] = None,
+    kind: Annotated[
+        str, typer.Option(help="pairs: two releases; changes: a release without one change.")
+    ] = "pairs",
+    listed: Annotated[
+        Path | None, typer.Option("--list", help="A file of names, one a line.")
+    ] = None,
+    pairs: Annotated[int, typer.Option(min=1, help="Newest releases tried a package.")] = 3,
+    per_package: Annotated[
+        int | None, typer.Option(min=1, help="Tasks a package at most; as many as releases.")
+    ] = None,
+    after: Annotated[
+        str, typer.Option(help="Only releases of this day (YYYY-MM-DD) and later.")
+    ] = "",
+    jobs: Annotated[int, typer.Option(min=1, help="Packages at a time.")] = 1,
+    python: PythonOption = "",
+    sandbox: SandboxOption = "auto",
+    allow_unsafe: UnsafeOption = False,
+) -> None:
+    """Make tasks of releases of packages, validate them, write a manifest as they come.
+
+    The same command goes on where it was ended.
+    """
+    from repos.errors import InputError
+    from repos.mining.batch import Order, mine_names, read_names
+
+    if kind not in ("pairs", "changes"):
+        raise InputError(f"--kind is pairs or changes, not {kind!r}.")
+    if after and not _is_day(after):
+        raise InputError(f"--after is a day as YYYY-MM-DD, not {after!r}.")
+    wanted = [*(names or ()), *(read_names(listed) if listed else ())]
+    if not wanted:
+        raise InputError("Name a package, or give a list of names with --list FILE.")
+    order = Order(
+        kind=kind, releases=pairs, per_package=per_package or pairs, after=after, python=python,
+        sandbox=sandbox, allow_unsafe=allow_unsafe, jobs=jobs,
+    )  # fmt: skip
+    count = mine_names(wanted, output, order, lambda line: print(line, flush=True))
+    if not count:
+        typer.echo("Nothing passed validation: nothing was written.")
+        raise typer.Exit(1)
+    typer.echo(f"{count} tasks in {output}")
+
+
+def _is_day(text: str) -> bool:
+    from datetime import date
+
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+@tasks.command("remove-code")
+def remove_code(
+    names: Annotated[
+        list[str], typer.Argument(help="Packages of the suite, or single tasks of it.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--out", "-o", help="The manifest to write; tasks in it are kept.")
+    ],
+    suite: Annotated[
+        str, typer.Option(help="Suite of release pairs, whose pins and tests are used.")
+    ] = "swe-lite",
+    python: PythonOption = "",
+    sandbox: SandboxOption = "auto",
+    allow_unsafe: UnsafeOption = False,
+) -> None:
+    """Make tasks by removing code that a package's own tests cover; validate and append them."""
+    from repos.mining.removed.command import remove_from
+
+    count = remove_from(
+        names, output, suite=suite, python=python, sandbox=sandbox, allow_unsafe=allow_unsafe,
+        report=typer.echo,
+    )  # fmt: skip
+    if not count:
+        typer.echo("No part passed validation: nothing was written.")
+        raise typer.Exit(1)
+    typer.echo(f"{count} tasks in {output}")
+
+
+@tasks.command("mutate")
+def mutate_packages(
+    output: Annotated[
+        Path, typer.Option("--out", "-o", help="The manifest to write; tasks in it are kept.")
+    ],
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Packages of the suite; all of them without any.")
+    ] = None,
+    suite: Annotated[
+        str, typer.Option(help="Suite of release pairs, whose pins and tests are used.")
+    ] = "swe-lite",
+    wanted: Annotated[int, typer.Option(min=1, help="Tasks of a package at most.")] = 12,
+    seed: Annotated[int, typer.Option(help="Decides which bugs are drawn.")] = 7,
+    python: PythonOption = "",
+    sandbox: SandboxOption = "auto",
+    allow_unsafe: UnsafeOption = False,
+) -> None:
+    """Make tasks of synthetic bugs in a package's newest release; validate and append them."""
+    from repos.mining.mutants import MutantRule, mutate
+
+    count = mutate(
+        names or [], output, suite=suite, rule=MutantRule(wanted=wanted, seed=seed), python=python,
+        sandbox=sandbox, allow_unsafe=allow_unsafe, report=lambda line: print(line, flush=True),
+    )  # fmt: skip
+    if not count:
+        typer.echo("No bug passed validation: nothing was written.")
+        raise typer.Exit(1)
+    typer.echo(f"{count} tasks in {output}")
+
+
+@tasks.command("audit")
+def audit_tasks(
+    suite: SuiteArgument,
+    output: Annotated[Path, typer.Option("--out", "-o", help="The page to write (.html).")],
+    task: TaskOption = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Also run the fairness checks on each task.")
+    ] = False,
+    environment: EnvironmentOption = "",
+    sandbox: SandboxOption = "auto",
+    allow_unsafe: UnsafeOption = False,
+) -> None:
+    """Write a page for reading tasks: statement, failing tests and reference side by side."""
+    from repos.errors import InputError
+    from repos.mining.audit import audit_page, write_audit
+    from repos.mining.changes.existing import check_tasks
+
+    loaded, specs = chosen(suite, task)
+    if output.suffix != ".html" or not output.absolute().parent.is_dir():
+        raise InputError(f"The page {output} must end in .html and lie in a folder that exists.")
+    refused = None
+    if check:
+        refused = check_tasks(
+            specs, loaded.name, environment=environment, sandbox=sandbox,
+            allow_unsafe=allow_unsafe, report=lambda line: print(line, flush=True),
+        )  # fmt: skip
+    write_audit(output, audit_page(f"{loaded.name} {loaded.version}", specs, refused))
+    typer.echo(f"{len(specs)} tasks in {output}")
+
+
+@tasks.command("new")
+def new_task(
+    path: Annotated[str, typer.Argument(help="A git repository on this machine.")],
+    fix: Annotated[str, typer.Option(help="The revision with the fix and its tests.")],
+    output: Annotated[Path, typer.Option("--out", "-o", help="The manifest to write.")],
+    base: Annotated[str, typer.Option(help="The revision before; the fix's parent.")] = "",
+    tests: Annotated[
+        list[str] | None, typer.Option("--tests", help="Test file or folder; found by name.")
+    ] = None,
+    source: Annotated[
+        list[str] | None, typer.Option("--source", help="Folder of the import path.")
+    ] = None,
+    requires: Annotated[
+        list[str] | None, typer.Option("--requires", help="Requirement of the tests.")
+    ] = None,
+    runner: Annotated[
+        str, typer.Option(help="pytest, unittest or module:Name; else by what the project says.")
+    ] = "",
+    python: PythonOption = "",
+    sandbox: SandboxOption = "auto",
+) -> None:
+    """Make a task of two revisions of your own repository and validate it."""
+    from repos.mining.from_git import task_from_repository
+    from repos.tasks.suite import check_manifest_path, write_manifest
+
+    check_manifest_path(output)
+    spec = task_from_repository(
+        path, base=base or f"{fix}^", fix=fix, tests=tuple(tests or ()),
+        source_dirs=tuple(source or ()), requirements=tuple(requires or ()), python=python,
+        runner=runner, sandbox=sandbox,
+    )  # fmt: skip
+    write_manifest(output, {"suite": output.stem, "version": "1"}, [spec])
+    typer.echo(f"{spec.id}: valid; written to {output}")
+    typer.echo(f"Try it: repogym --env {output} --agent oracle")
