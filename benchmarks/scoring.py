@@ -2,8 +2,9 @@
 
 On every task of swe-mini and swe-lite: the reference patch is scored, and in turn the plain
 `python -m pytest FILES` runs on the same tests in a sandbox that is ready; then verdicts that were
-reached before are looked up. `--attacks` also carries out all hostile patches of `tests/attacks`
-(about ten minutes) and counts those that are rewarded.
+reached before are looked up. Fast scoring is compared on the reference and on an empty diff.
+`--attacks` also carries out all hostile patches of `tests/attacks` (about ten minutes) and counts
+those that are rewarded.
 
     python benchmarks/scoring.py [--quick] [--attacks] [--task ID]... [--json FILE]
 """
@@ -67,11 +68,14 @@ def measure(task: Task, backend: Backend, rounds: int) -> dict[str, Any]:
     key = answer_key(task, part, backend=backend)
     assert key is not None
     fix = task.hidden.reference
-    bare, scored, blind, results = [], [], [], []
+    bare, scored, blind, results, fast, quick = [], [], [], [], [], []
     for _ in range(rounds):
         bare.append(bare_seconds(task, backend))
         blind.append(seconds(lambda: ask(task, fix, part, backend=backend)))
         scored.append(seconds(lambda: results.append(score(task, fix, backend=backend)[0])))
+        fast.append(seconds(lambda: quick.append(score(task, fix, backend=backend, fast=True)[0])))
+    disagree = results[-1].resolved != quick[-1].resolved
+    disagree |= score(task, b"", backend=backend, fast=True)[0].resolved
     for diff in (b"", fix):
         score_once(task, diff, backend=backend)
     functions = places_of(part.asked, get_runner(task.public.runner))
@@ -83,6 +87,8 @@ def measure(task: Task, backend: Backend, rounds: int) -> dict[str, Any]:
         "ratio": min(scored) / min(bare),
         "blind_ratio": min(blind) / min(bare),
         "key_s": key_s,
+        "fast_ratio": min(fast) / min(bare) if quick[-1].scoring == "fast" else None,
+        "fast_disagrees": disagree,
         "empty_ms": 1000 * seconds(lambda: score_once(task, b"", backend=backend)),
         "repeat_ms": 1000 * seconds(lambda: score_once(task, fix, backend=backend)),
         "resolved": results[-1].resolved,
@@ -140,12 +146,16 @@ def main() -> None:
     everything = [row for found in rows.values() for row in found]
     ratios = sorted(row["ratio"] for row in everything)
     lite = rows["swe-lite"] or everything
+    quick = [r["fast_ratio"] for r in everything if r["fast_ratio"] is not None]
     figures = {
         "score_ratio_p50": round(statistics.median(ratios), 3),
         "score_ratio_p95": round(ratios[int(0.95 * (len(ratios) - 1))], 3),
         "blind_cost_ratio": round(statistics.median(r["blind_ratio"] for r in everything), 3),
         "empty_diff_ms": round(statistics.median(r["empty_ms"] for r in everything), 2),
         "repeat_diff_ms": round(statistics.median(r["repeat_ms"] for r in everything), 2),
+        "fast_ratio_p50": round(statistics.median(quick), 3) if quick else 0.0,
+        "fast_tasks": len(quick),
+        "fast_disagreements": sum(r["fast_disagrees"] for r in everything),
         "key_s_p50": round(statistics.median(r["key_s"] for r in everything), 2),
         "blind_tests_share": round(
             sum(r["strong_functions"] for r in lite) / sum(r["functions"] for r in lite), 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from repos.cache import (
     SCRATCH,
     cache_root,
     link,
+    locked,
     platform_key,
     publish,
     remove_abandoned,
@@ -28,7 +30,7 @@ from repos.runners.shown import shown_tests
 from repos.sandbox.protocol import TESTBED, Layers, Mount, SandboxSpec
 from repos.sandbox.workspace import BASE_GIT, make_base_git
 from repos.tasks.records import AssistLevel, HiddenTask, PublicTask, Task, TaskSpec
-from repos.tasks.sources.base import BuiltFiles
+from repos.tasks.sources.base import BuiltFiles, damaged
 from repos.tasks.sources.registry import get_source
 from repos.tasks.suite import suite_names
 
@@ -145,12 +147,24 @@ def patched_files(patch: bytes) -> tuple[str, ...]:
 
 
 def build_files(spec: TaskSpec) -> BuiltFiles:
-    """Return the task's files in the cache, building them first where they are missing."""
+    """Return the task's files in the cache, building them first where they are missing.
+
+    What decides a verdict is checked by its hash each time; damaged files are made again.
+    """
 
     def build(folder: Path) -> None:
         get_source(spec.source.kind).build(spec.source, spec.test_paths, folder).save(folder)
 
-    return BuiltFiles.load(publish(f"tasks/{files_key(spec)}/files", build))
+    place = f"tasks/{files_key(spec)}/files"
+    folder = publish(place, build)
+    wrong = damaged(folder)
+    if wrong:
+        print(f"{spec.id}: damaged in the cache, made again: {', '.join(wrong)}", file=sys.stderr)
+        with locked(place):
+            if damaged(folder):
+                remove_tree(folder)
+        folder = publish(place, build)
+    return BuiltFiles.load(folder)
 
 
 def stored_files(spec: TaskSpec) -> BuiltFiles | None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Unpack
 
 from repos.cache import SCRATCH, cache_root, owned_prefix, remove_abandoned
+from repos.errors import InfrastructureError
 from repos.runners.controls import Sheet
 from repos.runners.protocol import GradeRequest, Runner, TestRun
 from repos.runners.registry import get_runner
@@ -25,6 +26,7 @@ from repos.sandbox.surroundings import SCORING, Surroundings, with_surroundings
 from repos.sandbox.workspace import PatchError, Workspace
 from repos.scoring.patches import steering, without_protected
 from repos.tasks.records import Task
+from repos.tasks.sources.base import damaged
 
 LEAST_SECONDS = 60.0
 LIMIT_FACTOR = 10.0
@@ -69,8 +71,16 @@ def grade_files(
 
     Returns:
         The run, or None where the diff does not apply.
+
+    Raises:
+        InfrastructureError: The run did not begin, or hidden files in the cache are damaged.
     """
     limit = time_limit(task)
+    if tests in (task.hidden.files, task.hidden.held_out) and (wrong := damaged(tests.parent)):
+        raise InfrastructureError(
+            f"Files of {task.id} in the cache are damaged ({', '.join(wrong)}): preparing the "
+            "task makes them again."
+        )
     runner = get_runner(task.public.runner)
     deciding = tuple(sorted(set(files)))
     run: TestRun | None = None
@@ -126,6 +136,9 @@ def grade_sheet(
 
     Returns:
         The run, or None where the diff does not apply.
+
+    Raises:
+        InfrastructureError: The run did not begin, or hidden files in the cache are damaged.
     """
     folder = _new_folder(surroundings)
     try:

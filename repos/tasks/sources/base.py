@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,37 @@ class SourceRecord(Record):
 S = TypeVar("S", bound=SourceRecord, contravariant=True)
 
 
+DIGESTS = "digests.json"
+"""Beside a task's files: what decides a verdict, as it was made."""
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file of a task that decides a verdict, by its path."""
+    found = [folder / "reference.patch", folder / "facts.json"]
+    for name in ("hidden", "heldout"):
+        found += [p for p in (folder / name).rglob("*") if p.is_file() and not p.is_symlink()]
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(found)
+        if "__pycache__" not in path.parts
+    }
+
+
+def damaged(folder: Path) -> list[str]:
+    """Return which files of a task that decide a verdict are not as they were made.
+
+    Files that an earlier version made have no digests, and count as whole.
+    """
+    try:
+        kept = json.loads((folder / DIGESTS).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError):
+        return [DIGESTS]
+    now = digests(folder)
+    return sorted(name for name in {*kept, *now} if kept.get(name) != now.get(name))
+
+
 @dataclass(frozen=True)
 class BuiltFiles:
     """The files of one task, on the host, before any layer is made of them.
@@ -86,6 +118,7 @@ class BuiltFiles:
             "base_revision": self.base_revision,
         }
         (folder / "facts.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
+        (folder / DIGESTS).write_text(json.dumps(digests(folder), indent=1), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> BuiltFiles:
