@@ -170,7 +170,7 @@ def read_boot(done: ExecResult, token: str, baseline: Collection[str] = ()) -> B
     """
     console = (done.stdout + done.stderr).decode("utf-8", "replace")
     every = crashes(console)
-    beyond = [crash for crash in every if crash.title not in baseline]
+    beyond = crashes(console, baseline)
     ends = re.findall(rf"^CHECK-END {token} (\d{{1,3}})\r?$", console, re.MULTILINE)
     verdict: RunVerdict = "notReproduced"
     if beyond:

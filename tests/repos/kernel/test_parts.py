@@ -146,3 +146,13 @@ def test_level_tests_shows_positives_and_one_variant():
         hidden = [name for name in failing if name not in shown]
         assert not any(name.startswith(h.removesuffix(".c")) for name in kept for h in hidden)
     assert KernelRunner().shown(files, failing[:2], 0)[0] == ("checks/reproducer.c",)
+
+
+def test_noise_of_every_boot_hides_no_crash():
+    noise = "WARNING: suspicious RCU usage\n"
+    console = f"{noise}Kernel panic - not syncing: Kernel mode fault at addr 0x10, ip 0x6\n"
+    baseline = ["suspicious RCU usage in core_kernel_text"]
+    done = read_boot(ExecResult(0, console.encode(), b"", 1.0), "secret", baseline)
+    assert done.crash is not None and done.crash.title.startswith("kernel mode fault")
+    quiet = f"{noise}CHECK-END secret 0\n".encode()
+    assert read_boot(ExecResult(0, quiet, b"", 1.0), "secret", baseline).passed
