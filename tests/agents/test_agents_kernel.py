@@ -10,10 +10,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import gymnasium
 import pytest
 from gymnasium.utils.env_checker import check_env
 
 import envs
+import repogym  # noqa: F401  (registers the environments)
 from agents.models.litellm_model import LiteLLMModel
 from agents.models.script import Script
 from agents.models.scripted import ScriptedServer
@@ -153,11 +155,12 @@ def test_assist_levels_show_what_they_say(assist):
 
 
 def test_the_environment_passes_the_checker():
-    env = envs.make("kernel-lite", task=TASK, scoring=False)
-    try:
-        check_env(env.unwrapped, skip_render_check=True)
-    finally:
-        env.close()
+    made = gymnasium.make("repogym/kernel-lite-v1", task=TASK, max_steps=50)
+    raw = made.unwrapped
+    for seed in range(3):
+        raw.action_space.seed(seed)
+        check_env(raw, skip_close_check=True, skip_render_check=True)
+    made.close()
 
 
 def test_without_a_model_one_sentence_says_so(tmp_path):
