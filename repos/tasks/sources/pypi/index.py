@@ -21,6 +21,7 @@ from pathlib import Path
 from repos.cache import offline
 from repos.errors import InfrastructureError, NotPreparedError, RecordError
 from repos.tasks.sources.pypi.configuration import IndexConfiguration, index_configuration
+from repos.tasks.sources.pypi.polite import StoredPage, asked_wait, pace
 from repos.tasks.sources.pypi.records import Archive
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
@@ -121,8 +122,14 @@ def _public(url: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
-def _open(url: str, configuration: IndexConfiguration) -> tuple[bytes, str]:
-    """Return body and media type of an address; `FileNotFoundError` where there is nothing."""
+def _open(url: str, configuration: IndexConfiguration, page: bool = False) -> tuple[bytes, str]:
+    """Return body and media type of an address; `FileNotFoundError` where there is nothing.
+
+    Args:
+        url: The address.
+        configuration: Certificates.
+        page: Whether the answer is kept by its ETag, and asked for again only if it changed.
+    """
     parts = urllib.parse.urlsplit(url)
     if parts.scheme == "file":
         path = Path(urllib.parse.unquote(parts.path))
@@ -134,16 +141,28 @@ def _open(url: str, configuration: IndexConfiguration) -> tuple[bytes, str]:
             f"{urllib.parse.unquote(parts.username)}:{urllib.parse.unquote(parts.password or '')}"
         )
         request.add_header("Authorization", "Basic " + base64.b64encode(pair.encode()).decode())
+    stored = StoredPage.load(_public(url)) if page else None
+    if stored is not None:
+        request.add_header("If-None-Match", stored.etag)
     bundle = str(configuration.certificates) if configuration.certificates else None
     context = ssl.create_default_context(cafile=bundle)
     reason = ""
+    wait = 0.0
     for attempt in range(ATTEMPTS):
         if attempt:
-            time.sleep(0.5 * 4**attempt)
+            time.sleep(max(wait, 0.5 * 4**attempt))
+        pace()
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT_S, context=context) as answer:
-                return answer.read(), answer.headers.get("Content-Type", "")
+                body, kind = answer.read(), answer.headers.get("Content-Type", "")
+                etag = answer.headers.get("ETag", "")
+            if page and etag:
+                StoredPage(etag, kind, body).save(_public(url))
+            return body, kind
         except urllib.error.HTTPError as error:
+            if error.code == 304 and stored is not None:
+                return stored.body, stored.kind
+            wait = asked_wait(error.headers.get("Retry-After", ""))
             if error.code in (404, 410):
                 raise FileNotFoundError(_public(url)) from error
             reason = f"HTTP status {error.code}"
@@ -188,7 +207,7 @@ class PackageIndex:
         for index in self.configuration.indexes:
             url = f"{index.rstrip('/')}/{name}/"
             try:
-                found += parse_page(*_open(url, self.configuration), url)
+                found += parse_page(*_open(url, self.configuration, page=True), url)
             except FileNotFoundError:
                 continue
             except InfrastructureError as error:
