@@ -25,6 +25,7 @@ from repos.errors import (
 
 KINDS = {
     "archives": "packages fetched from the index",
+    "index": "pages of the package index",
     "tasks": "repositories and source layers of tasks",
     "shared": "files that tasks and environments have in common",
     "envs": "Python environments of tasks",

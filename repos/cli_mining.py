@@ -170,7 +170,7 @@ def audit_tasks(
 def new_task(
     path: Annotated[str, typer.Argument(help="A git repository on this machine.")],
     fix: Annotated[str, typer.Option(help="The revision with the fix and its tests.")],
-    output: Annotated[Path, typer.Option("--out", "-o", help="The manifest to write.")],
+    output: Annotated[Path, typer.Option("--out", "-o", help="The manifest; its tasks are kept.")],
     base: Annotated[str, typer.Option(help="The revision before; the fix's parent.")] = "",
     tests: Annotated[
         list[str] | None, typer.Option("--tests", help="Test file or folder; found by name.")
@@ -189,14 +189,20 @@ def new_task(
 ) -> None:
     """Make a task of two revisions of your own repository and validate it."""
     from repos.mining.from_git import task_from_repository
-    from repos.tasks.suite import check_manifest_path, write_manifest
+    from repos.tasks.suite import check_manifest_path, read_manifest, write_manifest
 
     check_manifest_path(output)
+    header, kept = {"suite": output.stem, "version": "1"}, {}
+    if output.exists():
+        known = read_manifest(output)
+        header = {"suite": known.name, "version": known.version, "description": known.description}
+        kept = {spec.id: spec for spec in known.specs}
     spec = task_from_repository(
         path, base=base or f"{fix}^", fix=fix, tests=tuple(tests or ()),
         source_dirs=tuple(source or ()), requirements=tuple(requires or ()), python=python,
         runner=runner, sandbox=sandbox,
     )  # fmt: skip
-    write_manifest(output, {"suite": output.stem, "version": "1"}, [spec])
+    kept[spec.id] = spec
+    write_manifest(output, header, list(kept.values()))
     typer.echo(f"{spec.id}: valid; written to {output}")
     typer.echo(f"Try it: repogym --env {output} --agent oracle")

@@ -56,6 +56,18 @@ def test_two_revisions_become_a_task(repository, backend):
     assert not score(task, b"", backend=backend)[0].resolved
 
 
+def test_a_manifest_keeps_its_tasks(repository, tmp_path):
+    manifest = tmp_path / "own.jsonl"
+    other = load_suite("swe-mini").specs[0].to_json()
+    manifest.write_text('{"suite": "mine", "version": "3"}\n' + other + "\n")
+    done = CliRunner().invoke(
+        app, ["tasks", "new", str(repository), "--fix", "HEAD", "-o", str(manifest)]
+    )
+    assert done.exit_code == 0, done.output
+    suite = load_suite(str(manifest))
+    assert (suite.name, suite.version, len(suite.specs)) == ("mine", "3", 2)
+
+
 def test_the_verb_writes_a_manifest_that_other_verbs_take(repository, tmp_path):
     run = CliRunner().invoke
     manifest = tmp_path / "own.jsonl"
