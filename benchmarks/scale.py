@@ -89,6 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     episodes = 16 if options.quick else options.episodes
     with tempfile.TemporaryDirectory(prefix="repogym-scale-") as scratch:
         base = Path(scratch)
+        played(base / "warm", 1, options.workers)  # equal diffs are scored once on a machine
         local, count = played(base / "local", episodes, options.workers)
         cluster, _ = played(base / "ray", episodes, options.workers, "--executor", "ray")
         figures = {
