@@ -14,8 +14,6 @@ from pathlib import Path
 from repos.errors import InfrastructureError, InputError, UnknownNameError
 
 NEGATIVE = 1 << 32
-TIME = 946684800
-"""When all files of an image were written."""
 
 
 def content(size: int, seed: str) -> bytes:
@@ -44,7 +42,7 @@ def run(command: list[str], folder: Path) -> None:
         )
     done = subprocess.run(
         [program, *command[1:]], cwd=folder, capture_output=True, text=True, timeout=120,
-        stdin=subprocess.DEVNULL, check=False, env={**os.environ, "E2FSPROGS_FAKE_TIME": str(TIME)},
+        stdin=subprocess.DEVNULL, check=False,
     )  # fmt: skip
     if done.returncode != 0:
         raise InfrastructureError(f"{command[0]} failed: {' '.join(done.stderr.split())[-200:]}")
@@ -195,43 +193,6 @@ def rock(*, length: int = 50) -> bytes:
     return bytes(image)
 
 
-def ext2(*, victim: str = "") -> bytes:
-    """Return an ext2 image with `file`, `other` and an empty `folder`.
-
-    Args:
-        victim: Which of them has an inode that says that nothing links to it; "" for none.
-    """
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "root/folder").mkdir(parents=True)
-        (folder / "root/file").write_bytes(content(5000, "file"))
-        (folder / "root/other").write_bytes(content(700, "other"))
-        run(
-            ["mke2fs", "-q", "-t", "ext2", "-b", "1024", "-I", "128", "-m", "0", "-O",
-             "none,filetype", "-U", "5f1c3c5e-7d0a-4a0e-9a51-0d5f6f0a9d11", "-E",
-             "root_owner=0:0,hash_seed=5f1c3c5e-7d0a-4a0e-9a51-0d5f6f0a9d11", "-d", "root", "out",
-             "256k"],
-            folder,
-        )  # fmt: skip
-        image = bytearray((folder / "out").read_bytes())
-    (table,) = struct.unpack_from("<I", image, 2 * 1024 + 8)
-    (inodes,) = struct.unpack_from("<I", image, 1024)
-    for at in range(table * 1024, table * 1024 + inodes * 128, 128):
-        if struct.unpack_from("<H", image, at)[0]:
-            struct.pack_into("<H4xIII", image, at + 2, 0, *[TIME] * 3)
-    if victim:
-        root = table * 1024 + 128
-        (block,) = struct.unpack_from("<I", image, root + 40)
-        at = block * 1024
-        while True:
-            number, size, letters = struct.unpack_from("<IHB", image, at)
-            if image[at + 8 : at + 8 + letters] == victim.encode():
-                break
-            at += size
-        struct.pack_into("<H", image, table * 1024 + (number - 1) * 128 + 26, 0)
-    return bytes(image)
-
-
 def omfs(*, block: int) -> bytes:
     """Return an OMFS disk whose root holds one directory, `songs`.
 
@@ -287,7 +248,7 @@ def aix(*, extents: int) -> bytes:
 
 
 BUILDERS: dict[str, Callable[..., bytes]] = {
-    "squashfs": squashfs, "adfs": adfs, "zisofs": zisofs, "rock": rock, "ext2": ext2,
+    "squashfs": squashfs, "adfs": adfs, "zisofs": zisofs, "rock": rock,
     "omfs": omfs, "aix": aix,
 }  # fmt: skip
 

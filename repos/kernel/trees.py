@@ -45,7 +45,7 @@ WITH_SCRIPTS = ("kernel/", "lib/", "include/", "arch/x86/", "init/", "security/"
 NEEDED = {
     "gcc": "gcc", "make": "make", "flex": "flex", "bison": "bison", "bc": "bc", "ccache": "ccache",
     "mksquashfs": "squashfs-tools", "genisoimage": "genisoimage",
-    "mke2fs": "e2fsprogs", "xz": "xz-utils",
+    "xz": "xz-utils",
     "apt-get": "apt", "dpkg-deb": "dpkg",
 }  # fmt: skip
 """Program to the Debian package that brings it."""
