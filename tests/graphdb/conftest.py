@@ -195,7 +195,7 @@ def shop_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_files(tmp_path_factory.mktemp("shop"), SHOP)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # it goes on with what a lost client asked
 def bolt_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a Bolt server of our own, run by the interpreter REPOGYM_TEST_BOLT_PYTHON."""
     python = os.environ.get("REPOGYM_TEST_BOLT_PYTHON", "")
