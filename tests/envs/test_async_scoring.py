@@ -90,7 +90,7 @@ def test_a_fork_has_results_of_its_own(env):
 
 
 def test_an_unknown_way_of_scoring_is_refused():
-    with pytest.raises(InputError, match="use full or async"):
+    with pytest.raises(InputError, match="use full, async or fast"):
         make(scoring="later")
 
 
