@@ -189,14 +189,9 @@ def new_task(
 ) -> None:
     """Make a task of two revisions of your own repository and validate it."""
     from repos.mining.from_git import task_from_repository
-    from repos.tasks.suite import check_manifest_path, read_manifest, write_manifest
+    from repos.tasks.suite import open_manifest, write_manifest
 
-    check_manifest_path(output)
-    header, kept = {"suite": output.stem, "version": "1"}, {}
-    if output.exists():
-        known = read_manifest(output)
-        header = {"suite": known.name, "version": known.version, "description": known.description}
-        kept = {spec.id: spec for spec in known.specs}
+    header, kept = open_manifest(output)
     spec = task_from_repository(
         path, base=base or f"{fix}^", fix=fix, tests=tuple(tests or ()),
         source_dirs=tuple(source or ()), requirements=tuple(requires or ()), python=python,

@@ -26,7 +26,7 @@ from repos.mining.pypi.selection import Candidate, Rule, candidates, named_candi
 from repos.sandbox.select import get_backend
 from repos.tasks.records import TaskSpec
 from repos.tasks.sources.pypi.index import PackageIndex, normalise
-from repos.tasks.suite import check_manifest_path, read_manifest, write_manifest
+from repos.tasks.suite import check_manifest_path, open_manifest, write_manifest
 
 Kind = Literal["pairs", "changes"]
 Report = Callable[[str], None]
@@ -76,13 +76,8 @@ class Progress:
     @classmethod
     def open(cls, output: Path, description: str, report: Report) -> Progress:
         """Read what an earlier call left."""
-        header = {"suite": output.stem, "version": "1", "description": description}
-        progress = cls(output, report, header)
-        if output.exists():
-            known = read_manifest(output)
-            header |= {"suite": known.name, "version": known.version}
-            header["description"] = known.description or description
-            progress.tasks = {spec.id: spec for spec in known.specs}
+        header, tasks = open_manifest(output, description)
+        progress = cls(output, report, header, tasks)
         journal = progress.journal
         lines = journal.read_text(encoding="utf-8").splitlines() if journal.exists() else []
         for line in lines:
@@ -137,7 +132,7 @@ def mine_names(names: Sequence[str], output: Path, order: Order, report: Report)
         InputError: A name is malformed, or the manifest can't be written.
         InfrastructureError: The index or the sandbox failed for some packages; the others are done.
     """
-    check_manifest_path(output)
+    check_manifest_path(output)  # before any work
     wanted = list(dict.fromkeys(_checked(name) for name in names))
     python = order.python or minor_version()
     find_python(python)

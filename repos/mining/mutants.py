@@ -35,7 +35,7 @@ from repos.tasks.sources.pypi.classify import Layout, classify, read_layout
 from repos.tasks.sources.pypi.index import PackageIndex
 from repos.tasks.sources.pypi.records import PyPIPairSource
 from repos.tasks.sources.removed.records import TestPart
-from repos.tasks.suite import check_manifest_path, read_manifest, write_manifest
+from repos.tasks.suite import open_manifest, write_manifest
 
 Report = Callable[[str], None]
 DESCRIPTION = "Synthetic bugs: one change of meaning in one function of a release."
@@ -100,16 +100,10 @@ def mutate(
         InputError: A name is not of the suite, or the manifest can't be written.
         InfrastructureError: The index or the sandbox failed.
     """
-    check_manifest_path(output)
+    header, kept = open_manifest(output, DESCRIPTION)
     python = python or minor_version()
     find_python(python)
     chosen = origins(names, suite)
-    kept: dict[str, TaskSpec] = {}
-    header = {"suite": output.stem, "version": "1", "description": DESCRIPTION}
-    if output.exists():
-        known = read_manifest(output)
-        kept = {spec.id: spec for spec in known.specs}
-        header |= {"suite": known.name, "version": known.version}
     if all(_enough(origin, kept, rule) for origin in chosen):
         return len(kept)
     backend = get_backend(sandbox, allow_unsafe=allow_unsafe)

@@ -199,6 +199,29 @@ def check_manifest_path(path: Path) -> None:
         )
 
 
+def open_manifest(path: Path, description: str = "") -> tuple[dict[str, str], dict[str, TaskSpec]]:
+    """Return the header and the tasks of a manifest that is to be written or extended.
+
+    Args:
+        path: The manifest; where it is there, its tasks, name, version and words are kept.
+        description: One line for a new one.
+
+    Raises:
+        RepoGymError: It can't be written, or what is there is no manifest.
+    """
+    check_manifest_path(path)
+    header = {"suite": path.stem, "version": "1"}
+    kept: dict[str, TaskSpec] = {}
+    if path.exists():
+        known = read_manifest(path)
+        header |= {"suite": known.name, "version": known.version}
+        description = known.description or description
+        kept = {spec.id: spec for spec in known.specs}
+    if description:
+        header["description"] = description
+    return header, kept
+
+
 def write_manifest(path: Path, header: dict, specs: Sequence[TaskSpec]) -> None:
     """Write a manifest whole or not at all."""
     lines = [json.dumps({"schema_version": TaskSpec.latest, **header}, ensure_ascii=False)]

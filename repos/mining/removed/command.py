@@ -11,7 +11,7 @@ from repos.mining.removed.miner import RemovalMiner, Report
 from repos.sandbox.select import get_backend
 from repos.tasks.records import TaskSpec
 from repos.tasks.sources.pypi.records import PyPIPairSource
-from repos.tasks.suite import check_manifest_path, load_suite, read_manifest, write_manifest
+from repos.tasks.suite import load_suite, open_manifest, write_manifest
 
 DESCRIPTION = "Code removed from small pure-Python packages, to be written again."
 
@@ -43,17 +43,10 @@ def remove_from(
         RepoGymError: A name is not of the suite, or the manifest can't be written.
         InfrastructureError: The index or the sandbox failed.
     """
-    check_manifest_path(output)
+    header, kept = open_manifest(output, DESCRIPTION)
     python = python or minor_version()
     find_python(python)
     chosen = origins(names, suite)
-    kept: dict[str, TaskSpec] = {}
-    header = {"suite": output.stem, "version": "1", "description": DESCRIPTION}
-    if output.exists():
-        known = read_manifest(output)
-        kept = {spec.id: spec for spec in known.specs}
-        header |= {"suite": known.name, "version": known.version}
-        header["description"] = known.description or DESCRIPTION
     backend = get_backend(sandbox, allow_unsafe=allow_unsafe)
     try:
         miner = RemovalMiner(backend, python, report=report)
