@@ -39,8 +39,9 @@ class RunActor:
         """
         self._heard: list[tuple[Any, ...]] = []
         self._lock = threading.Lock()
-        known = ledger is not None and limit_usd is not None
-        self._budget = Budget(Path(ledger), limit_usd) if known else None  # type: ignore[arg-type]
+        self._budget: Budget | None = None
+        if ledger is not None and limit_usd is not None:
+            self._budget = Budget(Path(ledger), limit_usd)
 
     def budget(self, method: str, *arguments: Any) -> Any:
         """Call a method of the budget."""

@@ -24,7 +24,7 @@ from agents.training.player import Verdict, failed_verdict, verdict_of
 from agents.training.trees import Turn
 from envs.episode import Episode, ToolCall
 from envs.registration import make
-from repos.errors import AgentError, InfrastructureError, InputError
+from repos.errors import InfrastructureError, InputError
 
 T = TypeVar("T")
 
@@ -197,8 +197,8 @@ class _GroupPlayer:
             diff = episode.environment.diff()
         except InfrastructureError as error:
             verdict = failed_verdict(self.task, "infrastructure", error)
-        except AgentError as error:
-            verdict = failed_verdict(self.task, "agent_error", error)
+        except InputError:
+            raise  # a missing tool or a model that does not fit: no episode can go on
         except Exception as error:  # whatever an agent raises is its own episode's end
             verdict = failed_verdict(self.task, "agent_error", error)
         played = tuple(turns.by_branch.get(episode.branch, ()))

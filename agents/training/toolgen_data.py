@@ -56,7 +56,7 @@ class Counted:
         functions: Functions written.
         triggers: Triggers in them.
         undocumented: Functions without a docstring, left out.
-        unreadable: Files that are no Python of this interpreter, left out.
+        unreadable: Files that can't be read or are no Python of this interpreter, left out.
         unanswered: Places at which jedi failed; they have no trigger.
     """
 
@@ -123,7 +123,7 @@ def _of_file(
     try:
         source = path.read_bytes().decode("utf-8")
         tree = parse(source)
-    except (SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError):
         counted.unreadable += 1
         return
     if trigger in source:
@@ -199,7 +199,7 @@ def _known(
     place = Path(str(getattr(project, "path", "."))) / name
     try:
         found = jedi.Script(cut, path=place, project=project).complete(row, column)
-    except Exception:
+    except Exception:  # jedi's own faults on cut code are of many kinds; they are counted
         counted.unanswered += 1
         return False
     return any(completion.name == token.string for completion in found)

@@ -148,8 +148,8 @@ def _follow(node: Node, gamma: float) -> float | None:
         valid = [one for one in following if one is not None]
         node.value = sum(valid) / len(valid) if valid else None
         for child, one in zip(node.children, following, strict=True):
-            known = one is not None and node.value is not None
-            child.advantage = one - node.value if known else None  # type: ignore[operator]
+            # Where one is known, so is the mean.
+            child.advantage = None if one is None or node.value is None else one - node.value
     else:
         masked = node.verdict is not None and node.verdict.mask_sample
         node.value = None if masked else 0.0
