@@ -230,3 +230,35 @@ def validate_tasks(
     refused = sum(not v.valid for v in verdicts)
     if refused:
         raise typer.Exit(1)
+
+
+@tasks.command("report")
+def show_report(
+    suite: SuiteArgument,
+    report: Annotated[Path, typer.Argument(help="What `tasks validate --report` wrote.")],
+    by: Annotated[str, typer.Option(metavar="LABEL", help="A label of the tasks.")] = "repository",
+    dataset: DatasetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show how far a validation is, as a Markdown table, and why tasks were refused."""
+    from repos.errors import InputError
+    from repos.validation_report import ValidationReport, group_states
+
+    if not report.is_file():
+        raise InputError(
+            f"There is no report {report}: `repogym tasks validate --report` makes it."
+        )
+    groups = group_states(ValidationReport(report).lines(), chosen(suite, None)[1], by)
+    if as_json:
+        typer.echo(json.dumps([vars(g) for g in groups], indent=1))
+        return
+    typer.echo(f"| {by} | tasks | tried | valid | median seconds, all in all |")
+    typer.echo("|---|---|---|---|---|")
+    for g in groups:
+        typer.echo(f"| {g.name} | {g.tasks} | {g.tried} | {g.valid} | {g.seconds:.0f} |")
+    total = [
+        sum(counts) for counts in zip(*((g.tasks, g.tried, g.valid) for g in groups), strict=True)
+    ]
+    typer.echo(f"| all | {total[0]} | {total[1]} | {total[2]} | |\n" if groups else "")
+    for task, why in sorted(pair for g in groups for pair in g.refused.items()):
+        typer.echo(f"- `{task}`: {why}")

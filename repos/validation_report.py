@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import statistics
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +43,10 @@ class ValidationReport:
             except (ValueError, KeyError, TypeError):
                 continue
 
+    def lines(self) -> list[dict[str, Any]]:
+        """Return the last line of each task that reached a verdict."""
+        return [facts for facts in self._lines.values() if not _is_infrastructure(facts)]
+
     def verdict(self, spec: TaskSpec) -> Verdict | None:
         """Return what is known of a task.
 
@@ -49,7 +56,7 @@ class ValidationReport:
         facts = self._lines.get(spec.id)
         if facts is None or facts.get("record") != record_digest(spec):
             return None
-        if any(p.startswith("infrastructure") for p in facts["problems"]):
+        if _is_infrastructure(facts):
             return None
         return Verdict(
             spec.id, facts["valid"], tuple(facts["problems"]), facts["seconds"],
@@ -81,6 +88,61 @@ class ValidationReport:
         }
         with self._path.open("a", encoding="utf-8") as out:
             out.write(json.dumps(facts, ensure_ascii=False) + "\n")
+
+
+@dataclass(frozen=True)
+class GroupState:
+    """How far the validation of a group of tasks is.
+
+    Attributes:
+        name: The group.
+        tasks: How many tasks of it can be played.
+        tried: How many of them reached a verdict.
+        valid: How many were admitted.
+        seconds: Median time of preparing and validating one, in seconds.
+        refused: Why each other one was not, by its id.
+    """
+
+    name: str
+    tasks: int
+    tried: int
+    valid: int
+    seconds: float
+    refused: dict[str, str]
+
+
+def group_states(
+    lines: Iterable[dict[str, Any]], specs: Iterable[TaskSpec], label: str
+) -> list[GroupState]:
+    """Return what a report says of the tasks of a suite, by one of their labels, largest first.
+
+    Args:
+        lines: Lines of a report.
+        specs: The tasks; those that name no environment are left out.
+        label: For example "repository".
+    """
+    known = {facts["task"]: facts for facts in lines}
+    groups: dict[str, list[TaskSpec]] = {}
+    for spec in specs:
+        if spec.environments:
+            groups.setdefault(spec.labels.get(label, "all"), []).append(spec)
+    found = []
+    for name, members in groups.items():
+        tried = {s.id: known[s.id] for s in members if s.id in known}
+        refused = {
+            s.id: s.labels.get("flawed") or "; ".join(tried[s.id]["problems"])
+            for s in members
+            if s.id in tried and not tried[s.id]["valid"]
+        }
+        times = [facts["whole_s"] for facts in tried.values()]
+        median = statistics.median(times) if times else 0.0
+        valid = len(tried) - len(refused)
+        found.append(GroupState(name, len(members), len(tried), valid, median, refused))
+    return sorted(found, key=lambda g: (-g.tasks, g.name))
+
+
+def _is_infrastructure(facts: dict[str, Any]) -> bool:
+    return any(p.startswith("infrastructure") for p in facts["problems"])
 
 
 def record_digest(spec: TaskSpec) -> str:

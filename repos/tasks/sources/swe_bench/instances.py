@@ -98,6 +98,8 @@ def read_instance(row: Mapping[str, Any], where: str) -> TaskSpec:
         labels["recipe"] = f"of the nearest version, {recipe.nearest}"
     if recipe and recipe.network:
         labels["network"] = recipe.network
+    if recipe and recipe.flaw:
+        labels["flawed"] = recipe.flaw
     cut = [test for test in (*fail_to_pass, *pass_to_pass) if test.count("[") > test.count("]")]
     if cut:
         labels["truncated"] = f"{len(cut)} ids are cut off: the tests that begin so are meant"

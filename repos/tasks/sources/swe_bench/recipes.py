@@ -34,6 +34,7 @@ class Recipe:
         version_module: A file that installing would write.
         edits: Changes of the base; see `SweBenchSource.edits`.
         network: What of the network its tests need: "httpbin", or "".
+        flaw: Why the instance's expected tests tell nothing of the fix, or "".
     """
 
     environment: str
@@ -50,6 +51,7 @@ class Recipe:
     version_module: str
     edits: tuple[tuple[str, ...], ...]
     network: Literal["", "httpbin"]
+    flaw: str = ""
 
 
 @lru_cache(maxsize=1)
@@ -102,6 +104,7 @@ def find_recipe(repository: str, version: str, instance: str = "") -> Recipe | N
         version_module=facts.get("version_module", ""),
         edits=tuple(tuple(edit) for edit in entry.get("edits", ())),
         network=facts.get("network", ""),
+        flaw=facts.get("flawed", {}).get(instance, ""),
     )
 
 
