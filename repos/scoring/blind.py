@@ -14,7 +14,7 @@ from repos.runners.controls import Place
 from repos.runners.protocol import TestRun
 from repos.runners.registry import get_runner
 from repos.sandbox.protocol import Backend
-from repos.scoring.grading import grade_sheet
+from repos.scoring.grading import Stop, grade_sheet
 from repos.scoring.keys import (
     AnswerKey,
     Part,
@@ -49,7 +49,9 @@ class Answered:
         return sum(bits for place, bits in self.bits.items() if place not in excused)
 
 
-def ask(task: Task, diff: bytes, part: Part, *, backend: Backend) -> Answered | None:
+def ask(
+    task: Task, diff: bytes, part: Part, *, backend: Backend, stop: Stop | None = None
+) -> Answered | None:
     """Ask a patch what the hidden tests come to.
 
     Args:
@@ -57,12 +59,13 @@ def ask(task: Task, diff: bytes, part: Part, *, backend: Backend) -> Answered | 
         diff: The patch.
         part: Which hidden tests.
         backend: Makes the sandboxes.
+        stop: Ends the run early.
 
     Returns:
         What was answered; None where nothing can be asked.
 
     Raises:
-        InfrastructureError: No answer could be reached.
+        InfrastructureError: No answer could be reached, or it was stopped.
     """
     key = answer_key(task, part, backend=backend)
     if key is None:
@@ -70,7 +73,7 @@ def ask(task: Task, diff: bytes, part: Part, *, backend: Backend) -> Answered | 
     key = _hiding(key, task, part)
     if not key.keys:
         return None
-    run, wrong = _ask(task, diff, part, key, backend)
+    run, wrong = _ask(task, diff, part, key, backend, stop)
     if run is None:
         return Answered(None)
     return Answered(run, key.tests(), _tests(key, wrong), key.bits)
@@ -131,14 +134,19 @@ def _tests(key: AnswerKey, spots: Collection[Spot]) -> frozenset[str]:
 
 
 def _ask(
-    task: Task, diff: bytes, part: Part, key: AnswerKey, backend: Backend
+    task: Task,
+    diff: bytes,
+    part: Part,
+    key: AnswerKey,
+    backend: Backend,
+    stop: Stop | None = None,
 ) -> tuple[TestRun | None, set[Spot]]:
     """Run the questions; return the run, and where it was wrong."""
     runner = get_runner(task.public.runner)
     assert runner.controls is not None
     sources = sources_of(task, part, part.asked, runner)
     sheet = runner.controls.take_out(sources, key.functions, key=False, rng=fresh_random())
-    run = grade_sheet(task, diff, sheet, backend)
+    run = grade_sheet(task, diff, sheet, backend, stop=stop)
     if run is None:
         return None, set()
     return run, wrong_spots(run, sheet, key, runner)

@@ -10,7 +10,9 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
@@ -37,6 +39,42 @@ Edit = Callable[[Path], None]
 """Changes the laid-out test files of one scoring, in place, before they are mounted."""
 
 
+class Stop:
+    """Ends a run from another thread, once nobody wants to know any more what it comes to."""
+
+    def __init__(self) -> None:
+        """Let runs go on until `now`."""
+        self._lock = threading.Lock()
+        self._running: list[Workspace] = []
+        self._stopped = False
+
+    def now(self) -> None:
+        """End the run under way and begin no other; what asked for it gets an exception."""
+        with self._lock:
+            self._stopped = True
+            running, self._running = self._running, []
+        for workspace in running:
+            workspace.close()
+
+    @contextmanager
+    def watching(self, workspace: Workspace) -> Iterator[None]:
+        """Have a workspace closed by `now`.
+
+        Raises:
+            InfrastructureError: `now` was called before.
+        """
+        with self._lock:
+            if self._stopped:
+                raise InfrastructureError("The run is not wanted any more.")
+            self._running.append(workspace)
+        try:
+            yield
+        finally:
+            with self._lock:
+                if workspace in self._running:
+                    self._running.remove(workspace)
+
+
 def time_limit(task: Task) -> float:
     """Return how long a run of a task's tests may take, in seconds."""
     check = task.spec.source.official_check()
@@ -55,6 +93,7 @@ def grade_files(
     surroundings: Surroundings = SCORING,
     answers: str = "",
     tries: int = 2,
+    stop: Stop | None = None,
 ) -> TestRun | None:
     """Run test files in a fresh workspace; a time-out is repeated, alone.
 
@@ -68,12 +107,14 @@ def grade_files(
         surroundings: What the run sees of the machine.
         answers: The module that rewritten files import; "" where the files are genuine.
         tries: Runs at most, where the time limit ends them.
+        stop: Ends the run early.
 
     Returns:
         The run, or None where the diff does not apply.
 
     Raises:
-        InfrastructureError: The run did not begin, or hidden files in the cache are damaged.
+        InfrastructureError: The run did not begin or was stopped, or hidden files in the cache
+            are damaged.
     """
     limit = time_limit(task)
     if tests in (task.hidden.files, task.hidden.held_out) and (wrong := damaged(tests.parent)):
@@ -100,7 +141,10 @@ def grade_files(
             spec = replace(task.sandbox, hostname=surroundings.hostname)
             if spec.seccomp == "default":  # hidden tests could be told to other sandboxes by locks
                 spec = replace(spec, seccomp="scoring")
-            with SurroundedWorkspace(backend.create(layers, spec), surroundings) as workspace:
+            with (
+                SurroundedWorkspace(backend.create(layers, spec), surroundings) as workspace,
+                (stop or Stop()).watching(workspace),
+            ):
                 targets = tuple(mount.target[len(TESTBED) + 1 :] for mount in protected)
                 try:
                     _apply(workspace, diff, targets, runner)
@@ -124,6 +168,7 @@ def grade_sheet(
     backend: Backend,
     *,
     surroundings: Surroundings = SCORING,
+    stop: Stop | None = None,
 ) -> TestRun | None:
     """Run rewritten test files alone: over the base's own tests, without any other hidden file.
 
@@ -133,12 +178,14 @@ def grade_sheet(
         sheet: The rewritten files.
         backend: Makes the sandbox.
         surroundings: What the run sees of the machine.
+        stop: Ends the run early.
 
     Returns:
         The run, or None where the diff does not apply.
 
     Raises:
-        InfrastructureError: The run did not begin, or hidden files in the cache are damaged.
+        InfrastructureError: The run did not begin or was stopped, or hidden files in the cache
+            are damaged.
     """
     folder = _new_folder(surroundings)
     try:
@@ -154,6 +201,7 @@ def grade_sheet(
             backend,
             surroundings=surroundings,
             answers=sheet.module,
+            stop=stop,
         )
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -21,7 +21,7 @@ from repos.runners.registry import get_runner
 from repos.sandbox.protocol import Backend
 from repos.sandbox.surroundings import SCORING, Surroundings
 from repos.scoring.blind import Answered, ask, askable, excused
-from repos.scoring.grading import Edit, deciding_files, files_of, grade_files
+from repos.scoring.grading import Edit, Stop, deciding_files, files_of, grade_files
 from repos.scoring.keys import held_out_part, hidden_part
 from repos.scoring.official import (
     OfficialVerdict,
@@ -160,17 +160,29 @@ def _own_score(task: Task, diff: bytes, backend: Backend) -> tuple[Score, str]:
     if why:
         return unapplied_score(task, flags), f"The diff can't be applied whole: {why}."
     part, further_part = hidden_part(task), held_out_part(task)
-    parts = [part] if further_part is None else [part, further_part]
     canaries: list[str] = []
     further: TestRun | None = None
-    with ThreadPoolExecutor(2) as pool:
+    later: Answered | None = None
+    stop = Stop()
+    with ThreadPoolExecutor(1) as pool:
         # All questions come before any genuine test is in any sandbox.
-        told = list(pool.map(lambda each: ask(task, diff, each, backend=backend), parts))
-        blind = told[0] or Answered(TestRun({}))
+        asking = None
+        if further_part is not None:
+            asking = pool.submit(ask, task, diff, further_part, backend=backend, stop=stop)
+        try:
+            blind = ask(task, diff, part, backend=backend) or Answered(TestRun({}))
+        except BaseException:
+            stop.now()
+            raise
+        failed = blind.run is None or bool(blind.wrong or blind.run.tampered)
+        if failed:
+            stop.now()  # held-out tests say nothing of what is not resolved
+        elif asking is not None:
+            later = asking.result()
         if blind.run is None:
             return unapplied_score(task, flags), NOT_APPLIED
         beside = None
-        if further_part is not None and not blind.wrong and not blind.run.tampered:
+        if further_part is not None and not failed:
             files = files_of(expected.held_out, runner)
             beside = pool.submit(grade_files, task, diff, further_part.tests, files, backend)
         run = grade_files(
@@ -212,12 +224,13 @@ def _own_score(task: Task, diff: bytes, backend: Backend) -> tuple[Score, str]:
     if complete and further_part is not None:
         if further is None:
             files = files_of(expected.held_out, runner)
+            later = ask(task, diff, further_part, backend=backend)  # wrong answers were excused
             further = grade_files(task, diff, further_part.tests, files, backend)
         assert further is not None
         false_resolved = any(_verdict(further, t) != "passed" for t in expected.held_out)
-        if told[1] is not None and told[1].wrong:
+        if later is not None and later.wrong:
             false_resolved |= bool(
-                told[1].wrong - excused(task, further_part, told[1].wrong, backend=backend)
+                later.wrong - excused(task, further_part, later.wrong, backend=backend)
             )
         log += "\n--- held-out tests ---\n" + further.log
     result = Score(

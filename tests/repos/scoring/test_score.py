@@ -1,3 +1,4 @@
+import threading
 from dataclasses import replace
 
 import pytest
@@ -8,7 +9,7 @@ from repos.runners.protocol import GradeRequest
 from repos.runners.registry import get_runner
 from repos.sandbox.workspace import Workspace
 from repos.scoring.blind import ask
-from repos.scoring.grading import files_of, grade_files
+from repos.scoring.grading import Stop, files_of, grade_files
 from repos.scoring.keys import answer_key, held_out_part, hidden_part
 from repos.scoring.score import score, score_with_retries
 from repos.scoring.validation import validate
@@ -234,6 +235,21 @@ def test_a_time_out_is_repeated_once_and_nothing_else_is(task, backend, monkeypa
     counting = Unsteady(backend)
     assert grade_files(task, b"", tests, files, counting, tries=tries).limit is None
     assert counting.asked == 1
+
+
+def test_a_run_that_nobody_waits_for_is_ended(task, backend):
+    with Workspace(backend.create(task.layers, task.sandbox)) as workspace:
+        workspace.exec(
+            ["sh", "-c", "for f in src/*/__init__.py; do echo 'while True: pass' >> $f; done"]
+        )
+        endless = workspace.diff()
+    files = files_of(task.hidden.expected.fail_to_pass, get_runner(task.public.runner))
+    stop = Stop()
+    threading.Timer(1.0, stop.now).start()
+    with pytest.raises(InfrastructureError):
+        grade_files(task, endless, task.hidden.files, files, backend, stop=stop)
+    with pytest.raises(InfrastructureError, match="not wanted"):
+        grade_files(task, b"", task.hidden.files, files, backend, stop=stop)
 
 
 SECOND_RECORDS = b"""\

@@ -9,7 +9,7 @@ from .repository import MOST_PATHS, Git, RefusedError, contents, run_program
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, Iterable, List, Set
+    from typing import Dict, Iterable, List, Optional, Set, Tuple
 
     from .objects import Facts
 
@@ -28,39 +28,13 @@ def apply(git: Git, data: bytes) -> None:
         return
     if not data.endswith(b"\n"):
         data += b"\n"
-    try:
-        paths = paths_of(git, data)
-    except RefusedError:
-        paths = named_in_headers(data)
-    for path in paths:
-        if not safe(path):
-            raise RefusedError("it names the path %r" % os.fsdecode(path))
-    if len(set(paths)) > MOST_PATHS:
-        raise RefusedError("it names more than %d files" % MOST_PATHS)
-    present: Dict[bytes, Facts] = {}
-    room = MOST_BYTES
-    for path in set(paths):
-        found = look(git.root, path, room)
-        if found is not None:
-            room -= len(found[1])
-            present[path] = (found[0], objects.write(git.folder, b"blob", found[1]))
-    index = os.path.join(git.folder, "index")
-    objects.write_index(index, present)
-    first = None
-    for extra in ([], ["--recount"], ["--ignore-whitespace", "-C1"]):
-        try:
-            command = ["apply", "--cached", "--binary", "--whitespace=nowarn"]
-            git.run(command + extra + ["-"], data=data)
-            first = None
-            break
-        except RefusedError as error:
-            first = first or error
-            if "symbolic link" in str(error) or "invalid path" in str(error):
-                raise
-    if first is not None:
-        with_patch(git, data, first)
-        return
-    wanted = objects.read_index(index)
+    present, wanted = quickly(git, data)
+    if wanted is None:
+        present, first = thoroughly(git, data)
+        if first is not None:
+            with_patch(git, data, first)
+            return
+        wanted = objects.read_index(os.path.join(git.folder, "index"))
     for path, (mode, _) in wanted.items():
         if mode == b"160000":
             raise RefusedError("it makes %r a submodule" % os.fsdecode(path))
@@ -72,6 +46,74 @@ def apply(git: Git, data: bytes) -> None:
         take_away(git.root, path)
     for path, (mode, ident) in writes.items():
         put(os.path.join(git.root, path), mode, blobs[ident])
+
+
+COMMAND = ["apply", "--cached", "--binary", "--whitespace=nowarn"]
+
+
+def quickly(git: Git, data: bytes) -> "Tuple[Dict[bytes, Facts], Optional[Dict[bytes, Facts]]]":
+    """Apply a plain diff by one call of git (each takes 5 ms, on a busy machine 80).
+
+    The paths are taken from its header lines. Where git saw another path than these, or did not
+    like the diff, nothing is decided.
+
+    Returns:
+        What there is at the paths, and what is to be there; None where that is not known.
+    """
+    paths = set(named_in_headers(data))
+    if len(paths) > MOST_PATHS or not all(safe(path) for path in paths):
+        return {}, None
+    present = indexed(git, paths)
+    try:
+        git.run([*COMMAND, "-"], data=data)
+    except RefusedError:
+        return {}, None
+    wanted = objects.read_index(os.path.join(git.folder, "index"))
+    return present, (wanted if wanted.keys() <= paths else None)
+
+
+def thoroughly(git: Git, data: bytes) -> "Tuple[Dict[bytes, Facts], Optional[RefusedError]]":
+    """Ask git for the paths, then try how the diff fits.
+
+    Returns:
+        What there is at the paths, and why it does not fit.
+
+    Raises:
+        RefusedError: It names a path that no diff may name.
+    """
+    try:
+        paths = paths_of(git, data)
+    except RefusedError:
+        paths = named_in_headers(data)
+    for path in paths:
+        if not safe(path):
+            raise RefusedError("it names the path %r" % os.fsdecode(path))
+    if len(set(paths)) > MOST_PATHS:
+        raise RefusedError("it names more than %d files" % MOST_PATHS)
+    present = indexed(git, set(paths))
+    first = None
+    for extra in ([], ["--recount"], ["--ignore-whitespace", "-C1"]):
+        try:
+            git.run([*COMMAND, *extra, "-"], data=data)
+            return present, None
+        except RefusedError as error:
+            first = first or error
+            if "symbolic link" in str(error) or "invalid path" in str(error):
+                raise
+    return present, first
+
+
+def indexed(git: Git, paths: "Set[bytes]") -> "Dict[bytes, Facts]":
+    """Make an index of the workspace's present content of some paths, and return it."""
+    present: Dict[bytes, Facts] = {}
+    room = MOST_BYTES
+    for path in paths:
+        found = look(git.root, path, room)
+        if found is not None:
+            room -= len(found[1])
+            present[path] = (found[0], objects.write(git.folder, b"blob", found[1]))
+    objects.write_index(os.path.join(git.folder, "index"), present)
+    return present
 
 
 def paths_of(git: Git, data: bytes) -> "List[bytes]":
