@@ -76,3 +76,24 @@ def toolgen_data(
         "that are no Python of this interpreter; jedi had no answer at "
         f"{made.unanswered} places"
     )
+
+
+@app.command("export-tasks")
+def export_tasks(
+    suite: Annotated[str, typer.Argument(metavar="SUITE", help="As after --env.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="New folder.")] = Path("harbor"),
+    form: Annotated[str, typer.Option("--format", help="harbor.")] = "harbor",
+    tasks: Annotated[
+        list[str] | None, typer.Option("--task", metavar="ID", help="Only these; may be repeated.")
+    ] = None,
+) -> None:
+    """Write a suite's tasks as folders for another framework."""
+    from agents.training.harbor_tasks import export_tasks as write
+    from repos.errors import refuse_unknown
+    from repos.tasks.suite import load_suite
+
+    refuse_unknown("format", [form], ["harbor"])
+    made = write(load_suite(suite), out, name=suite, tasks=tasks or ())
+    typer.echo(f"Written: {out} ({len(made.folders)} tasks)")
+    for reason, number in sorted(made.left_out.items()):
+        typer.echo(f"Left out: {number} ({reason})")
