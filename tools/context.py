@@ -25,6 +25,7 @@ class Limits:
         try_edits_s: Wall time of one `try_edits`, in seconds.
         candidates: Candidates that one `try_edits` accepts.
         parallel: Test runs of `try_edits` at the same time.
+        graph_s: How long a question waits for the graph of the base to be built, in seconds.
     """
 
     max_chars: int = 30_000
@@ -34,6 +35,7 @@ class Limits:
     try_edits_s: float = 1_800.0
     candidates: int = 400
     parallel: int = 2
+    graph_s: float = 120.0
 
 
 class Resource(Protocol):

@@ -22,15 +22,19 @@ T = TypeVar("T")
 class GraphResource:
     """The graph of one workspace; a fork starts equal and follows its own workspace."""
 
-    def __init__(self, workspace: Workspace, dataset: str = "") -> None:
+    def __init__(
+        self, workspace: Workspace, dataset: str = "", wait_s: float | None = None
+    ) -> None:
         """Make it; nothing is read before the first question.
 
         Args:
             workspace: Whose files it follows.
             dataset: What its base is called where a server keeps it (the task's id).
+            wait_s: How long a question waits for the graph of the base, in seconds.
         """
         self._workspace = workspace
         self._dataset = dataset
+        self._wait_s = wait_s
         self._graph: CodeGraph | None = None
         self._lock = threading.Lock()
 
@@ -44,11 +48,17 @@ class GraphResource:
         """
         from graphdb import GraphError
         from graphdb.errors import StoreError
-        from tools.graph_base import fork_base
+        from tools.graph_base import GraphNotReadyError, fork_base
 
         with self._lock:
             if self._graph is None:
-                self._graph = fork_base(self._workspace, self._dataset)
+                try:
+                    self._graph = fork_base(self._workspace, self._dataset, self._wait_s)
+                except GraphNotReadyError:
+                    raise ToolError(
+                        "The code graph of this repository is still being built: use other tools "
+                        "for now, and ask again later."
+                    ) from None
             try:
                 self._graph.refresh()
                 return question(self._graph)
@@ -61,7 +71,7 @@ class GraphResource:
 
     def fork(self, workspace: Workspace) -> GraphResource:
         """Return the twin for a fork of the workspace; it is made at its first question."""
-        return GraphResource(workspace, self._dataset)
+        return GraphResource(workspace, self._dataset, self._wait_s)
 
     def close(self) -> None:
         """Give up the graph."""
@@ -73,7 +83,8 @@ class GraphResource:
 
 def graph_of(ctx: ToolContext) -> GraphResource:
     """Return the episode's graph, made at its first use."""
-    return ctx.resource(RESOURCE, lambda: GraphResource(ctx.workspace, ctx.task.id))
+    wait_s = ctx.limits.graph_s
+    return ctx.resource(RESOURCE, lambda: GraphResource(ctx.workspace, ctx.task.id, wait_s))
 
 
 def answer(ctx: ToolContext, question: Callable[[CodeGraph], str]) -> str:

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from repos.cache import cache_root
 from repos.errors import InfrastructureError, RepoGymError
+from tools.context import Limits
 from tools.graph_base import forget_bases
 from tools.registry import ToolSet
 
@@ -292,6 +294,48 @@ def test_a_damaged_cache_is_no_obstacle(ctx, call):
     assert call("find_symbol", name="add").text.startswith("calc/core.py:1")
     shutil.rmtree(cache_root() / "graphs")
     forget_bases()
+
+
+def test_a_large_base_is_indexed_in_part_and_that_is_said(ctx, call, monkeypatch):
+    monkeypatch.setattr("tools.graph_base.MAX_SOURCE_BYTES", 600)
+    for _ in ("built", "loaded"):
+        forget_bases()
+        ctx.close()
+        found = call("find_symbol", name="add")
+        assert found.text.startswith("calc/core.py:1")
+        assert (
+            "\nnote: the graph of this repository is partial: 1 of its 6 source files" in found.text
+        )
+        assert "No symbol" in call("find_symbol", name="test_scale").text
+    assert call("edit", path="tests/test_calc.py", old="test_scale", new="test_scales").ok
+    assert call("find_symbol", name="test_scales").text.startswith("tests/test_calc.py")
+    forget_bases()
+
+
+def test_a_question_does_not_wait_for_ever(ctx, call, monkeypatch):
+    shutil.rmtree(cache_root() / "graphs", ignore_errors=True)
+    forget_bases()
+    monkeypatch.setattr(ctx, "limits", Limits(graph_s=0.0))
+    answer = call("find_symbol", name="add")
+    assert not answer.ok and "still being built" in answer.text and "ask again" in answer.text
+    while not answer.ok:
+        assert "still being built" in answer.text
+        time.sleep(0.05)
+        answer = call("find_symbol", name="add")
+    assert answer.text.startswith("calc/core.py:1")
+
+
+def test_a_building_outlives_the_episode_that_began_it(ctx, call, monkeypatch):
+    """Its workspace may be closed before all is read: whoever asks next reads it anew."""
+    shutil.rmtree(cache_root() / "graphs", ignore_errors=True)
+    forget_bases()
+    fork = ctx.workspace.fork()
+    twin = ctx.fork(fork)
+    monkeypatch.setattr(twin, "limits", Limits(graph_s=0.0))
+    assert "still being built" in ask(twin, "find_symbol", name="add").text
+    twin.close()
+    fork.close()
+    assert call("find_symbol", name="add").text.startswith("calc/core.py:1")
 
 
 def test_many_threads_ask_at_once(ctx, call):
