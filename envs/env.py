@@ -6,7 +6,7 @@ import copy
 import inspect
 import itertools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Self, get_args
 
 import gymnasium
@@ -18,6 +18,7 @@ from envs.lease import BackendLease
 from envs.limits import wrapped_limit
 from envs.pending import PendingScores, Result, score_later
 from envs.protocol import Budget, Outcome
+from envs.replay import PlayedStep, Replay
 from envs.rewards import Reward, compute_reward, get_reward
 from envs.scoring import score_episode
 from envs.spaces import ToolCalls, Unicode, fork_generator, fork_space, is_call
@@ -187,11 +188,27 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
 
     def apply_reference(self) -> None:
         """Apply the reference patch to the workspace (needs `privileged=True`)."""
-        self._episode().workspace.apply(self.reference)
+        self.state.workspace.apply(self.reference)
 
     def diff(self) -> bytes:
         """Return the agent's change so far, as scoring would take it."""
-        return self._episode().workspace.diff()
+        return self._episode().diff()
+
+    def played_step(self) -> PlayedStep:
+        """Return the latest step with the files as they are after it, for `resume_from`."""
+        return self._episode().played_step()
+
+    def resume_from(self, steps: Iterable[PlayedStep]) -> None:
+        """Answer the first steps, as long as the calls are equal, from an earlier play.
+
+        Nothing runs for them; the files are put back before the first call that does.
+        """
+        self._episode().replay = Replay(steps)
+
+    @property
+    def resumed(self) -> str:
+        """Where a replay went on: "turn", "start" (its steps ran again); "" without one."""
+        return self._episode().resumed
 
     def stop(self, reason: str) -> None:
         """Make the next step end the episode with `info["end"]` = `reason`, whatever it does."""
@@ -206,7 +223,7 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
             How many ran; 0 where a step may as well run its call itself.
         """
         state = self._episode()
-        if state.outcome is not None or state.stop_reason is not None:
+        if state.outcome is not None or state.stop_reason is not None or state.replay is not None:
             return 0
         fitting = [*itertools.takewhile(self.action_space.contains, actions)]
         return state.calls.run_ahead(fitting[: self.budget.steps])
@@ -269,6 +286,8 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         if state.stop_reason is not None:
             end, truncated = state.stop_reason, True
             result = CallResult(f"Stopped: {end}.")
+        elif (again := state.replayed(action)) is not None:
+            result, end, truncated = again, None, False
         elif not self.action_space.contains(action):
             result = CallResult(TOO_LONG, ok=False)
             end, truncated = None, False
@@ -356,6 +375,7 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
         return EpisodeState.begin(task, workspace, self.toolset, MAX_TEXT)
 
     def _finish(self, state: EpisodeState, end: str, infra_error: str | None) -> float:
+        state.go_live()
         if infra_error is not None:
             state.outcome = Outcome(end, infra_error=infra_error)
         elif self.scoring == "async":
@@ -370,7 +390,9 @@ class RepoEnv(gymnasium.Env[dict[str, Any], dict[str, str]]):
     @property
     def state(self) -> EpisodeState:
         """The episode at hand, for wrappers that look into it."""
-        return self._episode()
+        state = self._episode()
+        state.go_live()
+        return state
 
     def _episode(self) -> EpisodeState:
         if self._state is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -12,6 +12,7 @@ from repos.errors import InputError
 from repos.tasks.records import PublicTask
 
 if TYPE_CHECKING:
+    from envs.replay import PlayedStep
     from repos.scoring.score import Score
 
 
@@ -68,6 +69,19 @@ class EpisodeEnvironment(Protocol):
 
     def diff(self) -> bytes:
         """Return the agent's change so far, as scoring would take it."""
+        ...
+
+    def played_step(self) -> PlayedStep:
+        """Return the latest step with the files as they are after it, for `resume_from`."""
+        ...
+
+    def resume_from(self, steps: Iterable[PlayedStep]) -> None:
+        """Answer the first steps, as long as the calls are equal, from an earlier play."""
+        ...
+
+    @property
+    def resumed(self) -> str:
+        """Where a replay went on: "turn", "start" (its steps ran again); "" without one."""
         ...
 
     def apply_reference(self) -> None:

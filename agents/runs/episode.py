@@ -26,6 +26,7 @@ from agents.runs.journal import Journal, read_journal, write_atomic
 from agents.runs.recorder import JournalRecorder, Progress, Waits
 from agents.runs.replay import RecordedModel, model_use, use_in
 from agents.runs.report import repogym_version
+from agents.runs.resuming import resume
 from agents.runs.spec import SCHEMA_VERSION, EpisodeRecord, EpisodeSpec, ModelUse
 from agents.runs.trajectory import build_trajectory
 from envs.episode import Episode
@@ -67,8 +68,9 @@ def run_episode(
 ) -> EpisodeRecord:
     """Play one episode, score it and write its folder; a finished one is only read.
 
-    Where the folder holds the journal of an interrupted play, the episode starts again and
-    its model calls are answered from the journal as long as the requests are equal.
+    Where the folder holds the journal of an interrupted play, the episode goes on from its last
+    step whose files the journal holds, else from the start. Steps before it, and model calls, are
+    answered from the journal as long as they are equal.
 
     Args:
         spec: What to play.
@@ -92,9 +94,10 @@ def run_episode(
         folder.mkdir(parents=True, exist_ok=True)
         with Journal(folder / "episode.jsonl") as journal:
             start = spec.model_dump(mode="json")
+            earlier = read_journal(journal.path)
             journal.append("start", schema_version=SCHEMA_VERSION, spec=start)
             recorder = JournalRecorder(journal, progress, waits, interruption)
-            record = _play(spec, journal, begun, recorder)
+            record = _play(spec, journal, begun, recorder, earlier)
             journal.append("end", record=record.model_dump(mode="json"))
         write_atomic(folder / RECORD, _pretty(record.model_dump(mode="json")))
         (folder / FAILURE).unlink(missing_ok=True)
@@ -139,16 +142,20 @@ def _failed(spec: EpisodeSpec, begun: float, message: str) -> EpisodeRecord:
 
 
 def _play(
-    spec: EpisodeSpec, journal: Journal, begun: float, recorder: JournalRecorder
+    spec: EpisodeSpec,
+    journal: Journal,
+    begun: float,
+    recorder: JournalRecorder,
+    events: Sequence[Mapping[str, Any]],
 ) -> EpisodeRecord:
     warm_up_model(spec.model)
-    events = read_journal(journal.path)
     with contextlib.closing(environment_of(spec)) as env:
         # The model's library is imported beside the preparing, and both before the episode's
         # clock runs.
         env.unwrapped.prepare(spec.task)  # type: ignore[attr-defined]
         model = _model(spec, recorder, events)
         episode = Episode(env, seed=spec.seed, recorder=recorder)
+        resume(episode, events)
         try:
             problem = _act(spec, episode, model, recorder, journal)
         finally:
@@ -163,10 +170,13 @@ def _play(
         except AgentError:  # too large to be told; the score says that it does not apply
             diff = b""
         tools = episode.tools
+        resumed = (episode.environment.resumed or "start") if events else ""
     record = _record(spec, episode.reward, recorder.steps, model, outcome, outcome.score)
     record = record.model_copy(
         update={
             "agent_error": problem,
+            "resumed": resumed,
+            "reused_steps": recorder.reused,
             "patch_bytes": len(diff),
             "seconds": round(time.time() - begun, 3),
             "started": round(begun, 3),

@@ -14,6 +14,8 @@ from agents.models.waiting import Waiting
 from agents.runs.interruption import Interruption
 from agents.runs.journal import Journal
 from agents.runs.visible import visible
+from envs.checkpoint import Checkpoint
+from envs.checkpoint import plain as plain_files
 from envs.episode import Episode, EpisodeRecorder, ToolCall
 from repos.errors import InfrastructureError
 
@@ -63,7 +65,11 @@ class RunRecorder(EpisodeRecorder, ModelRecorder, Protocol):
 
 
 class JournalRecorder(RunRecorder):
-    """Writes what happens to a journal, on the disk before the agent goes on."""
+    """Writes what happens to a journal, on the disk before the agent goes on.
+
+    Attributes:
+        reused: Steps that were answered from an earlier play.
+    """
 
     def __init__(
         self,
@@ -88,6 +94,9 @@ class JournalRecorder(RunRecorder):
         self._steps = 0
         self._inside = 0
         self._forks: list[Episode] = []
+        self._forked = False
+        self.reused = 0
+        self._moment = Checkpoint()
         self._errors: list[BaseException] = []
         self._messages: set[str] = set()
 
@@ -127,8 +136,10 @@ class JournalRecorder(RunRecorder):
     def _write_step(self, episode: Episode, call: ToolCall, seconds: float) -> None:
         with self._lock:
             self._inside -= 1
+        kept = self._kept(episode)
         self._append(
             "step",
+            **kept,
             branch=episode.branch,
             thread=threading.get_ident(),
             name=call.name,
@@ -145,6 +156,27 @@ class JournalRecorder(RunRecorder):
         if self._progress is not None:
             self._progress(steps, call_line(call))
 
+    def _kept(self, episode: Episode) -> dict[str, Any]:
+        """Return what a later play needs to go on after this step: the clock, and changed files.
+
+        A play goes on before the first fork only.
+        """
+        with self._lock:
+            if episode.branch or episode.done or self._forked:
+                return {}
+        try:
+            step = episode.environment.played_step()
+        except InfrastructureError as error:
+            with self._lock:
+                self._errors.append(error)
+            raise
+        kept: dict[str, Any] = {"elapsed": round(step.elapsed, 4), "reused": step.reused}
+        self.reused += step.reused
+        if step.after is not self._moment:
+            kept["files"] = plain_files(step.after, self._moment)
+            self._moment = step.after
+        return kept
+
     def on_error(self, episode: Episode, error: BaseException) -> None:
         """Note where an error came from."""
         with self._lock:
@@ -160,6 +192,7 @@ class JournalRecorder(RunRecorder):
     def on_fork(self, parent: Episode, child: Episode) -> None:
         """Write a new branch."""
         with self._lock:
+            self._forked = True
             self._forks.append(child)
         self._append(
             "fork", branch=child.branch, parent=parent.branch, thread=threading.get_ident()

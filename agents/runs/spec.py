@@ -83,6 +83,9 @@ class EpisodeRecord(Record):
         steps: Tool calls that the environment counted, forks included.
         seconds: Wall time of this play, scoring included, in seconds.
         started: When it began, in seconds since the epoch.
+        resumed: Where an interrupted episode went on: "turn" (its last step whose files the
+            journal holds), "start"; "" where it was not interrupted.
+        reused_steps: Steps that were answered from the journal.
         patch_bytes: Size of the diff.
         tampered: What showed that test results were interfered with.
         flags: What scanning the diff found worth a look; never decides.
@@ -109,6 +112,8 @@ class EpisodeRecord(Record):
     steps: int = 0
     seconds: float = 0.0
     started: float = 0.0
+    resumed: Literal["", "turn", "start"] = ""
+    reused_steps: int = 0
     patch_bytes: int = 0
     tampered: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()

@@ -331,6 +331,11 @@ def test_kill_9_and_the_same_command_end_as_if_nothing_had_happened(tmp_path):
         json.loads((place / "record.json").read_text())["use"]["reused"] for place in episodes(out)
     )
     assert reused >= 2
+    resumed = {
+        json.loads((place / "record.json").read_text())["resumed"] for place in episodes(out)
+    }
+    assert "turn" in resumed
+    assert resumed <= {"", "turn", "start"}
     for place in episodes(out):
         Trajectory.model_validate_json((place / "trajectory.json").read_text())
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import agents.training.rollouts as module
+from agents.models.symbolic import SymbolicModel
 from agents.training.rollouts import rollouts
 from envs.episode import ToolCall
 from envs.shaping import StepPenalty
@@ -148,6 +149,22 @@ def test_bad_numbers_and_names_are_refused_before_anything_is_played():
         play(TASKS, "nobody")
     with pytest.raises(InputError, match="nothing"):
         play(["swe-mini/nothing"], Gambler)
+
+
+def test_bad_input_that_shows_only_in_play_is_no_episode_of_the_agents():
+    class Reader:
+        def __init__(self, seed):
+            pass
+
+        def run(self, episode):
+            episode.environment.reference  # noqa: B018 - refused: nobody made it privileged
+
+    with pytest.raises(InputError, match="privileged=True"):
+        play(TASKS[:1], Reader, k=2)
+    with pytest.raises(InputError, match="assist level"):
+        play(TASKS[:1], Reader, k=2, assist="all")
+    with pytest.raises(InputError, match="codexgraph needs the tool graph_query"):
+        play(TASKS[:1], "codexgraph", k=1, model=SymbolicModel(), tools=["bash", "submit"])
 
 
 def test_the_example_of_the_page(capsys):
