@@ -34,7 +34,8 @@ from repos.sandbox.select import get_backend  # noqa: E402
 from repos.sandbox.workspace import Workspace  # noqa: E402
 from repos.scoring.blind import ask  # noqa: E402
 from repos.scoring.grading import files_of  # noqa: E402
-from repos.scoring.keys import answer_key, hidden_part, places_of  # noqa: E402
+from repos.scoring.keys import answer_key, places_of  # noqa: E402
+from repos.scoring.parts import hidden_part  # noqa: E402
 from repos.scoring.score import WEAK_BITS, score  # noqa: E402
 from repos.scoring.verdicts import score_once  # noqa: E402
 from repos.tasks.records import Task  # noqa: E402

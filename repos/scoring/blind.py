@@ -6,18 +6,18 @@ the right answer, unseen; code in the tested process can do with its own records
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from repos.errors import InfrastructureError
 from repos.runners.controls import Place
 from repos.runners.protocol import TestRun
 from repos.runners.registry import get_runner
 from repos.sandbox.protocol import Backend
+from repos.scoring.coverage import lines_run, touched
 from repos.scoring.grading import Stop, grade_sheet
 from repos.scoring.keys import (
     AnswerKey,
-    Part,
     Spot,
     answer_key,
     fresh_random,
@@ -25,6 +25,7 @@ from repos.scoring.keys import (
     sources_of,
     wrong_spots,
 )
+from repos.scoring.parts import Part, hidden_part, passing_part
 from repos.tasks.records import Task
 
 
@@ -70,23 +71,57 @@ def ask(
     key = answer_key(task, part, backend=backend)
     if key is None:
         return None
-    key = _hiding(key, task, part)
+    key = _hiding(key, task)
     if not key.keys:
         return None
-    run, wrong = _ask(task, diff, part, key, backend, stop)
-    if run is None:
-        return Answered(None)
-    return Answered(run, key.tests(), _tests(key, wrong), key.bits)
+    return _ask(task, diff, (part,), key, backend, stop)
 
 
-def askable(task: Task, part: Part, *, backend: Backend) -> frozenset[str]:
-    """Return the tests of a part that have a question.
+@dataclass(frozen=True)
+class Touched:
+    """What a patch answered where it can matter.
+
+    Attributes:
+        answered: Its answers.
+        untouched: PASS_TO_PASS tests that run nothing of what it changes, and were not asked.
+    """
+
+    answered: Answered
+    untouched: frozenset[str] = frozenset()
+
+
+def ask_touched(task: Task, diff: bytes, *, backend: Backend) -> Touched | None:
+    """Ask a patch what all failing tests come to, and the passing ones that it can concern.
+
+    Args:
+        task: A prepared task.
+        diff: The patch.
+        backend: Makes the sandboxes.
+
+    Returns:
+        What was answered; None where a failing test has no question.
 
     Raises:
-        InfrastructureError: A reference run did not end, where the key was not made yet.
+        InfrastructureError: No answer could be reached.
     """
+    runner, expected = get_runner(task.public.runner), task.hidden.expected
+    part = hidden_part(task)
     key = answer_key(task, part, backend=backend)
-    return frozenset() if key is None else _hiding(key, task, part).tests()
+    if key is None or not set(expected.fail_to_pass) <= (key := _hiding(key, task)).tests():
+        return None
+    lines = lines_run(task, backend=backend)
+    concerned = touched(task, diff, lines) if lines is not None else None
+    passing = places_of(expected.pass_to_pass, runner)
+    left = passing - concerned if concerned is not None else set()
+    left -= places_of(expected.fail_to_pass, runner)
+    parts, beside = (part,), passing_part(task)
+    if beside is not None and passing - left:
+        more = answer_key(task, beside, backend=backend)
+        if more is not None:
+            parts, key = (part, beside), key.with_more(_hiding(more, task))
+    key = key.without(left)
+    untouched = frozenset(t for t in expected.pass_to_pass if runner.split_id(t).place in left)
+    return Touched(_ask(task, diff, parts, key, backend), untouched)
 
 
 def excused(task: Task, part: Part, wrong: frozenset[str], *, backend: Backend) -> frozenset[str]:
@@ -99,27 +134,17 @@ def excused(task: Task, part: Part, wrong: frozenset[str], *, backend: Backend) 
     """
     key = answer_key(task, part, backend=backend)
     assert key is not None
-    key = _hiding(key, task, part)
-    run, found = _ask(task, task.hidden.reference, part, key, backend)
-    if run is None or not run.complete:
+    key = _hiding(key, task)
+    told = _ask(task, task.hidden.reference, (part,), key, backend)
+    if told.run is None or not told.run.complete:
         raise InfrastructureError(f"The reference patch of {task.id} did not end its blind run.")
-    return wrong & _tests(key, found)
+    return wrong & told.wrong
 
 
-def _hiding(key: AnswerKey, task: Task, part: Part) -> AnswerKey:
+def _hiding(key: AnswerKey, task: Task) -> AnswerKey:
     """Return the key without functions that the agent was shown."""
     runner = get_runner(task.public.runner)
-    shown = places_of(task.public.visible_tests, runner)
-    if not shown & set(key.functions):
-        return key
-    return replace(
-        key,
-        functions=tuple(p for p in key.functions if p not in shown),
-        rows={spot: test for spot, test in key.rows.items() if spot[0] not in shown},
-        keys={spot: keys for spot, keys in key.keys.items() if spot[0] not in shown},
-        dropped=frozenset(spot for spot in key.dropped if spot[0] not in shown),
-        bits={place: bits for place, bits in key.bits.items() if place not in shown},
-    )
+    return key.without(places_of(task.public.visible_tests, runner))
 
 
 def _tests(key: AnswerKey, spots: Collection[Spot]) -> frozenset[str]:
@@ -136,17 +161,20 @@ def _tests(key: AnswerKey, spots: Collection[Spot]) -> frozenset[str]:
 def _ask(
     task: Task,
     diff: bytes,
-    part: Part,
+    parts: Sequence[Part],
     key: AnswerKey,
     backend: Backend,
     stop: Stop | None = None,
-) -> tuple[TestRun | None, set[Spot]]:
-    """Run the questions; return the run, and where it was wrong."""
+) -> Answered:
+    """Run the questions of a key, which may be one of several parts."""
     runner = get_runner(task.public.runner)
     assert runner.controls is not None
-    sources = sources_of(task, part, part.asked, runner)
+    sources: dict[str, bytes] = {}
+    for part in parts:
+        sources |= sources_of(task, part, part.asked, runner)
     sheet = runner.controls.take_out(sources, key.functions, key=False, rng=fresh_random())
     run = grade_sheet(task, diff, sheet, backend, stop=stop)
     if run is None:
-        return None, set()
-    return run, wrong_spots(run, sheet, key, runner)
+        return Answered(None)
+    wrong = wrong_spots(run, sheet, key, runner)
+    return Answered(run, key.tests(), _tests(key, wrong), key.bits)

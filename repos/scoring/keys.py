@@ -11,7 +11,7 @@ import json
 import random
 import secrets
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -25,6 +25,7 @@ from repos.runners.registry import get_runner
 from repos.sandbox.protocol import Backend
 from repos.sandbox.surroundings import SCORING, Surroundings
 from repos.scoring.grading import grade_sheet
+from repos.scoring.parts import Part
 from repos.tasks.records import Task, TaskSpec
 from repos.tasks.sources.base import BuiltFiles
 
@@ -39,28 +40,6 @@ MOST_PASSING = 60
 
 Spot = tuple[Place, int, int]
 """A function, a row of it, and one of its questions; -1 stands for the row as a whole."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """One set of hidden tests of a task.
-
-    Attributes:
-        name: "hidden" or "held-out".
-        tests: Folder with the test files.
-        asked: Tests whose functions are asked.
-        passing: Tests whose functions are asked beside them, up to a bound.
-    """
-
-    name: str
-    tests: Path
-    asked: tuple[str, ...]
-    passing: tuple[str, ...] = ()
-
-    @property
-    def decides(self) -> bool:
-        """Whether these are the tests by which a task is resolved."""
-        return self.name == "hidden"
 
 
 @dataclass(frozen=True)
@@ -85,6 +64,30 @@ class AnswerKey:
     def tests(self) -> frozenset[str]:
         """Return the tests that have a question."""
         return frozenset(self.rows[place, row] for place, row, _ in self.keys)
+
+    def without(self, places: Collection[Place]) -> AnswerKey:
+        """Return the key without some functions."""
+        gone = set(places) & set(self.functions)
+        if not gone:
+            return self
+        return AnswerKey(
+            functions=tuple(place for place in self.functions if place not in gone),
+            rows={spot: test for spot, test in self.rows.items() if spot[0] not in gone},
+            keys={spot: keys for spot, keys in self.keys.items() if spot[0] not in gone},
+            dropped=frozenset(spot for spot in self.dropped if spot[0] not in gone),
+            bits={place: bits for place, bits in self.bits.items() if place not in gone},
+        )
+
+    def with_more(self, other: AnswerKey) -> AnswerKey:
+        """Return the key with the functions that only another one has."""
+        more = other.without(self.functions)
+        return AnswerKey(
+            functions=tuple(sorted((*self.functions, *more.functions))),
+            rows={**self.rows, **more.rows},
+            keys={**self.keys, **more.keys},
+            dropped=self.dropped | more.dropped,
+            bits={**self.bits, **more.bits},
+        )
 
     def to_json(self) -> str:
         """Return the key as JSON."""
@@ -115,20 +118,6 @@ class AnswerKey:
             dropped=frozenset(((file, name), row, at) for file, name, row, at in data["dropped"]),
             bits={(file, name): bits for file, name, bits in data["bits"]},
         )
-
-
-def hidden_part(task: Task) -> Part:
-    """Return the tests that decide."""
-    expected = task.hidden.expected
-    return Part("hidden", task.hidden.files, expected.fail_to_pass, expected.pass_to_pass)
-
-
-def held_out_part(task: Task) -> Part | None:
-    """Return the held-out tests, if the task has some."""
-    held_out = task.hidden.expected.held_out
-    if not held_out or task.hidden.held_out is None:
-        return None
-    return Part("held-out", task.hidden.held_out, held_out)
 
 
 def answer_key(task: Task, part: Part, *, backend: Backend) -> AnswerKey | None:
@@ -277,14 +266,16 @@ def _make(
     keys = {spot: found for spot, found in keys.items() if spot not in failed}
     sent = {spot for spot in {*keyed, *answered} if spot[0] in good}
     key = _kept(keys, rows, sent)
-    if not part.decides or not blind.files:
+    passing, failing = part.unbroken(), set(part.asked)
+    if not (part.decides or passing) or not blind.files:
         return key
     third = grade_sheet(task, b"", blind, backend) or TestRun({})
     wrong = wrong_spots(third, blind, key, runner)
-    passing, failing = set(part.passing), set(part.asked)
     unfair = {spot for spot in wrong if key.rows.get(spot[:2]) in passing}
     keys = {spot: found for spot, found in keys.items() if spot not in unfair}
     key = _kept(keys, rows, sent | unfair)
+    if not part.decides:
+        return key
     old, _ = sorted_out(third, blind, runner)
     probes = [
         Probe(spot[0], one, answer.value if answer is not None else None)

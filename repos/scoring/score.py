@@ -20,9 +20,8 @@ from repos.runners.protocol import Runner, TestRun
 from repos.runners.registry import get_runner
 from repos.sandbox.protocol import Backend
 from repos.sandbox.surroundings import SCORING, Surroundings
-from repos.scoring.blind import Answered, ask, askable, excused
+from repos.scoring.blind import Answered, ask, ask_touched, excused
 from repos.scoring.grading import Edit, Stop, deciding_files, files_of, grade_files
-from repos.scoring.keys import held_out_part, hidden_part
 from repos.scoring.official import (
     OfficialVerdict,
     holds,
@@ -30,6 +29,7 @@ from repos.scoring.official import (
     swebench_grading,
     translated,
 )
+from repos.scoring.parts import held_out_part, hidden_part
 from repos.scoring.patches import flag_diff, incomplete
 from repos.tasks.records import Record, Task
 
@@ -105,9 +105,9 @@ def score(task: Task, diff: bytes, *, backend: Backend, fast: bool = False) -> t
         diff: `git diff --binary` against the base; empty is a diff that changes nothing.
         backend: Makes the sandboxes.
         fast: Judge by blind answers alone, where every failing test has a question: no genuine
-            test runs, no held-out one, and passing tests only as far as they are asked (at most
-            60 functions). For training; the score says so. A benchmark's own verdict is
-            always reached in full.
+            test runs, no held-out one, and passing tests only where they are asked and run a
+            function that the diff changes. For training; the score says so. A benchmark's own
+            verdict is always reached in full.
 
     Returns:
         The score, and the log of what the test runs printed.
@@ -253,12 +253,12 @@ def _own_score(task: Task, diff: bytes, backend: Backend) -> tuple[Score, str]:
 
 def _score_fast(task: Task, diff: bytes, backend: Backend) -> tuple[Score, str] | None:
     """Score by blind answers alone; None where a failing test has no question."""
-    expected, part = task.hidden.expected, hidden_part(task)
+    expected = task.hidden.expected
     flags = flag_diff(diff, get_runner(task.public.runner))
-    if incomplete(diff) or not set(expected.fail_to_pass) <= askable(task, part, backend=backend):
+    told = None if incomplete(diff) else ask_touched(task, diff, backend=backend)
+    if told is None:
         return None
-    blind = ask(task, diff, part, backend=backend)
-    assert blind is not None
+    blind = told.answered
     if blind.run is None:
         return unapplied_score(task, flags).model_copy(update={"scoring": "fast"}), NOT_APPLIED
     verdicts = {
@@ -267,10 +267,10 @@ def _score_fast(task: Task, diff: bytes, backend: Backend) -> tuple[Score, str] 
     }
     tampered = list(blind.run.tampered)
     complete = not tampered and not blind.wrong and blind.run.complete
-    passing = [test for test in expected.pass_to_pass if test in blind.asked]
+    known = [t for t in expected.pass_to_pass if t in blind.asked or t in told.untouched]
     fixed = sum(verdicts[t] == "passed" for t in expected.fail_to_pass)
-    broken = sum(verdicts[t] == "failed" for t in passing)
-    fraction = fixed / max(1, len(expected.fail_to_pass)) - broken / max(1, len(passing))
+    broken = sum(verdicts[t] == "failed" for t in known)
+    fraction = fixed / max(1, len(expected.fail_to_pass)) - broken / max(1, len(known))
     result = Score(
         task=task.id,
         resolved=complete and not task.public.plausible_only,

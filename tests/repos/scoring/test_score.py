@@ -10,7 +10,8 @@ from repos.runners.registry import get_runner
 from repos.sandbox.workspace import Workspace
 from repos.scoring.blind import ask
 from repos.scoring.grading import Stop, files_of, grade_files
-from repos.scoring.keys import answer_key, held_out_part, hidden_part
+from repos.scoring.keys import answer_key
+from repos.scoring.parts import held_out_part, hidden_part
 from repos.scoring.score import score, score_with_retries
 from repos.scoring.validation import validate
 from repos.tasks.environments import PythonEnvironment

@@ -11,7 +11,8 @@ from repos.mining.from_git import task_from_repository
 from repos.prepare import prepare
 from repos.sandbox.select import get_backend
 from repos.sandbox.surroundings import single_changes, varied
-from repos.scoring.keys import answer_key, hidden_part
+from repos.scoring.keys import answer_key
+from repos.scoring.parts import hidden_part
 from repos.scoring.score import run_expected, score
 from repos.scoring.validation import validate
 from tests.repositories import commit

@@ -99,6 +99,7 @@ def test_what_a_verdict_depends_on_changes_its_key(task, backend):
 
 
 def test_fast_scoring_says_so_and_is_kept_apart(task, backend):
+    score(task, b"\n", backend=backend, fast=True)  # makes the keys
     counting = Counting(backend)
     fast, _ = score_once(task, task.hidden.reference, backend=counting, fast=True)
     assert (fast.resolved, fast.scoring, counting.asked) == (True, "fast", 1)
@@ -114,6 +115,6 @@ def test_fast_scoring_says_so_and_is_kept_apart(task, backend):
 
 
 def test_fast_scoring_is_full_where_a_failing_test_has_no_question(task, backend, monkeypatch):
-    monkeypatch.setattr("repos.scoring.score.askable", lambda *_, **__: frozenset())
+    monkeypatch.setattr("repos.scoring.score.ask_touched", lambda *_, **__: None)
     result, _ = score(task, task.hidden.reference, backend=backend, fast=True)
     assert (result.resolved, result.scoring) == (True, "full")
