@@ -13,6 +13,7 @@ THEMES = (
     "introspection",
     "records",
     "answerers",
+    "harness",
     "covert",
     "diffs",
     "knowledge",
