@@ -196,7 +196,9 @@ def _source_layer(spec: TaskSpec, files: BuiltFiles, python: PythonInstallation 
         _finish_tree(folder, tree, python)
 
     key = python.key() if python else platform_key(PLAIN)
-    return publish(f"tasks/{files_key(spec)}/source-{key}", build)
+    layer = publish(f"tasks/{files_key(spec)}/source-{key}", build)
+    files.share_base(layer / "tree")
+    return layer
 
 
 def _assist_layer(spec: TaskSpec, files: BuiltFiles, shown: dict[str, bytes], key: str) -> Path:

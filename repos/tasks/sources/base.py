@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from repos.cache import remove_tree
 from repos.tasks.base import Record
 
 
@@ -53,6 +57,9 @@ class SourceRecord(Record):
 S = TypeVar("S", bound=SourceRecord, contravariant=True)
 
 
+BASE, FIRST = "base", "first"
+"""Names of a base in the cache: a link, and what it leads to before a layer was made of it."""
+
 DIGESTS = "digests.json"
 """Beside a task's files: what decides a verdict, as it was made."""
 
@@ -72,8 +79,11 @@ def digests(folder: Path) -> dict[str, str]:
 def damaged(folder: Path) -> list[str]:
     """Return which files of a task that decide a verdict are not as they were made.
 
-    Files that an earlier version made have no digests, and count as whole.
+    Files that an earlier version made have no digests, and count as whole. A base whose layer was
+    removed is damaged too.
     """
+    if not (folder / BASE).is_dir():
+        return [BASE]
     try:
         kept = json.loads((folder / DIGESTS).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -89,7 +99,8 @@ class BuiltFiles:
     """The files of one task, on the host, before any layer is made of them.
 
     Attributes:
-        base: The repository as the agent gets it.
+        base: The repository as the agent gets it; in the cache the layer that was made of it, if
+            there is one, which also holds byte-code and a `.git`.
         hidden: Test files as scoring lays them over the base (same relative paths).
         removed: Test files of the base that the fix deletes.
         reference: The reference patch, `git apply`-able to the base.
@@ -109,7 +120,7 @@ class BuiltFiles:
     base_revision: str
 
     def save(self, folder: Path) -> None:
-        """Write what is not a folder of its own beside the folders in `folder`."""
+        """Write what is not a folder of its own beside the folders in `folder`, in the cache."""
         (folder / "reference.patch").write_bytes(self.reference)
         facts = {
             "removed": list(self.removed),
@@ -119,6 +130,29 @@ class BuiltFiles:
         }
         (folder / "facts.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
         (folder / DIGESTS).write_text(json.dumps(digests(folder), indent=1), encoding="utf-8")
+        (folder / BASE).rename(folder / FIRST)
+        (folder / BASE).symlink_to(FIRST)
+
+    def share_base(self, tree: Path) -> None:
+        """Let the base in the cache be the tree of a layer that was made of it.
+
+        Folders can't have several names as files have: those of a large repository take 12 MB.
+        The link changes in one step, so that whoever reads the base meanwhile finds each file.
+
+        Args:
+            tree: The tree, in the same cache.
+        """
+        first = self.base.with_name(FIRST)
+        if not first.is_dir() or not self.base.is_symlink():
+            return
+        mark = f"{os.getpid()}-{threading.get_ident()}"
+        link = self.base.with_name(f"{BASE}-{mark}")
+        link.symlink_to(os.path.relpath(tree, self.base.parent))
+        link.replace(self.base)
+        gone = self.base.with_name(f"{FIRST}-{mark}")
+        with contextlib.suppress(FileNotFoundError):  # another process was faster
+            first.rename(gone)
+            remove_tree(gone)
 
     @classmethod
     def load(cls, folder: Path) -> BuiltFiles:
@@ -126,7 +160,7 @@ class BuiltFiles:
         facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
         held_out = folder / "heldout"
         return cls(
-            base=folder / "base",
+            base=folder / BASE,
             hidden=folder / "hidden",
             removed=tuple(facts["removed"]),
             reference=(folder / "reference.patch").read_bytes(),

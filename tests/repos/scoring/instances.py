@@ -50,8 +50,10 @@ def make_row(name, python, mirrors):
 
 
 def files_of(folder):
-    """Return the files below a folder, content by path."""
-    found = (path for path in folder.rglob("*") if path.is_file())
+    """Return the files below a folder, content by path, without byte-code and git's."""
+    left_out = {".git", "__pycache__"}
+    files = (path for path in folder.rglob("*") if path.is_file())
+    found = [p for p in files if left_out.isdisjoint(p.relative_to(folder).parts)]
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
 
 

@@ -58,3 +58,28 @@ def test_files_that_are_damaged_later_give_no_verdict(tmp_path):
             score(task, b"", backend=backend)
     finally:
         backend.close()
+
+
+def test_the_base_is_kept_once(spec):
+    """Before a layer is made of it it is a folder of its own, then it is the layer's tree."""
+    files = build_files(spec)
+    names = {path.relative_to(files.base) for path in files.base.rglob("*")}
+    first = files.base.resolve()
+    text = (files.base / "README.md").read_bytes()
+    task = prepare(spec)
+    assert files.base.resolve() == task.layers.testbed[0].resolve() and not first.exists()
+    assert {path.relative_to(files.base) for path in files.base.rglob("*")} >= names
+    assert (files.base / "README.md").read_bytes() == text
+    before = sorted(files.base.parent.iterdir())
+    assert prepare(spec).layers.testbed == task.layers.testbed
+    assert sorted(files.base.parent.iterdir()) == before
+    shown = prepare(spec, assist="tests").layers.testbed[1]
+    assert not list(shown.rglob("__pycache__"))
+
+
+def test_a_base_whose_layer_was_removed_is_made_again(spec, capsys):
+    task = prepare(spec)
+    shutil.rmtree(task.layers.testbed[0].parent)
+    files = build_files(spec)
+    assert (files.base / "README.md").is_file() and "base" in capsys.readouterr().err
+    assert prepare(spec).layers.testbed[0].is_dir()
