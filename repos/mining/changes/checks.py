@@ -18,13 +18,15 @@ from repos.mining.changes.runs import Failed, ReleaseRuns
 from repos.mining.changes.telling import (
     asked_names,
     asked_texts,
+    code_added,
+    declared,
     given_away,
     match_bullet,
     untold_names,
     untold_texts,
 )
 from repos.mining.changes.units import Unit, components, functions, minimal_sets
-from repos.mining.changes.variants import find_variants
+from repos.mining.changes.variants import find_variants, further_assertions
 from repos.mining.pypi.selection import NoTaskError
 from repos.syntax import parse
 from repos.tasks.sources.reverted.hunks import Texts, added, removed, take_back
@@ -88,6 +90,8 @@ class FairChange:
         bullet: Number of the changelog's item that tells of it, or None.
         notes: What each check found, by name.
         more: Assertions made for it.
+        further: Assertions of its only failing test that no example shows.
+        reserve: Assertions that can be added where the tests are easy to guess.
     """
 
     unit: Unit
@@ -96,6 +100,8 @@ class FairChange:
     bullet: int | None
     notes: Mapping[str, str]
     more: tuple[Assertion, ...] = ()
+    further: int = 0
+    reserve: tuple[Assertion, ...] = ()
 
 
 def single(
@@ -153,21 +159,27 @@ def judge(
         ),
     )
     bullet = change.items[number] if number is not None else ""
-    away = given_away(brought, gone, bullet)
+    away = given_away(code_added(change.new, hunks), gone, bullet)
     if away:
         raise UnfairError("not given away", f"the changelog holds `{away[0]}`")
     statement = f"{bullet}\n{example.program}\n{example.now}\n{example.wanted}"
     notes = {"example": example.how, "changelog": f"{value} {'used' if bullet else 'not used'}"}
-    notes["told"] = check_told(change, unit, hunks, failures, brought, statement)
-    more = find_variants(runs, base, example) if len(tests) < 2 else ()
-    notes["hidden"] = _check_hidden(tests, more)
+    notes["told"] = check_told(change, unit, hunks, failures, statement)
+    shown = failures[example.test]
+    source = change.tests.get(shown.file, b"")
+    further = 0
+    if len(tests) < 2:
+        further = further_assertions(runs, base, shown, source, example)
+    reserve = find_variants(runs, base, example, source)
+    more = reserve if len(tests) < 2 and not further else ()
+    notes["hidden"] = _check_hidden(tests, more, further)
     notes["narrow"] = check_narrow(runs, change, unit, tests, failures, statement)
-    return FairChange(unit, tests, example, number, notes, more)
+    return FairChange(unit, tests, example, number, notes, more, further, reserve)
 
 
 def check_told(
     change: ReleaseChange, unit: Unit, hunks: Sequence[Hunk], failures: Mapping[str, Failed],
-    brought: str, statement: str,
+    statement: str,
 ) -> str:  # fmt: skip
     """Return what was looked at: names and texts that failing tests ask for are told.
 
@@ -176,7 +188,7 @@ def check_told(
     """
     base = change.base_text(unit)
     names = asked_names(failures.values(), change.tests)
-    missing = untold_names(names, brought, base, statement)
+    missing = untold_names(names, declared(change.new, hunks), base, statement)
     if missing:
         raise UnfairError("told", f"no one tells the name {', '.join(sorted(missing))}")
     constants = {
@@ -188,10 +200,11 @@ def check_told(
     return f"{len(names)} names, {len(constants)} texts"
 
 
-def _check_hidden(tests: frozenset[str], more: Sequence[Assertion]) -> str:
-    if len(tests) < 2 and not more:
+def _check_hidden(tests: frozenset[str], more: Sequence[Assertion], further: int) -> str:
+    if len(tests) < 2 and not more and not further:
         raise UnfairError("hidden", "one test fails, and the example shows it")
-    return f"{len(tests)} tests" + (f", {len(more)} assertions made" if more else "")
+    made = f", {len(more)} assertions made" if more else ""
+    return f"{len(tests)} tests{made}" + (f", {further} more assertions in it" if further else "")
 
 
 def check_narrow(

@@ -6,19 +6,22 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from repos.mining.changes.heads import NoSliceError
 from repos.mining.changes.runs import Failed, ReleaseRuns
-from repos.mining.changes.slices import NoSliceError, Slice, slice_of
+from repos.mining.changes.slices import Slice, slice_of
 from repos.tasks.sources.reverted.hunks import Texts
 
 LONGEST = 700
 """Characters of an example's program at most."""
 
-LONGEST_OUTCOME = 400
-TRIED = 6
+LONGEST_OUTCOME = 600
+TRIED = 8
 """Failing tests that are tried at most."""
 
 PRIVATE = re.compile(r"0x[0-9a-f]{5}|/testbed|/tmp/|memory:7f|object at ")
 SAME = "the example has the same outcome on both sides"
+LONG = "the outcome is long"
+ADDRESS = "the outcome holds an address or a path"
 RESULT, ERROR = "result", "error"
 
 
@@ -74,7 +77,8 @@ def find_example(
         packages: The package's folders and modules.
     """
     reasons = []
-    for test in sorted(failures)[:TRIED]:
+    tried = _spread(failures)[:TRIED]
+    for test in tried:
         failed = failures[test]
         for whole in (False, True):
             try:
@@ -82,13 +86,24 @@ def find_example(
                 return _compare(runs, base, test, found, "slice"), reasons
             except NoSliceError as error:
                 reasons.append(str(error))
-                if str(error) != SAME:
+                if str(error) not in (SAME, LONG, ADDRESS):
                     break
             except (KeyError, SyntaxError, ValueError, RecursionError) as error:
                 reasons.append(f"the test can't be sliced: {error}")
                 break
-    found = _from_calls(runs, base, sorted(failures)[:TRIED], packages)
+    found = _from_calls(runs, base, tried, packages)
     return found, reasons
+
+
+def _spread(failures: Mapping[str, Failed]) -> list[str]:
+    """Return failing tests, the first of each function before the others."""
+    count: dict[tuple[str, str], int] = {}
+    ranked = []
+    for test in sorted(failures):
+        place = (failures[test].file, failures[test].function)
+        ranked.append((count.setdefault(place, 0), test))
+        count[place] += 1
+    return [test for _, test in sorted(ranked)]
 
 
 def program_of(head: Sequence[str], body: str, raises: bool) -> str:
@@ -115,9 +130,9 @@ def _compare(runs: ReleaseRuns, base: Texts, test: str, found: Slice, how: str) 
     if wanted == now:
         raise NoSliceError(SAME)
     if len(wanted) > LONGEST_OUTCOME or len(now) > LONGEST_OUTCOME:
-        raise NoSliceError("the outcome is long")
+        raise NoSliceError(LONG)
     if PRIVATE.search(wanted + now):
-        raise NoSliceError("the outcome holds an address or a path")
+        raise NoSliceError(ADDRESS)
     if runs.script(program, {}) != wanted or runs.script(program, base) != now:
         raise NoSliceError("the outcome changes from run to run")
     return Example(test, found.head, found.body, found.raises, _outcome(now), _outcome(wanted), how)

@@ -24,7 +24,7 @@ from repos.sandbox.workspace import Workspace
 from repos.scoring.validation import validate
 from repos.tasks.records import Task, TaskSpec
 from repos.tasks.sources.git import belongs_to_tests
-from repos.tasks.sources.reverted.hunks import added, find_hunks, live_hunks
+from repos.tasks.sources.reverted.hunks import find_hunks, live_hunks
 
 SHOWN = "should give: `"
 """Stands in every statement with an executed example."""
@@ -109,7 +109,6 @@ def _faults(runs: ReleaseRuns, task: Task, change: ReleaseChange) -> dict[str, s
     whole = frozenset(range(len(change.hunks)))
     failures = runs.failures(sorted(tests), change.base(whole))
     statement = task.public.statement
-    brought = "\n".join(added(h, change.new) for h in change.hunks)
     found: dict[str, str] = {}
 
     def check(what: str, *arguments: object) -> None:
@@ -127,7 +126,7 @@ def _faults(runs: ReleaseRuns, task: Task, change: ReleaseChange) -> dict[str, s
         found["shown by example"] = "the statement holds no executed example"
     if len(tests) < 2:
         found["hidden"] = "one test fails, and a statement with an example would show it"
-    check("told", change, whole, change.hunks, failures, brought, statement)
+    check("told", change, whole, change.hunks, failures, statement)
     check("narrow", runs, change, whole, tests, failures, statement)
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class Failed:
         line: The line in the test function, from 1; 0 where it is not known.
         variables: The function's variables, by name, as literals; None has no such form.
         arguments: Names of the test's fixtures and parameters.
+        indices: Place of each parameter's value in its list.
     """
 
     message: str
@@ -43,6 +44,7 @@ class Failed:
     line: int
     variables: Mapping[str, str | None]
     arguments: tuple[str, ...]
+    indices: Mapping[str, int] = field(default_factory=dict)
 
 
 class ReleaseRuns:
@@ -106,6 +108,7 @@ class ReleaseRuns:
                     {str(k): v if isinstance(v, str) else None
                      for k, v in facts.get("locals", {}).items()},
                     tuple(str(a) for a in facts["arguments"]),
+                    {str(k): int(v) for k, v in facts.get("indices", {}).items()},
                 )  # fmt: skip
             except (KeyError, TypeError, ValueError, AttributeError):
                 continue  # what comes out of a sandbox may be anything

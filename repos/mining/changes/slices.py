@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import ast
-import builtins
 import copy
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from repos.mining.changes.heads import FUNCTION, Head, NoSliceError, bound_names, free_names
 from repos.mining.changes.runs import Failed
 from repos.syntax import parse
 
-FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 RAISES = re.compile(r"(^|\.)(raises|assertRaises\w*|warns)$")
-LONGEST_HELPER = 12
-"""Lines of a helper of the test file at most that an example takes over."""
-
-
-class NoSliceError(ValueError):
-    """The assertion can't be shown; the message says why."""
+SET_UP = ("setUpClass", "setup_class", "setUp", "setup_method")
+FREEZERS = re.compile(r"(^|\.)(freeze_time|time_machine\.travel)$")
 
 
 @dataclass(frozen=True)
@@ -86,18 +81,82 @@ def slice_of(source: bytes, failed: Failed, whole: bool = False) -> Slice:
         raise NoSliceError("no line of the test is known")
     if isinstance(function, ast.AsyncFunctionDef):
         raise NoSliceError("a coroutine")
+    owner = _owner(tree, function)
     target = _find_target(function, failed.line)
-    raises, body = _asked(target.statement, whole)
-    needed = set().union(*(_free(node) for node in body))
+    raises, asked = _asked(target.statement, whole)
+    methods = {s.name for s in owner.body if isinstance(s, FUNCTION)} if owner else set()
+    body = [_without_self(node) for node in asked]
+    needed = set().union(*(free_names(node) for node in body))
     kept: list[ast.stmt] = []
-    for statement in reversed(target.before):
-        if _matters(statement, needed):
-            kept.insert(0, statement)
-            needed |= _free(statement)
-    head = _head(tree, failed, target, kept, needed)
+    for statement in reversed([*_set_up(owner), *target.before]):
+        plain = _without_self(statement)
+        if _matters(plain, needed):
+            kept.insert(0, plain)
+            needed |= free_names(plain)
+    decorators = [*function.decorator_list, *(owner.decorator_list if owner else ())]
+    for decorator in decorators:
+        if isinstance(decorator, ast.Call) and FREEZERS.search(ast.unparse(decorator.func)):
+            kept.insert(0, ast.Expr(ast.Call(ast.Attribute(decorator, "start"), [], [])))
+            needed |= free_names(decorator)
+    if needed & methods:
+        raise NoSliceError("a method of the test's class")
+    made = set().union(*(bound_names(s) for s in kept))
+    head = Head(tree, decorators, failed, target.looped, made).lines(needed)
     lines = [*head, *(ast.unparse(ast.fix_missing_locations(s)) for s in kept)]
     text = "\n".join(ast.unparse(ast.fix_missing_locations(node)) for node in body)
     return Slice(tuple(lines), text, raises)
+
+
+def assertion_lines(source: bytes, failed: Failed) -> list[int]:
+    """Return the lines of a test's other assertions, those after the failing one first.
+
+    Raises:
+        NoSliceError: The file does not hold the test.
+    """
+    lines = {
+        node.lineno
+        for node in ast.walk(find_function(parse(source), failed))
+        if isinstance(node, ast.Assert)
+        or (isinstance(node, ast.With) and _is_raises(node))
+        or (isinstance(node, ast.Expr) and ast.unparse(node).startswith("self.assert"))
+    } - {failed.line}
+    return sorted(lines, key=lambda line: (line < failed.line, line))
+
+
+def _owner(
+    tree: ast.Module, function: ast.FunctionDef | ast.AsyncFunctionDef
+) -> ast.ClassDef | None:
+    """Return the class that holds a test."""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and function in node.body:
+            return node
+    return None
+
+
+def _set_up(owner: ast.ClassDef | None) -> list[ast.stmt]:
+    """Return what runs before each test of a class: its attributes, then its set-up."""
+    found: list[ast.stmt] = []
+    for statement in owner.body if owner else ():
+        if isinstance(statement, ast.Assign):
+            found.append(statement)
+    for statement in owner.body if owner else ():
+        if isinstance(statement, ast.FunctionDef) and statement.name in SET_UP:
+            found += statement.body
+    return found
+
+
+class _Plain(ast.NodeTransformer):
+    """Makes variables of a test's attributes."""
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"):
+            return ast.Name(node.attr, node.ctx)
+        return node
+
+
+def _without_self(statement: ast.stmt) -> ast.stmt:
+    return ast.fix_missing_locations(_Plain().visit(copy.deepcopy(statement)))
 
 
 def _find_target(function: ast.FunctionDef | ast.AsyncFunctionDef, line: int) -> _Target:
@@ -176,40 +235,17 @@ def _interesting(left: ast.expr, right: ast.expr) -> ast.expr:
     return left if names and not isinstance(left, ast.Constant) else right
 
 
-def _free(node: ast.AST) -> set[str]:
-    own: set[str] = set()
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.arg):
-            own.add(inner.arg)
-        elif isinstance(inner, ast.ExceptHandler) and inner.name:
-            own.add(inner.name)
-        elif isinstance(inner, ast.comprehension):
-            own |= {n.id for n in ast.walk(inner.target) if isinstance(n, ast.Name)}
-    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} - own
-
-
-def _bound(statement: ast.stmt) -> set[str]:
-    """Return the names that a statement sets."""
-    found = {
-        n.id for n in ast.walk(statement)
-        if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
-    }  # fmt: skip
-    if isinstance(statement, (*FUNCTION, ast.ClassDef)):
-        found.add(statement.name)
-    if isinstance(statement, ast.Import | ast.ImportFrom):
-        found |= {(a.asname or a.name).split(".")[0] for a in statement.names}
-    return found
-
-
 def _matters(statement: ast.stmt, needed: set[str]) -> bool:
     """Whether a statement before may change what is needed."""
     if isinstance(statement, ast.Assert):
         return False
-    if _bound(statement) & needed:
+    if bound_names(statement) & needed:
         return True
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
         function = statement.value.func
-        return isinstance(function, ast.Attribute) and bool(_free(function.value) & needed)
+        if not isinstance(function, ast.Attribute):
+            return False
+        return bool(free_names(function.value) & {*needed, "monkeypatch"})
     targets: list[ast.expr] = []
     if isinstance(statement, ast.Assign):
         targets = statement.targets
@@ -218,61 +254,6 @@ def _matters(statement: ast.stmt, needed: set[str]) -> bool:
     elif isinstance(statement, ast.Delete):
         targets = statement.targets
     return any(
-        isinstance(t, ast.Subscript | ast.Attribute) and bool(_free(t) & needed) for t in targets
+        isinstance(t, ast.Subscript | ast.Attribute) and bool(free_names(t) & needed)
+        for t in targets
     )
-
-
-def _head(
-    tree: ast.Module, failed: Failed, target: _Target, kept: list[ast.stmt], needed: set[str]
-) -> list[str]:
-    """Return imports, helpers and literals that the rest needs, in this order."""
-    made = set().union(*(_bound(s) for s in kept))
-    top = _module_names(tree)
-    parts: list[tuple[int, str]] = []
-    todo, done = sorted(needed), set()
-    while todo:
-        name = todo.pop(0)
-        if name in done:
-            continue
-        done.add(name)
-        if name in failed.arguments or name in target.looped:
-            parts.append((2, f"{name} = {_literal(name, failed.variables)}"))
-        elif name in made or (hasattr(builtins, name) and name not in top):
-            continue
-        elif name in top:
-            statement = top[name]
-            text = ast.unparse(statement)
-            relative = isinstance(statement, ast.ImportFrom) and statement.level
-            if relative or re.search(r"\b(from|import) (tests?|conftest)\b", text):
-                raise NoSliceError("a module of helpers")
-            if text.count("\n") > LONGEST_HELPER:
-                raise NoSliceError("a long helper")
-            parts.append((0 if isinstance(statement, ast.Import | ast.ImportFrom) else 1, text))
-            todo += sorted(_free(statement))
-        else:
-            parts.append((2, f"{name} = {_literal(name, failed.variables)}"))
-    return [text for _, text in sorted(dict.fromkeys(parts), key=lambda part: part[0])]
-
-
-def _literal(name: str, variables: Mapping[str, str | None]) -> str:
-    value = variables.get(name)
-    if value is None:
-        raise NoSliceError(f"{name} has no literal form")
-    return value
-
-
-def _module_names(tree: ast.Module) -> dict[str, ast.stmt]:
-    found: dict[str, ast.stmt] = {}
-    for statement in tree.body:
-        if isinstance(statement, ast.Import | ast.ImportFrom):
-            for alias in statement.names:
-                one = copy.copy(statement)
-                one.names = [alias]
-                found[(alias.asname or alias.name).split(".")[0]] = one
-        elif isinstance(statement, (*FUNCTION, ast.ClassDef)):
-            found[statement.name] = statement
-        elif isinstance(statement, ast.Assign):
-            for target in statement.targets:
-                if isinstance(target, ast.Name):
-                    found[target.id] = statement
-    return found

@@ -8,12 +8,15 @@ import math
 import re
 import tokenize
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from repos.mining.changes.heads import NoSliceError
 from repos.mining.changes.runs import Failed
-from repos.mining.changes.slices import NoSliceError, find_function
+from repos.mining.changes.slices import find_function
 from repos.mining.changes.units import WORD
 from repos.syntax import literal, parse
+from repos.tasks.sources.reverted.hunks import Texts, lines_of
+from repos.tasks.sources.reverted.records import Hunk
 
 STOP = frozenset(
     "the and for with from that this not are was now when into also been has have will can use used"
@@ -74,14 +77,16 @@ def match_bullet(items: list[str], change: str, tests: str) -> tuple[int | None,
 
 
 def asked_names(failures: Iterable[Failed], sources: Mapping[str, bytes]) -> set[str]:
-    """Return attributes, names and keywords that failing tests use."""
+    """Return attributes, names and keywords that failing tests use, their own names left out."""
+    failures = list(failures)
     names: set[str] = set()
-    own: set[str] = set()
+    own = _made_by_tests(failures, sources)
     for function in _functions(failures, sources):
         own |= {
             node.id for node in ast.walk(function)
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
         }  # fmt: skip
+        own |= {node.arg for node in ast.walk(function) if isinstance(node, ast.arg)}
         for node in ast.walk(function):
             if isinstance(node, ast.Attribute):
                 names.add(node.attr)
@@ -92,6 +97,22 @@ def asked_names(failures: Iterable[Failed], sources: Mapping[str, bytes]) -> set
             elif isinstance(node, ast.ImportFrom):
                 names |= {alias.name for alias in node.names}
     return names
+
+
+def _made_by_tests(failures: Iterable[Failed], sources: Mapping[str, bytes]) -> set[str]:
+    """Return functions, classes and variables of the test files themselves."""
+    found: set[str] = set()
+    for path in {failed.file for failed in failures} & set(sources):
+        try:
+            tree = parse(sources[path])
+        except (SyntaxError, ValueError):
+            continue
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                found.add(node.name)
+            elif isinstance(node, ast.Assign):
+                found |= {n.id for n in node.targets if isinstance(n, ast.Name)}
+    return found
 
 
 def asked_texts(failures: Iterable[Failed], sources: Mapping[str, bytes]) -> set[str]:
@@ -123,17 +144,62 @@ def _functions(failures: Iterable[Failed], sources: Mapping[str, bytes]) -> list
     return found
 
 
-def untold_names(asked: Collection[str], brought: str, base: str, statement: str) -> set[str]:
+def declared(new: Texts, hunks: Sequence[Hunk]) -> set[str]:
+    """Return the names that hunks set: functions, classes, arguments, variables, attributes.
+
+    Words of their texts count, since names may be set by them. What a hunk only uses, such as a
+    method of the standard library, is not the package's to tell.
+    """
+    found: set[str] = set()
+    for path in sorted({hunk.path for hunk in hunks}):
+        spans = [(h.new[0] + 1, sum(h.new)) for h in hunks if h.path == path]
+        for node in ast.walk(parse(new[path])):
+            line = getattr(node, "lineno", 0)
+            if not any(first <= line <= last for first, last in spans):
+                continue
+            match node:
+                case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                    found.add(name)
+                case ast.ClassDef(name=name) | ast.arg(arg=name):
+                    found.add(name)
+                case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                    found.add(name)
+                case ast.alias(name=name, asname=other):
+                    found.add(other or name)
+                case ast.Constant(value=str() as text):
+                    found |= set(re.findall(r"[A-Za-z_]\w*", text))
+    return found
+
+
+def code_added(new: Texts, hunks: Sequence[Hunk]) -> str:
+    """Return the lines that hunks add, those of documentation strings left out."""
+    lines: list[str] = []
+    for path in sorted({hunk.path for hunk in hunks}):
+        told: set[int] = set()
+        for node in ast.walk(parse(new[path])):
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+                told |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+        every = lines_of(new[path])
+        for hunk in (h for h in hunks if h.path == path):
+            for number in range(hunk.new[0], sum(hunk.new)):
+                if number + 1 not in told:
+                    lines.append(every[number].decode("utf-8", "replace").rstrip("\n"))
+    return "\n".join(lines)
+
+
+def untold_names(
+    asked: Collection[str], brought: Collection[str], base: str, statement: str
+) -> set[str]:
     """Return names that tests ask for, that only the fix brings and that nothing tells.
 
     Args:
         asked: Names that the failing tests use.
-        brought: The lines that the fix adds.
+        brought: The names that the fix sets.
         base: The base's source and documentation.
         statement: What the agent reads.
     """
     word = r"[A-Za-z_]\w*"
-    new = set(re.findall(word, brought)) - set(re.findall(word, base))
+    new = set(brought) - set(re.findall(word, base))
     return (new & set(asked)) - set(re.findall(word, statement))
 
 
@@ -174,5 +240,5 @@ def _runs(text: str) -> set[tuple[str, ...]]:
             if token.string.strip() and token.type != tokenize.COMMENT
         ]
     except (tokenize.TokenError, IndentationError, SyntaxError):
-        tokens = re.findall(r"\w+|[^\w\s]", text)
+        tokens = re.findall(r"\w+|[^\w\s]", re.sub(r"(^|\s)#.*$", "", text))
     return {tuple(tokens[k : k + TOKENS]) for k in range(len(tokens) - TOKENS + 1)}

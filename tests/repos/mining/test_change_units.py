@@ -1,8 +1,11 @@
 import pytest
 
+from repos.mining.changes.heads import NoSliceError
 from repos.mining.changes.runs import Failed
-from repos.mining.changes.slices import NoSliceError, slice_of
+from repos.mining.changes.slices import slice_of
 from repos.mining.changes.telling import (
+    code_added,
+    declared,
     given_away,
     match_bullet,
     untold_names,
@@ -103,8 +106,101 @@ def test_a_slice_of_an_expected_exception_is_the_block():
 
 
 def test_what_has_no_literal_form_gives_no_slice():
-    with pytest.raises(NoSliceError, match="tmp_path has no literal form"):
-        slice_of(TEST, failed("test_path", 22, tmp_path=None))
+    with pytest.raises(NoSliceError, match="capsys has no literal form"):
+        slice_of(
+            b"def test_out(capsys):\n    assert capsys.readouterr().out == 'a'\n",
+            Failed("AssertionError", "t.py", "test_out", 2, {"capsys": None}, ("capsys",)),
+        )
+
+
+GIVEN = b"""\
+import pytest
+from demo import Box, grow
+from freezegun import freeze_time
+
+SIZES = [(iter([1]), 2), (Box(3), 4)]
+
+
+@pytest.fixture
+def box():
+    made = Box(1)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def pair(box):
+    return box, 2
+
+
+@pytest.mark.parametrize("thing, wanted", SIZES)
+def test_sizes(thing, wanted):
+    assert grow(thing) == wanted
+
+
+@pytest.mark.parametrize(["thing"], [pytest.param(Box(1), id="one"), [Box(2)]])
+def test_listed(thing):
+    assert grow(thing) == 3
+
+
+def test_pair(pair):
+    assert grow(pair) == 2
+
+
+def test_env(monkeypatch, tmp_path):
+    monkeypatch.setenv("SIZE", "2")
+    assert grow(tmp_path) == 2
+
+
+class TestMore:
+    first = 5
+
+    def setUp(self):
+        self.box = Box(self.first)
+        self.other = Box(7)
+
+    def make(self):
+        return Box(1)
+
+    @freeze_time("2020-02-02")
+    def test_own(self):
+        self.assertEqual(grow(self.other), 7)
+        self.assertEqual(grow(self.box), 2)
+
+    def test_made(self):
+        assert grow(self.make()) == 2
+"""
+
+
+def given(text, function, *arguments, **indices):
+    line = next(k for k, x in enumerate(GIVEN.decode().splitlines(), 1) if text in x)
+    return slice_of(GIVEN, Failed("E", "t.py", function, line, {}, arguments, indices))
+
+
+def test_parameters_without_a_literal_form_stand_as_the_test_writes_them():
+    found = given("== wanted", "test_sizes", "thing", "wanted", thing=0, wanted=0)
+    assert found.text == "from demo import grow\nthing = iter([1])\ngrow(thing)"
+    found = given("== 3", "test_listed", "thing", thing=0)
+    assert found.head == ("from demo import Box", "from demo import grow", "thing = Box(1)")
+
+
+def test_fixtures_of_the_file_and_a_few_of_pytest_are_shown():
+    found = given("grow(pair)", "test_pair", "pair")
+    assert found.head[-2:] == ("box_made = box()\nbox = next(box_made)", "pair = pair(box)")
+    assert "def box():\n    made = Box(1)\n    yield made\n    made.close()" in found.head
+    found = given("grow(tmp_path)", "test_env", "monkeypatch", "tmp_path")
+    assert "monkeypatch = pytest.MonkeyPatch()" in found.head
+    assert found.head[-1] == "monkeypatch.setenv('SIZE', '2')"
+
+
+def test_attributes_of_a_test_class_become_variables():
+    found = given("grow(self.box)", "TestMore.test_own")
+    assert found.head[-3:] == (
+        "freeze_time('2020-02-02').start()", "first = 5", "box = Box(first)"
+    )  # fmt: skip
+    assert found.body == "grow(box)"
+    with pytest.raises(NoSliceError, match="a method of the test's class"):
+        given("self.make()", "TestMore.test_made")
 
 
 ITEMS = [
@@ -124,7 +220,11 @@ def test_the_changelog_item_of_a_change_shares_its_rare_words():
 
 
 def test_names_and_texts_that_only_the_fix_brings_must_be_told():
-    brought = "def convert(x, strict=False):\n    raise ValueError('size is odd today')"
+    new = (
+        b"def convert(x, strict=False):\n    x = x.timetz()\n    raise ValueError('size is odd')\n"
+    )
+    brought = declared({"a.py": new}, find_hunks({"a.py": b""}, {"a.py": new}))
+    assert brought == {"convert", "x", "strict", "size", "is", "odd"}
     asked = {"convert", "strict", "len"}
     assert untold_names(asked, brought, "def convert(x): ...", "") == {"strict"}
     assert untold_names(asked, brought, "def convert(x): ...", "`strict` is new") == set()
@@ -138,4 +238,6 @@ def test_a_statement_that_holds_code_of_the_fix_gives_it_away():
     brought = "def move(self, key):\n    self.cache.pop(key, None)\n"
     assert given_away(brought, "", "Call `self.cache.pop(key, None)` first") != []
     assert given_away(brought, "", "Keys are moved by def move(self, key):") == []
+    new = {"a.py": b'def size():\n    """Its size, i. e. x / 2, f. e."""\n    return f(1)\n'}
+    assert code_added(new, find_hunks({"a.py": b""}, new)) == "def size():\n    return f(1)"
     assert given_away(brought, brought, "Call `self.cache.pop(key, None)` first") == []

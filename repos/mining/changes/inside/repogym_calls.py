@@ -4,28 +4,17 @@ REPOGYM_CALLS names the file for the records, REPOGYM_PACKAGES the package's fol
 A record is function, arguments by name (all with a literal form), type of `self`, and outcome.
 """
 
-import ast
 import json
 import os
 import sys
 
 import pytest
+from repogym_forms import literal
 
 PACKAGES = tuple(os.environ["REPOGYM_PACKAGES"].split(":"))
 CALLS = {}
-LONGEST = 300
 MOST = 200
 COROUTINE_OR_GENERATOR = 0x20 | 0x80 | 0x200
-
-
-def literal(value):
-    """Return a value's literal form, or None."""
-    try:
-        text = repr(value)
-        plain = len(text) < LONGEST and "0x" not in text and ast.literal_eval(text) == value
-        return text if plain else None
-    except Exception:  # a repr is anyone's code
-        return None
 
 
 def inside(frame):

@@ -1,26 +1,17 @@
 """Runs inside the sandbox: a pytest plugin that notes where and with what each test failed.
 
 The file that REPOGYM_FRAMES names receives a JSON object: by test id, the message, the test's
-file, line and function, and those of its variables that have a literal form.
+file, line and function, those of its variables that have a literal form, and the places of its
+parameters in their lists.
 """
 
-import ast
 import json
 import os
 
 import pytest
+from repogym_forms import literal
 
 FAILED = {}
-LONGEST = 300
-
-
-def literal(value):
-    """Return a value's literal form, or None."""
-    try:
-        text = repr(value)
-        return text if len(text) < LONGEST and ast.literal_eval(text) == value else None
-    except Exception:  # a repr is anyone's code
-        return None
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -36,6 +27,7 @@ def pytest_runtest_makereport(item, call):
         "file": str(item.path),
         "function": getattr(function, "__qualname__", ""),
         "arguments": sorted(getattr(item, "funcargs", {})),
+        "indices": dict(getattr(getattr(item, "callspec", None), "indices", {})),
     }
     for entry in call.excinfo.traceback:
         if code is not None and entry.frame.code.raw is code:
