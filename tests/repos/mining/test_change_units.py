@@ -181,7 +181,7 @@ def test_parameters_without_a_literal_form_stand_as_the_test_writes_them():
     found = given("== wanted", "test_sizes", "thing", "wanted", thing=0, wanted=0)
     assert found.text == "from demo import grow\nthing = iter([1])\ngrow(thing)"
     found = given("== 3", "test_listed", "thing", thing=0)
-    assert found.head == ("from demo import Box", "from demo import grow", "thing = Box(1)")
+    assert found.head == ("from demo import grow", "from demo import Box", "thing = Box(1)")
 
 
 def test_fixtures_of_the_file_and_a_few_of_pytest_are_shown():
