@@ -9,6 +9,7 @@ import typer
 
 from repos.cli_options import (
     EnvironmentOption,
+    MirrorsOption,
     PythonOption,
     SandboxOption,
     SuiteArgument,
@@ -40,11 +41,21 @@ def mine_tasks(
         str, typer.Option(help="Only releases of this day (YYYY-MM-DD) and later.")
     ] = "",
     jobs: Annotated[int, typer.Option(min=1, help="Packages at a time.")] = 1,
+    from_git: Annotated[
+        list[str] | None, typer.Option("--from-git", help="Mine the commits of a URL or folder.")
+    ] = None,
+    since: Annotated[
+        str, typer.Option(help="Only commits of this day (YYYY-MM-DD) and later.")
+    ] = "",
+    commits: Annotated[
+        int, typer.Option(min=1, help="Newest commits looked at in a repository.")
+    ] = 300,
+    repos_from: MirrorsOption = None,
     python: PythonOption = "",
     sandbox: SandboxOption = "auto",
     allow_unsafe: UnsafeOption = False,
 ) -> None:
-    """Make tasks of releases of packages, validate them, write a manifest as they come.
+    """Make tasks of releases or commits, validate them, write a manifest as they come.
 
     The same command goes on where it was ended.
     """
@@ -55,14 +66,28 @@ def mine_tasks(
         raise InputError(f"--kind is pairs or changes, not {kind!r}.")
     if after and not _is_day(after):
         raise InputError(f"--after is a day as YYYY-MM-DD, not {after!r}.")
+    if since and not _is_day(since):
+        raise InputError(f"--since is a day as YYYY-MM-DD, not {since!r}.")
     wanted = [*(names or ()), *(read_names(listed) if listed else ())]
-    if not wanted:
-        raise InputError("Name a package, or give a list of names with --list FILE.")
+    if from_git and wanted:
+        raise InputError("Give either packages or --from-git, not both in one call.")
+    if not wanted and not from_git:
+        raise InputError("Name a package, give a list with --list FILE, or name --from-git.")
     order = Order(
-        kind=kind, releases=pairs, per_package=per_package or pairs, after=after, python=python,
-        sandbox=sandbox, allow_unsafe=allow_unsafe, jobs=jobs,
+        kind=kind, releases=pairs, per_package=per_package or (commits if from_git else pairs),
+        after=since if from_git else after, python=python, sandbox=sandbox,
+        allow_unsafe=allow_unsafe, jobs=jobs,
     )  # fmt: skip
-    count = mine_names(wanted, output, order, lambda line: print(line, flush=True))
+
+    def report(line: str) -> None:
+        print(line, flush=True)
+
+    if from_git:
+        from repos.mining.commits import mine_repositories
+
+        count = mine_repositories(from_git, output, order, commits, report)
+    else:
+        count = mine_names(wanted, output, order, report)
     if not count:
         typer.echo("Nothing passed validation: nothing was written.")
         raise typer.Exit(1)
@@ -168,7 +193,7 @@ def audit_tasks(
 
 @tasks.command("new")
 def new_task(
-    path: Annotated[str, typer.Argument(help="A git repository on this machine.")],
+    path: Annotated[str, typer.Argument(help="A git repository: its folder or its URL.")],
     fix: Annotated[str, typer.Option(help="The revision with the fix and its tests.")],
     output: Annotated[Path, typer.Option("--out", "-o", help="The manifest; its tasks are kept.")],
     base: Annotated[str, typer.Option(help="The revision before; the fix's parent.")] = "",
@@ -184,6 +209,13 @@ def new_task(
     runner: Annotated[
         str, typer.Option(help="pytest, unittest or module:Name; else by what the project says.")
     ] = "",
+    statement: Annotated[
+        Path | None, typer.Option(help="A file with the statement; else the fix's message.")
+    ] = None,
+    all_tests: Annotated[
+        bool, typer.Option("--all-tests", help="All test files decide, not only the changed ones.")
+    ] = False,
+    repos_from: MirrorsOption = None,
     python: PythonOption = "",
     sandbox: SandboxOption = "auto",
 ) -> None:
@@ -192,12 +224,25 @@ def new_task(
     from repos.tasks.suite import open_manifest, write_manifest
 
     header, kept = open_manifest(output)
+    said = _read_statement(statement) if statement else ""
     spec = task_from_repository(
         path, base=base or f"{fix}^", fix=fix, tests=tuple(tests or ()),
         source_dirs=tuple(source or ()), requirements=tuple(requires or ()), python=python,
-        runner=runner, sandbox=sandbox,
+        runner=runner, sandbox=sandbox, statement=said, all_tests=all_tests, report=typer.echo,
     )  # fmt: skip
     kept[spec.id] = spec
     write_manifest(output, header, list(kept.values()))
     typer.echo(f"{spec.id}: valid; written to {output}")
     typer.echo(f"Try it: repogym --env {output} --agent oracle")
+
+
+def _read_statement(path: Path) -> str:
+    from repos.errors import InputError
+
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"The statement {path} can't be read: {error}.") from error
+    if not text:
+        raise InputError(f"The statement {path} is empty.")
+    return text

@@ -13,7 +13,7 @@ from repos.environments.compiling import compile_layer
 from repos.environments.harness import copy_harness
 from repos.environments.install import install, make_venv
 from repos.environments.interpreters import PythonInstallation, running_python
-from repos.environments.metadata import release_metadata
+from repos.environments.metadata import checkout_scripts, release_metadata
 from repos.sandbox.interpreter import package_folders
 from repos.sandbox.protocol import ENVIRONMENT, TESTBED, Mount
 from repos.tasks.environments import OnPython, SweBenchEnvironment
@@ -56,7 +56,10 @@ def python_layer(
     info = release_metadata(base) if environment.install else None
     pins = sorted(environment.requirements)
     facts = json.dumps([pins, info, list(source_dirs), python.key(), FORM])
-    scripts = environment.scripts if isinstance(environment, SweBenchEnvironment) else {}
+    if isinstance(environment, SweBenchEnvironment):
+        scripts = environment.scripts
+    else:
+        scripts = checkout_scripts(base) if environment.install else {}
     network = isinstance(environment, SweBenchEnvironment) and environment.network
     if scripts:
         facts += json.dumps(sorted(scripts.items()))

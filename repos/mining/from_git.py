@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from git import Blob, Commit
 from packaging.requirements import InvalidRequirement, Requirement
@@ -13,6 +13,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 from repos.environments.harness import misfit
 from repos.environments.interpreters import find_python, minor_version
 from repos.errors import InfrastructureError, InputError, TaskError
+from repos.mining.project import checkout_requirements, project_name
+from repos.mining.pypi.verdicts import why_nothing
 from repos.prepare import prepare
 from repos.runners.protocol import Runner, TestRun
 from repos.runners.registry import choose_runner, get_runner
@@ -27,11 +29,19 @@ from repos.tasks.sources.git import (
     GitSource,
     belongs_to_tests,
     changed_files,
+    is_url,
+    name_of,
     open_repository,
     resolve,
 )
 from repos.tasks.sources.isolated import IsolatedRepository
+from repos.tasks.sources.pypi.archives import Member
 
+METADATA = re.compile(
+    r"pyproject\.toml|setup\.(cfg|py)|PKG-INFO|[^/]*require[^/]*\.(txt|in)"
+    r"|(tests?|requirements)/[^/]*\.(txt|in)"
+)
+Report = Callable[[str], None]
 TEST_FOLDER = re.compile(r"(^|/)(tests?|testing)(/|$)")
 
 
@@ -46,22 +56,28 @@ def task_from_repository(
     python: str = "",
     runner: str = "",
     sandbox: str = "auto",
+    statement: str = "",
+    all_tests: bool = False,
+    report: Report = lambda line: None,
 ) -> TaskSpec:
     """Make a task of two revisions of a git repository and validate it.
 
-    FAIL_TO_PASS and PASS_TO_PASS are found by running the test files that changed, three
-    times a side.
+    FAIL_TO_PASS and PASS_TO_PASS are found by running test files three times a side.
 
     Args:
-        path: The repository.
+        path: The repository, or its URL.
         base: Revision before the fix.
         fix: Revision with the fix and its tests.
         tests: Test files or folders; found by their names where none are given.
         source_dirs: Folders of the import path; `src` or the root where none are given.
-        requirements: Requirements of the tests, resolved to exact pins.
+        requirements: Requirements of the tests, resolved to exact pins; those that the project's
+            own metadata declares where none are given.
         python: Minor version to run the tests on; the running one by default.
         runner: Name of the test runner; chosen by what the project says where none is given.
         sandbox: Name of the back end.
+        statement: What an agent reads, instead of the message of `fix`.
+        all_tests: Whether all test files decide, not only those that changed.
+        report: Told what was found, line by line.
 
     Raises:
         RepoGymError: No repository, no such revision, no such Python, no changed tests, or
@@ -69,9 +85,9 @@ def task_from_repository(
     """
     python = python or minor_version()
     find_python(python)
-    repository = open_repository(path)
-    root = str(repository.root)
-    name = re.sub(r"[^A-Za-z0-9._+-]+", "-", repository.root.name).strip("-._+") or "repository"
+    repository = open_repository(path, fix)
+    root = path if is_url(path) else str(repository.root)
+    name = re.sub(r"[^A-Za-z0-9._+-]+", "-", name_of(root)).strip("-._+") or "repository"
     first, second = resolve(repository, base), resolve(repository, fix)
     changed = changed_files(repository, first, second)
     contents = CommitFiles(repository.commit(second))
@@ -94,6 +110,9 @@ def task_from_repository(
         raise InputError(
             f"No test file changed between {base} and {fix}: name the tests with --tests."
         )
+    if all_tests:
+        files = sorted(holding)
+        test_paths = tests or _test_paths([*files, *(p for _, p in changed)], holding | steering)
     if not source_dirs:
         source_dirs = (
             ("src",) if "src" in [t.name for t in repository.commit(first).tree] else (".",)
@@ -101,15 +120,23 @@ def task_from_repository(
     for folder in source_dirs:
         _check_folder(repository, first, folder, base)
     environment = python_id(python)
+    if not requirements:
+        tree = {p: Member(contents[p]) for p in contents if METADATA.fullmatch(p)}
+        requirements = tuple(checkout_requirements(tree, project_name(tree, name), python))
+    found = f"tests: {', '.join(files[:5])}{' ...' if len(files) > 5 else ''} ({runner})"
+    report(f"{found}; import path: {', '.join(source_dirs)}; Python {python}")
+    report(f"requirements: {', '.join(requirements) or 'none'}")
     pins = pinned(requirements, python, known)
     draft = TaskSpec(
         id=f"git/{name}-{second[:10]}",
-        source=GitSource(path=root, base=first, fix=second),
+        source=GitSource(path=root, base=first, fix=second, statement=statement),
         runner=runner,
         title=str(repository.commit(second).summary)[:100],
         source_dirs=source_dirs,
         test_paths=tuple(test_paths),
-        environments={environment: PythonEnvironment(python=python, requirements=pins)},
+        environments={
+            environment: PythonEnvironment(python=python, requirements=pins, install=True)
+        },
         expected={environment: Expected(fail_to_pass=())},
         seconds={environment: 60.0},
         date=repository.commit(second).committed_datetime.date().isoformat(),
@@ -130,15 +157,29 @@ def task_from_repository(
             }
         )
         if not expected.fail_to_pass:
-            raise TaskError(
-                "Validation refuses the task: no test fails before the fix and passes after."
-            )
+            why = why_nothing(after[0], before[0])
+            if not any(o.status == "passed" for o in after[0].outcomes.values()):
+                why = _error_of(after[0]) or why
+            raise TaskError(f"Validation refuses the task: {why}.")
+        counts = len(expected.fail_to_pass), len(expected.pass_to_pass)
+        report(f"{counts[0]} tests fail before the fix and pass after, {counts[1]} pass on both")
         verdict = validate(prepare(spec), backend=backend)
     finally:
         backend.close()
     if not verdict.valid:
         raise TaskError(f"Validation refuses the task: {'; '.join(verdict.problems)}.")
     return spec
+
+
+def _error_of(run: TestRun) -> str:
+    """Return how the fixed side fails where no test passes on it."""
+    texts = [*run.collection_errors.values(), *(o.message for o in run.outcomes.values())]
+    lines = [line.strip() for text in texts for line in text.splitlines() if line.strip()]
+    errors = [line for line in lines if re.search(r"\b\w*(Error|Exception)\b", line)]
+    told = next(iter(errors or lines), "")
+    if not told:
+        return ""
+    return f"no test passes after the fix ({told.removeprefix('E').strip()[:300]})"
 
 
 class CommitFiles(Mapping[str, bytes]):

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from repos.tasks.catalogue import (
     suite_of,
 )
 from repos.tasks.records import TaskSpec, parse_record
+from repos.tasks.sources.git import GitSource, is_url
 from repos.tasks.sources.swe_bench.suites import (
     file_instances,
     is_dataset,
@@ -163,12 +164,13 @@ def read_manifest(path: Path) -> Suite:
         specs[spec.id] = spec
     if not specs:
         raise RecordError(f"{path} holds no task.")
-    return make_suite(
+    suite = make_suite(
         str(header.get("suite", path.stem)),
         str(header.get("version", "0")),
         str(header.get("description", "")),
         specs.values(),
     )
+    return replace(suite, specs=tuple(_located(spec, path.parent) for spec in suite.specs))
 
 
 def _header(line: str, path: Path) -> dict:
@@ -222,8 +224,27 @@ def open_manifest(path: Path, description: str = "") -> tuple[dict[str, str], di
     return header, kept
 
 
+def _located(spec: TaskSpec, folder: Path) -> TaskSpec:
+    """Return a task whose repository's place does not depend on the manifest's."""
+    source = spec.source
+    if not isinstance(source, GitSource) or is_url(source.path) or Path(source.path).is_absolute():
+        return spec
+    place = str((folder / source.path).resolve())
+    return spec.model_copy(update={"source": source.model_copy(update={"path": place})})
+
+
+def _relative(spec: TaskSpec, folder: Path) -> TaskSpec:
+    """Return a task whose repository's place is relative to the manifest's folder."""
+    source = spec.source
+    if not isinstance(source, GitSource) or is_url(source.path):
+        return spec
+    place = Path(os.path.relpath(Path(source.path).resolve(), folder.resolve())).as_posix()
+    return spec.model_copy(update={"source": source.model_copy(update={"path": place})})
+
+
 def write_manifest(path: Path, header: dict, specs: Sequence[TaskSpec]) -> None:
-    """Write a manifest whole or not at all."""
+    """Write a manifest whole or not at all; places of repositories are relative to it."""
+    specs = [_relative(spec, path.parent) for spec in specs]
     lines = [json.dumps({"schema_version": TaskSpec.latest, **header}, ensure_ascii=False)]
     lines += [spec.to_json() for spec in sorted(specs, key=lambda s: s.id)]
     partial = path.with_name(path.name + ".part")

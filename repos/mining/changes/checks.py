@@ -59,6 +59,7 @@ class ReleaseChange:
         tests: The new release's test files.
         items: Items of its changelog entry.
         packages: The package's folders and modules.
+        said: What the statement says of the change in any case, such as a commit's message.
     """
 
     old: Texts
@@ -68,6 +69,7 @@ class ReleaseChange:
     tests: Mapping[str, bytes]
     items: list[str]
     packages: Sequence[str]
+    said: str = ""
 
     def base(self, unit: Unit) -> dict[str, bytes]:
         """Return the texts of the files that a unit touches, with it taken back."""
@@ -159,10 +161,10 @@ def judge(
         ),
     )
     bullet = change.items[number] if number is not None else ""
-    away = given_away(code_added(change.new, hunks), gone, bullet)
+    away = given_away(code_added(change.new, hunks), gone, f"{bullet}\n{change.said}")
     if away:
-        raise UnfairError("not given away", f"the changelog holds `{away[0]}`")
-    statement = f"{bullet}\n{example.program}\n{example.now}\n{example.wanted}"
+        raise UnfairError("not given away", f"what is said of it holds `{away[0]}`")
+    statement = f"{bullet}\n{change.said}\n{example.program}\n{example.now}\n{example.wanted}"
     notes = {"example": example.how, "changelog": f"{value} {'used' if bullet else 'not used'}"}
     notes["told"] = check_told(change, unit, hunks, failures, statement)
     shown = failures[example.test]

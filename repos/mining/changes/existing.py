@@ -8,10 +8,12 @@ from pathlib import Path
 from repos.errors import InfrastructureError, RepoGymError
 from repos.mining.changes.checks import (
     TOLD_FILES,
+    FairChange,
     ReleaseChange,
     UnfairError,
     check_narrow,
     check_told,
+    judge,
     single,
 )
 from repos.mining.changes.runs import ReleaseRuns
@@ -44,19 +46,61 @@ def faults(task: Task, backend: Backend) -> dict[str, str]:
         NoTaskError: Its reference changes no Python source, or its tests do not show it.
         InfrastructureError: The sandbox failed.
     """
+    change = _change(task, backend, "", task.spec.source_dirs)
+    runs = _opened(task, backend, change)
+    try:
+        return _faults(runs, task, change)
+    finally:
+        runs.close()
+
+
+def judged(task: Task, backend: Backend, said: str, packages: Sequence[str]) -> FairChange:
+    """Return what the fairness checks find of a task whose reference is one change.
+
+    Args:
+        task: A prepared task whose tests are run by pytest.
+        backend: Makes the sandboxes.
+        said: What its statement says without an example.
+        packages: The package's folders and modules.
+
+    Raises:
+        UnfairError: A check refuses it.
+        NoTaskError: Its reference changes no Python source, or it touches too much.
+        InfrastructureError: The sandbox failed.
+    """
+    change = _change(task, backend, said, packages)
+    tests = frozenset(task.hidden.expected.fail_to_pass)
+    if len(functions(change.hunks, change.new)) > MOST_FUNCTIONS:
+        raise UnfairError("single", "it touches more than five functions")
+    runs = _opened(task, backend, change)
+    try:
+        whole = frozenset(range(len(change.hunks)))
+        _single(runs, change, whole, tests)
+        found = judge(runs, change, whole, tests)
+        if len(tests) < 2 and not found.further:
+            raise UnfairError("hidden", "one test fails, and the example shows it")
+        return found
+    finally:
+        runs.close()
+
+
+def _change(task: Task, backend: Backend, said: str, packages: Sequence[str]) -> ReleaseChange:
     base = task.layers.testbed[0]
     old, new = _sides(task, base, backend)
     hunks = live_hunks(old, new, find_hunks(old, new))
     if not hunks:
         raise NoTaskError("the reference changes no Python source that was there before")
-    change = ReleaseChange(
-        old, new, hunks, _told(base, task), _tests(base, task), [], task.spec.source_dirs
-    )
-    runs = ReleaseRuns(task, backend, new)
-    try:
-        return _faults(runs, task, change)
-    finally:
-        runs.close()
+    return ReleaseChange(old, new, hunks, _told(base, task), _tests(base, task), [], packages, said)
+
+
+def _opened(task: Task, backend: Backend, change: ReleaseChange) -> ReleaseRuns:
+    """Return runs of the fixed side."""
+    runs = ReleaseRuns(task, backend, change.new)
+    for path in sorted(p for p in task.hidden.files.rglob("*") if p.is_file()):
+        runs.workspace.write(path.relative_to(task.hidden.files).as_posix(), path.read_bytes())
+    for path, text in change.new.items():
+        runs.workspace.write(path, text)
+    return runs
 
 
 def check_tasks(
@@ -101,10 +145,6 @@ def stability(task: Task, backend: Backend) -> dict[str, str]:
 
 
 def _faults(runs: ReleaseRuns, task: Task, change: ReleaseChange) -> dict[str, str]:
-    for path in sorted(p for p in task.hidden.files.rglob("*") if p.is_file()):
-        runs.workspace.write(path.relative_to(task.hidden.files).as_posix(), path.read_bytes())
-    for path, text in change.new.items():
-        runs.workspace.write(path, text)
     tests = frozenset(task.hidden.expected.fail_to_pass)
     whole = frozenset(range(len(change.hunks)))
     failures = runs.failures(sorted(tests), change.base(whole))

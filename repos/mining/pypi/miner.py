@@ -256,11 +256,13 @@ class Miner:
             try:
                 wanted = [*declared, *needed_by_runner, *sorted(asked)]
                 pins = self._resolve(wanted, pair.package, uploaded)
-            except NoTaskError:
-                needed = _runtime_requirements(pair, self.python)
-                if needed == declared:
-                    raise
-                declared = needed
+            except NoTaskError as error:
+                fewer = self._without_unmet(declared, pair, uploaded, error)
+                gone = sorted(set(declared) - set(fewer))
+                self.report(
+                    f"{spec.id}: left out of the requirements: {', '.join(gone)} ({error})"[:400]
+                )
+                declared = fewer
                 wanted = [*declared, *needed_by_runner, *sorted(asked)]
                 pins = self._resolve(wanted, pair.package, uploaded)
             environment = PythonEnvironment(python=self.python, requirements=pins, install=True)
@@ -273,6 +275,31 @@ class Miner:
                 return spec, run
             asked |= missing
         raise NoTaskError(f"the tests need more than {', '.join(sorted(asked))}")
+
+    def _without_unmet(
+        self, declared: Sequence[str], pair: Pair, uploaded: str, error: NoTaskError
+    ) -> list[str]:
+        """Return the requirements without those of the tests that can't be met by themselves.
+
+        Where they can be met one by one, but not together, those for running are left.
+
+        Raises:
+            NoTaskError: What the release needs for running can't be met.
+        """
+        running = set(_runtime_requirements(pair, self.python))
+        kept: list[str] = []
+        for requirement in declared:
+            try:
+                self._resolve([requirement], pair.package, uploaded)
+                kept.append(requirement)
+            except NoTaskError:
+                if requirement in running:
+                    raise
+        if len(kept) == len(declared):
+            kept = [requirement for requirement in declared if requirement in running]
+        if len(kept) == len(declared):
+            raise error
+        return kept
 
     def _resolve(self, wanted: list[str], package: str, uploaded: str) -> tuple[str, ...]:
         try:

@@ -42,6 +42,7 @@ NEEDED_BY_MODULE = {
     "lxml": "lxml",
     "markupsafe": "markupsafe",
     "mock": "mock",
+    "nose": "pynose",
     "multidict": "multidict",
     "numpy": "numpy",
     "pretend": "pretend",

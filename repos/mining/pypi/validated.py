@@ -74,23 +74,31 @@ def open_miner(
 ) -> Iterator[Miner]:
     """Give a miner with a back end of its own, which is closed at the end; see `mine`."""
     python = python or minor_version()
-    environment = python_id(python)
     find_python(python)
     backend = get_backend(sandbox, allow_unsafe=allow_unsafe)
     try:
-        yield Miner(
-            trial=lambda spec, files, fixed, repetition: _trial(
-                spec, files, fixed, repetition, backend, environment
-            ),
-            python=python,
-            archives=cache_root() / "archives",
-            index=index or PackageIndex(),
-            rule=rule or Rule(),
-            report=report,
-            admit=lambda spec: admit(spec, backend, environment),
-        )
+        yield make_miner(backend, rule, report, python, index)
     finally:
         backend.close()
+
+
+def make_miner(
+    backend: Backend, rule: Rule | None, report: Report, python: str,
+    index: PackageIndex | None = None,
+) -> Miner:  # fmt: skip
+    """Return a miner on a back end; see `mine`."""
+    environment = python_id(python)
+    return Miner(
+        trial=lambda spec, files, fixed, repetition: _trial(
+            spec, files, fixed, repetition, backend, environment
+        ),
+        python=python,
+        archives=cache_root() / "archives",
+        index=index or PackageIndex(),
+        rule=rule or Rule(),
+        report=report,
+        admit=lambda spec: admit(spec, backend, environment),
+    )
 
 
 def _trial(

@@ -18,15 +18,24 @@ if TYPE_CHECKING:
     from repos.tasks.sources.isolated import IsolatedRepository
 
 COMMIT = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
+URL = re.compile(r"[a-z][a-z0-9+.-]*://|[\w.-]+@[\w.-]+:", re.IGNORECASE)
 
 
 class GitSource(SourceRecord):
-    """Two revisions of a git repository of one's own; `path` is its place on this machine."""
+    """Two revisions of a git repository.
+
+    Attributes:
+        path: Its place on this machine, or its URL. In a manifest, places are relative to it.
+        base: The revision before.
+        fix: The revision with the fix and its tests.
+        statement: What an agent reads; the message of `fix` where it is empty.
+    """
 
     kind: str = "git"
     path: str
     base: str
     fix: str
+    statement: str = ""
 
 
 class GitRevisions:
@@ -42,19 +51,35 @@ class GitRevisions:
         """Return the commits that the record's revisions name today."""
         if COMMIT.fullmatch(source.base) and COMMIT.fullmatch(source.fix):
             return ""
-        repository = open_repository(source.path)
+        repository = open_repository(source.path, source.fix)
         return f"{resolve(repository, source.base)} {resolve(repository, source.fix)}"
 
 
-def open_repository(path: str) -> IsolatedRepository:
+def is_url(place: str) -> bool:
+    """Whether a repository is named by a URL, not by a path."""
+    return bool(URL.match(place))
+
+
+def name_of(place: str) -> str:
+    """Return the last part of a URL or path, without `.git`."""
+    return re.split(r"[/:\\]", place.rstrip("/\\"))[-1].removesuffix(".git")
+
+
+def open_repository(path: str, commit: str = "HEAD") -> IsolatedRepository:
     """Return a repository, read with none of its user's settings.
+
+    Args:
+        path: Its folder or its URL.
+        commit: What is needed of one that is named by its URL.
 
     Raises:
         RecordError: `path` is not a git repository.
+        InfrastructureError, NotPreparedError: It can't be fetched.
     """
     from repos.tasks.sources.isolated import IsolatedRepository
+    from repos.tasks.sources.remote import local_folder
 
-    return IsolatedRepository(path)
+    return IsolatedRepository(local_folder(path, commit) if is_url(path) else path)
 
 
 def resolve(repository: IsolatedRepository, revision: str) -> str:
@@ -103,7 +128,7 @@ def build_git(source: GitSource, test_paths: tuple[str, ...], dest: Path) -> Bui
     Raises:
         RecordError: Not a repository, or no such revision.
     """
-    repository = open_repository(source.path)
+    repository = open_repository(source.path, source.fix)
     base, fix = resolve(repository, source.base), resolve(repository, source.fix)
     changed = changed_files(repository, base, fix)
     tests = [(s, p) for s, p in changed if belongs_to_tests(p, test_paths)]
@@ -124,9 +149,10 @@ def build_git(source: GitSource, test_paths: tuple[str, ...], dest: Path) -> Bui
         hidden=dest / "hidden",
         removed=tuple(p for s, p in tests if s == "D"),
         reference=reference,
-        statement=message.decode() if isinstance(message, bytes) else str(message),
+        statement=source.statement
+        or (message.decode() if isinstance(message, bytes) else str(message)),
         held_out=None,
-        repository=repository.root.name,
+        repository=name_of(source.path) or repository.root.name,
         base_revision=base[:12],
     )
 

@@ -34,7 +34,8 @@ def test_empty():
 @pytest.fixture
 def repository(tmp_path):
     root = tmp_path / "calculator"
-    commit(root, {"src/calc/__init__.py": BUGGY, "tests/test_calc.py": TESTS}, "First")
+    other = {"tests/test_other.py": "def test_other():\n    pass\n"}
+    commit(root, {"src/calc/__init__.py": BUGGY, "tests/test_calc.py": TESTS, **other}, "First")
     fixed = BUGGY.replace("numbers[1:]", "numbers")
     after = {"src/calc/__init__.py": fixed, "tests/test_calc.py": TESTS + MORE}
     commit(root, after, "total() left out the first number")
@@ -60,12 +61,38 @@ def test_a_manifest_keeps_its_tasks(repository, tmp_path):
     manifest = tmp_path / "own.jsonl"
     other = load_suite("swe-mini").specs[0].to_json()
     manifest.write_text('{"suite": "mine", "version": "3"}\n' + other + "\n")
-    done = CliRunner().invoke(
-        app, ["tasks", "new", str(repository), "--fix", "HEAD", "-o", str(manifest)]
-    )
+    said = tmp_path / "said.md"
+    said.write_text("`total([1, 2])` gives 2.\n")
+    command = ["tasks", "new", str(repository), "--fix", "HEAD", "-o", str(manifest)]
+    done = CliRunner().invoke(app, [*command, "--statement", str(said), "--all-tests"])
     assert done.exit_code == 0, done.output
+    assert "tests: tests/test_calc.py, tests/test_other.py (pytest)" in done.output
+    assert "1 tests fail before the fix and pass after, 3 pass on both" in done.output
+    assert '"path":"calculator"' in manifest.read_text()  # relative to the manifest
     suite = load_suite(str(manifest))
     assert (suite.name, suite.version, len(suite.specs)) == ("mine", "3", 2)
+    (spec,) = [s for s in suite.specs if s.source.kind == "git"]
+    assert prepare(spec).public.statement.startswith("`total([1, 2])` gives 2.")
+    moved = tmp_path / "elsewhere"
+    moved.mkdir()
+    repository.rename(moved / "calculator")
+    manifest.rename(moved / "own.jsonl")
+    assert load_suite(str(moved / "own.jsonl")).digest == suite.digest
+
+
+def test_a_statement_that_is_not_there_is_refused_before_any_work(repository, tmp_path):
+    command = ["tasks", "new", str(repository), "--fix", "HEAD", "-o", str(tmp_path / "a.jsonl")]
+    done = CliRunner().invoke(app, [*command, "--statement", str(tmp_path / "none.md")])
+    assert "none.md can't be read" in str(done.exception)
+
+
+def test_where_nothing_passes_after_the_fix_its_error_is_told(repository):
+    broken = {"src/calc/__init__.py": "import no_such_module_here\n"}
+    commit(repository, {**broken, "tests/test_calc.py": TESTS + MORE}, "Broken")
+    more = TESTS + MORE + "\n\ndef test_x():\n    pass\n"
+    commit(repository, {**broken, "tests/test_calc.py": more}, "One more test")
+    with pytest.raises(RepoGymError, match=r"no test passes after the fix.*no_such_module_here"):
+        task_from_repository(str(repository), base="HEAD^", fix="HEAD")
 
 
 def test_the_verb_writes_a_manifest_that_other_verbs_take(repository, tmp_path):
