@@ -18,10 +18,11 @@ LONGEST_OUTCOME = 600
 TRIED = 8
 """Failing tests that are tried at most."""
 
-PRIVATE = re.compile(r"0x[0-9a-f]{5}|/testbed|/tmp/|memory:7f|object at ")
+PRIVATE = re.compile(r"0x[0-9a-f]{5}|/testbed|/tmp/|memory:7f|object at ", re.IGNORECASE)
 SAME = "the example has the same outcome on both sides"
 LONG = "the outcome is long"
 ADDRESS = "the outcome holds an address or a path"
+CHANGES = "the outcome changes from run to run"
 RESULT, ERROR = "result", "error"
 
 
@@ -86,7 +87,7 @@ def find_example(
                 return _compare(runs, base, test, found, "slice"), reasons
             except NoSliceError as error:
                 reasons.append(str(error))
-                if str(error) not in (SAME, LONG, ADDRESS):
+                if str(error) not in (SAME, LONG, ADDRESS, CHANGES):
                     break
             except (KeyError, SyntaxError, ValueError, RecursionError) as error:
                 reasons.append(f"the test can't be sliced: {error}")
@@ -134,7 +135,7 @@ def _compare(runs: ReleaseRuns, base: Texts, test: str, found: Slice, how: str) 
     if PRIVATE.search(wanted + now):
         raise NoSliceError(ADDRESS)
     if runs.script(program, {}) != wanted or runs.script(program, base) != now:
-        raise NoSliceError("the outcome changes from run to run")
+        raise NoSliceError(CHANGES)
     return Example(test, found.head, found.body, found.raises, _outcome(now), _outcome(wanted), how)
 
 
