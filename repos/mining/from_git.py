@@ -175,11 +175,11 @@ def _error_of(run: TestRun) -> str:
     """Return how the fixed side fails where no test passes on it."""
     texts = [*run.collection_errors.values(), *(o.message for o in run.outcomes.values())]
     lines = [line.strip() for text in texts for line in text.splitlines() if line.strip()]
-    errors = [line for line in lines if re.search(r"\b\w*(Error|Exception)\b", line)]
+    errors = [line for line in lines if re.match(r"(E\s+)?[\w.]*(Error|Exception): ", line)]
     told = next(iter(errors or lines), "")
     if not told:
         return ""
-    return f"no test passes after the fix ({told.removeprefix('E').strip()[:300]})"
+    return f"no test passes after the fix ({told.removeprefix('E ').strip()[:300]})"
 
 
 class CommitFiles(Mapping[str, bytes]):
