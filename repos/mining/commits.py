@@ -14,16 +14,24 @@ from repos.environments.interpreters import find_python, minor_version
 from repos.errors import InfrastructureError, RepoGymError
 from repos.mining.batch import SHOWN_REASONS, Order, Progress, Report
 from repos.mining.changes.existing import judged
+from repos.mining.changes.rule import ChangeRule
 from repos.mining.project import checkout_requirements, project_name
 from repos.mining.pypi.miner import Miner
 from repos.mining.pypi.selection import NoTaskError, check_form, contents, test_paths
-from repos.mining.pypi.validated import make_miner
+from repos.mining.pypi.validated import admit, make_miner
 from repos.prepare import prepare
 from repos.runners.registry import choose_runner
 from repos.sandbox.protocol import Backend
 from repos.sandbox.select import get_backend
 from repos.tasks.records import TaskSpec
-from repos.tasks.sources.git import GitSource, changed_files, is_url, name_of, open_repository
+from repos.tasks.sources.git import (
+    GitSource,
+    changed_files,
+    is_url,
+    message_of,
+    name_of,
+    open_repository,
+)
 from repos.tasks.sources.isolated import IsolatedRepository
 from repos.tasks.sources.pypi.archives import Member, Tree
 from repos.tasks.sources.pypi.pairs import Pair, sort_pair
@@ -41,7 +49,6 @@ NOISE = re.compile(
 """How the first line of a commit begins that repairs nothing."""
 
 MOST_FAILING = 20
-TRAILER = re.compile(r"^(co-authored-by|signed-off-by|reviewed-by|change-id|cc):.*$", re.I | re.M)
 
 
 @dataclass(frozen=True)
@@ -140,7 +147,7 @@ class CommitMiner:
             raise NoTaskError(f"{len(expected.fail_to_pass)} tests fail before")
         if runner == "pytest":
             spec = self._fair(spec, pair)
-        return self.miner.admit(spec)
+        return admit(spec, self.backend, self.miner.environment, ChangeRule().bits)
 
     def _fair(self, spec: TaskSpec, pair: Pair) -> TaskSpec:
         """Return the task with an executed example, where the fairness checks pass it."""
@@ -153,8 +160,7 @@ class CommitMiner:
         old, new = self._tree(found.parent), self._tree(found.commit)
         package = self.package
         pair = sort_pair(package, old, new, found.parent[:10], found.commit[:10])
-        message = str(self.repository.commit(found.commit).message)
-        entry = TRAILER.sub("", message).strip()
+        entry = message_of(self.repository, found.commit)
         needed = checkout_requirements(new, package, self.miner.python)
         head = f"Metadata-Version: 2.1\nName: {package}\n"
         head += "".join(f"Requires-Dist: {line}\n" for line in needed)

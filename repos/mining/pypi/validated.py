@@ -118,15 +118,21 @@ def _trial(
     return run
 
 
-def admit(spec: TaskSpec, backend: Backend, environment: str) -> TaskSpec:
+def admit(spec: TaskSpec, backend: Backend, environment: str, least_bits: float = 0.0) -> TaskSpec:
     """Validate a mined task in one environment; return the record to keep.
 
     Mining has made validation's runs of both sides already, in the same sandbox and by the same
     code, so only its scoring of an empty diff and of the reference patch is left. Where the
     reference patch itself trips the equality canaries, the task is kept with plain ones.
 
+    Args:
+        spec: The task.
+        backend: Makes the sandboxes.
+        environment: Id of the environment that is played.
+        least_bits: Bits of blind answers that must remain.
+
     Raises:
-        NoTaskError: Validation refuses it.
+        NoTaskError: Validation refuses it, or its answers are easy to guess.
     """
     verdict = validate(prepare(spec, environment=environment), backend=backend, repetitions=0)
     if verdict.equality_trips and spec.canaries == "full":
@@ -134,4 +140,6 @@ def admit(spec: TaskSpec, backend: Backend, environment: str) -> TaskSpec:
         verdict = validate(prepare(spec, environment=environment), backend=backend, repetitions=0)
     if not verdict.valid:
         raise NoTaskError("validation refuses it: " + "; ".join(verdict.problems))
+    if float(verdict.details["bits"]) < least_bits:
+        raise NoTaskError(f"hidden: {verdict.details['bits']} bits of blind answers remain")
     return spec

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from repos.tasks.sources.isolated import IsolatedRepository
 
 COMMIT = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
+TRAILER = re.compile(
+    r"^(co-authored-by|signed-off-by|reviewed-by|tested-by|acked-by|change-id|cc):.*$",
+    re.IGNORECASE | re.MULTILINE,
+)
 URL = re.compile(r"[a-z][a-z0-9+.-]*://|[\w.-]+@[\w.-]+:", re.IGNORECASE)
 
 
@@ -143,18 +147,23 @@ def build_git(source: GitSource, test_paths: tuple[str, ...], dest: Path) -> Bui
                 shutil.copy2(fixed / path, dest / "hidden" / path, follow_symlinks=False)
         others = {p for _, p in changed if not belongs_to_tests(p, test_paths)}
         reference = diff_files(dest / "base", fixed, others) if others else b""
-    message = repository.commit(fix).message
     return BuiltFiles(
         base=dest / "base",
         hidden=dest / "hidden",
         removed=tuple(p for s, p in tests if s == "D"),
         reference=reference,
-        statement=source.statement
-        or (message.decode() if isinstance(message, bytes) else str(message)),
+        statement=source.statement or message_of(repository, fix),
         held_out=None,
         repository=name_of(source.path) or repository.root.name,
         base_revision=base[:12],
     )
+
+
+def message_of(repository: IsolatedRepository, commit: str) -> str:
+    """Return a commit's message without trailers such as `Signed-off-by:`."""
+    message = repository.commit(commit).message
+    text = message.decode("utf-8", "replace") if isinstance(message, bytes) else message
+    return TRAILER.sub("", text).strip() + "\n"
 
 
 def diff_files(old: Path, new: Path, paths: Collection[str]) -> bytes:
