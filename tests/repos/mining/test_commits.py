@@ -23,15 +23,15 @@ name = "calc"
 version = "1.2"
 
 [project.scripts]
-calc-total = "calc:main"
+calc-count = "calc:main"
 """
 CODE = '''\
 import sys
 
 
-def total(numbers):
-    """Return the sum."""
-    return sum(numbers[1:])
+def area(width, height):
+    """Return the area of a field."""
+    return width + height
 
 
 def half(number):
@@ -44,7 +44,7 @@ def main():
 TESTS = """\
 import subprocess
 
-from calc import half, total
+from calc import area, half
 
 
 def test_half():
@@ -52,17 +52,18 @@ def test_half():
 
 
 def test_program():
-    done = subprocess.run(["calc-total", "1"], capture_output=True, text=True)
+    done = subprocess.run(["calc-count", "1"], capture_output=True, text=True)
     assert done.stdout == "2\\n"
 """
 MORE = """
 
-def test_total():
-    assert total([371, 402]) == 773
+def test_area():
+    assert area(371, 402) == 149142
 
 
-def test_totals():
-    assert total([1234, 5678, 9012]) == 15924
+def test_areas():
+    assert area(1234, 5679) == 7007886
+    assert area(317, 9013) == 2857121
 """
 
 
@@ -71,11 +72,11 @@ def repository(tmp_path):
     root = tmp_path / "calc"
     files = {"pyproject.toml": PROJECT, "calc/__init__.py": CODE, "tests/test_calc.py": TESTS}
     commit(root, files, "First")
-    fixed = CODE.replace("numbers[1:]", "numbers")
+    fixed = CODE.replace("width + height", "width * height")
     commit(
         root,
         {"calc/__init__.py": fixed, "tests/test_calc.py": TESTS + MORE},
-        "total() left out the first number\n\nCo-authored-by: A <a@b.c>",
+        "area() added its sides\n\nCo-authored-by: A <a@b.c>",
     )
     quiet = {"calc/__init__.py": fixed + "\n\nLIMIT = 4\n", "tests/test_calc.py": TESTS}
     commit(root, {**quiet, "tests/test_calc.py": TESTS + MORE + "\n\nX = 1\n"}, "A limit for later")
@@ -96,7 +97,7 @@ def subjects(place, **options):
 
 
 def test_commits_that_change_source_and_tests_are_found(repository, tmp_path):
-    wanted = ["A limit for later", "total() left out the first number"]
+    wanted = ["A limit for later", "area() added its sides"]
     assert subjects(repository) == (wanted, [])
     assert subjects(repository, since="2098-01-01") == ([], [])
     assert subjects(repository, newest=4)[0] == wanted[:1]
@@ -119,11 +120,11 @@ def test_a_commit_becomes_a_task_and_the_same_command_goes_on(repository, tmp_pa
     assert spec.source.path == url
     expected = spec.expected[python_id(minor_version())]
     assert expected.fail_to_pass == tuple(
-        f"tests/test_calc.py::{name}" for name in ("test_total", "test_totals")
+        f"tests/test_calc.py::{name}" for name in ("test_area", "test_areas")
     )
     assert "tests/test_calc.py::test_program" in expected.pass_to_pass  # the console script
-    assert "total([371, 402])" in spec.symptom
-    assert "gives now: `402`" in spec.symptom
+    assert "area(371, 402)" in spec.symptom
+    assert "gives now: `773`" in spec.symptom
     assert spec.labels["check hidden"] == "2 tests"
     refused = [line for line in lines if "no task: " in line]
     assert len(refused) == 1
@@ -182,7 +183,7 @@ def test_a_checkout_has_metadata_and_programs(tmp_path):
     (tmp_path / "pyproject.toml").write_text(PROJECT)
     info = release_metadata(tmp_path)
     assert info["folder"] == "calc-1.2.dist-info"
-    assert checkout_scripts(tmp_path) == {"calc-total": "calc:main"}
+    assert checkout_scripts(tmp_path) == {"calc-count": "calc:main"}
     (tmp_path / "PKG-INFO").write_text("Name: calc\nVersion: 1.2\n")
     assert checkout_scripts(tmp_path) == {}  # as its tests were measured
     (tmp_path / "PKG-INFO").unlink()
