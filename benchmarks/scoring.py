@@ -3,10 +3,10 @@
 On every task of swe-mini and swe-lite: the reference patch is scored, and in turn the plain
 `python -m pytest FILES` runs on the same tests in a sandbox that is ready; then verdicts that were
 reached before are looked up. Fast scoring is compared on the reference and on an empty diff.
-`--attacks` also carries out all hostile patches of `tests/attacks` (about ten minutes) and counts
-those that are rewarded.
+`--django` adds a task of Django's size (it needs the package index once); `--attacks` also carries
+out all hostile patches of `tests/attacks` (about ten minutes) and counts those that are rewarded.
 
-    python benchmarks/scoring.py [--quick] [--attacks] [--task ID]... [--json FILE]
+    python benchmarks/scoring.py [--quick] [--django] [--attacks] [--task ID]... [--json FILE]
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
 import record  # noqa: E402
+from scoring_django import django_task  # noqa: E402
 
 from repos.cache import locked  # noqa: E402
 from repos.prepare import prepare  # noqa: E402
@@ -121,11 +122,13 @@ def attacks(backend: Backend) -> tuple[int, list[str]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description="What scoring costs, and how strong it is.")
     parser.add_argument("--quick", action="store_true", help="three tasks of swe-mini, once")
+    parser.add_argument("--django", action="store_true", help="also a task of Django's size")
     parser.add_argument("--attacks", action="store_true", help="also carry out the attacks")
     parser.add_argument("--task", action="append", default=[], help="only this task")
     parser.add_argument("--json", metavar="FILE", type=Path, help="also write the figures here")
     options = parser.parse_args()
     backend = get_backend("auto")
+    large: dict[str, Any] = {}
     rows: dict[str, list[dict[str, Any]]] = {"swe-mini": [], "swe-lite": []}
     try:
         for suite, found in rows.items():
@@ -141,6 +144,9 @@ def main() -> None:
                     f"ratio {one['ratio']:5.2f}  {one['bits']:5.1f} bits",
                     flush=True,
                 )
+        if options.django:
+            with django_task(backend) as task:
+                large = measure(task, backend, 1 if options.quick else 3)
         tried, rewarded = attacks(backend) if options.attacks else (0, [])
     finally:
         backend.close()
@@ -165,6 +171,12 @@ def main() -> None:
         "reference_wronged": sum(not r["resolved"] for r in everything),
         "tasks": len(everything),
     }
+    if large:
+        figures |= {
+            "django_score_ratio": round(large["ratio"], 3),
+            "django_fast_ratio": round(large["fast_ratio"] or 0.0, 3),
+            "django_bare_s": round(large["bare_s"], 2),
+        }
     if options.attacks:
         figures |= {"attacks_tried": tried, "attacks_rewarded": len(rewarded)}
     for key, value in figures.items():
@@ -172,7 +184,7 @@ def main() -> None:
     if rewarded:
         print("rewarded:", ", ".join(rewarded))
     if options.json:
-        record.write(options.json, figures, tasks=everything, rewarded=rewarded)
+        record.write(options.json, figures, tasks=everything, django=large, rewarded=rewarded)
 
 
 if __name__ == "__main__":
