@@ -202,14 +202,14 @@ def validate_tasks(
             verdict = kept.verdict(spec)
             if verdict is None:
                 begun = time.monotonic()
+                prepared_s = 0.0
                 try:
                     prepared = prepare(spec, suite=loaded.name, environment=environment)
+                    prepared_s = time.monotonic() - begun
+                    verdict = validate(prepared, backend=backend, repetitions=repetitions)
                 except NotAvailableError as error:
                     err.print(str(error), markup=False)
                     continue
-                prepared_s = time.monotonic() - begun
-                try:
-                    verdict = validate(prepared, backend=backend, repetitions=repetitions)
                 except InfrastructureError as error:
                     if report is None:
                         raise

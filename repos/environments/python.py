@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from importlib import metadata
 from pathlib import Path
@@ -23,6 +24,9 @@ PYTHON = f"{ENVIRONMENT}/bin/python"
 
 NETWORK = Path(__file__).parent / "inside" / "repogym_network.py"
 """A plugin of pytest for tests that need a network."""
+
+COMPILED = Path(__file__).parent / "inside" / "repogym_compiled.py"
+"""Finds compiled modules away from the sources."""
 
 FORM = 5
 """Changes whenever layers of the same facts come out differently."""
@@ -63,8 +67,11 @@ def python_layer(
     network = isinstance(environment, SweBenchEnvironment) and environment.network
     if scripts:
         facts += json.dumps(sorted(scripts.items()))
+    compiled = environment.compiled if isinstance(environment, SweBenchEnvironment) else ""
     if network:
         facts += hashlib.sha256(NETWORK.read_bytes()).hexdigest()
+    if compiled:
+        facts += compiled + hashlib.sha256(COMPILED.read_bytes()).hexdigest()
     if not pins:
         facts += json.dumps([metadata.version(name) for name in packages])
     key = hashlib.sha256(facts.encode()).hexdigest()[:24]
@@ -86,6 +93,8 @@ def python_layer(
             _write_script(folder / "bin" / name, target)
         if network:
             _write_plugin(site)
+        if compiled:
+            _take_compiled(compiled, folder, site)
         compile_layer(site, f"{ENVIRONMENT}/lib/python{python.minor}/site-packages", python)
 
     return publish(f"envs/{key}", build)
@@ -98,6 +107,23 @@ def _write_plugin(site: Path) -> None:
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {NETWORK.stem}\nVersion: 1\n")
     (info / "entry_points.txt").write_text(f"[pytest11]\n{NETWORK.stem} = {NETWORK.stem}\n")
+
+
+def _take_compiled(pin: str, folder: Path, site: Path) -> None:
+    """Put the compiled modules of a release into an environment, and what finds them.
+
+    Nothing else of the release stays: its sources may hold the fix of a task.
+    """
+    place = folder / "compiled"
+    install(("--target", str(place)), (pin,), str(folder / "bin" / "python"))
+    for path in sorted(place.rglob("*"), reverse=True):
+        if path.is_dir() and not path.is_symlink():
+            if not any(path.iterdir()):
+                path.rmdir()
+        elif not re.search(r"\.so(\.|$)", path.name):
+            path.unlink()
+    shutil.copyfile(COMPILED, site / COMPILED.name)
+    (site / f"{COMPILED.stem}.pth").write_text(f"import {COMPILED.stem}\n", encoding="utf-8")
 
 
 def _write_script(path: Path, target: str) -> None:

@@ -44,11 +44,14 @@ class SweBenchEnvironment(OnPython):
     Attributes:
         scripts: Programs by name, each as `module:function`.
         network: What of a network its tests need: "httpbin", which then runs in the sandbox.
+        compiled: A release (`name==version`) whose compiled modules stand for those that building
+            the repository would make; nothing else of it is there.
     """
 
     kind: Literal["swe-bench"] = "swe-bench"
     scripts: dict[str, str] = Field(default_factory=dict)
     network: Literal["", "httpbin"] = ""
+    compiled: str = ""
 
 
 class ToolsEnvironment(Record):

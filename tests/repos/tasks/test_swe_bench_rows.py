@@ -157,7 +157,7 @@ def test_a_named_file_gives_the_suite_its_rows(tmp_path, monkeypatch):
 
 def test_every_recipe_is_whole():
     for repository in repositories():
-        recipe = find_recipe(repository, "1.0")
+        recipe = find_recipe(repository, "5.0" if repository == "astropy/astropy" else "1.0")
         assert recipe is not None and recipe.python and recipe.command
         assert all(pin.count("==") == 1 for pin in recipe.requirements)
     assert find_recipe("pylint-dev/pylint", "2.15", "pylint-dev__pylint-7114") != find_recipe(

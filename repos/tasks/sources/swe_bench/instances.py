@@ -17,6 +17,7 @@ from repos.tasks.sources.swe_bench.recipes import Recipe, find_recipe, row_recip
 from repos.tasks.sources.swe_bench.records import SweBenchSource
 
 PARSERS = {
+    "astropy/astropy": "parse_log_astropy",
     "django/django": "parse_log_django",
     "mwaskom/seaborn": "parse_log_seaborn",
     "pallets/flask": "parse_log_flask",
@@ -98,6 +99,8 @@ def read_instance(row: Mapping[str, Any], where: str) -> TaskSpec:
         labels["recipe"] = f"of the nearest version, {recipe.nearest}"
     if recipe and recipe.network:
         labels["network"] = recipe.network
+    if recipe and recipe.compiled:
+        labels["compiled"] = f"compiled modules of {recipe.compiled}: C code is not built anew"
     if recipe and recipe.flaw:
         labels["flawed"] = recipe.flaw
     cut = [test for test in (*fail_to_pass, *pass_to_pass) if test.count("[") > test.count("]")]
@@ -112,6 +115,7 @@ def read_instance(row: Mapping[str, Any], where: str) -> TaskSpec:
             requirements=recipe.requirements,
             scripts=recipe.scripts,
             network=recipe.network,
+            compiled=recipe.compiled,
         )
         expected[recipe.environment] = Expected(
             fail_to_pass=fail_to_pass, pass_to_pass=pass_to_pass
@@ -183,7 +187,8 @@ def _unavailable(
             return "its environment is a container image, for which there is no recipe here"
         if not row.get("version"):
             return "its row names no version, so that its environment is not known"
-        return f"there is no recipe for the environment of {row['repo']}"
+        what = f"{row['repo']} {row.get('version') or ''}".rstrip()
+        return f"there is no recipe for the environment of {what}"
     if not row.get("base_commit"):
         return "its row names no base commit"
     if not fail_to_pass:

@@ -34,6 +34,7 @@ class Recipe:
         version_module: A file that installing would write.
         edits: Changes of the base; see `SweBenchSource.edits`.
         network: What of the network its tests need: "httpbin", or "".
+        compiled: A release whose compiled modules are used, or "".
         flaw: Why the instance's expected tests tell nothing of the fix, or "".
     """
 
@@ -51,6 +52,7 @@ class Recipe:
     version_module: str
     edits: tuple[tuple[str, ...], ...]
     network: Literal["", "httpbin"]
+    compiled: str = ""
     flaw: str = ""
 
 
@@ -66,7 +68,9 @@ def repositories() -> tuple[str, ...]:
 
 @lru_cache(maxsize=512)
 def find_recipe(repository: str, version: str, instance: str = "") -> Recipe | None:
-    """Return the recipe of a version, or of the nearest one; None for an unknown repository.
+    """Return the recipe of a version, or of the nearest one; None where there is none.
+
+    Of a repository with compiled modules only versions with a recipe of their own have one.
 
     Args:
         repository: Owner and name on GitHub.
@@ -78,6 +82,8 @@ def find_recipe(repository: str, version: str, instance: str = "") -> Recipe | N
         return None
     versions = facts["versions"]
     chosen = version
+    if version not in versions and facts.get("no_nearest"):
+        return None
     if version not in versions:
         wanted = _number(version)
         chosen = min(versions, key=lambda v: (abs(_number(v) - wanted), v))
@@ -104,6 +110,7 @@ def find_recipe(repository: str, version: str, instance: str = "") -> Recipe | N
         version_module=facts.get("version_module", ""),
         edits=tuple(tuple(edit) for edit in entry.get("edits", ())),
         network=facts.get("network", ""),
+        compiled=entry.get("compiled", ""),
         flaw=facts.get("flawed", {}).get(instance, ""),
     )
 

@@ -176,7 +176,7 @@ def describe(git_dir: Path, commit: str) -> str:
     plain = re.sub(r"^v(?=\d)", "", tag)
     if distance == "0":
         return plain
-    head = re.sub(r"\.?dev\d+$", "", plain)
+    head = re.sub(r"\.?dev\d*$", "", plain)
     if head == plain:
         head = re.sub(r"(\d+)(\D*)$", lambda m: f"{int(m[1]) + 1}{m[2]}", plain)
     return f"{head}.dev{distance}+{revision}"
