@@ -152,9 +152,12 @@ def prepare_tasks(
 ) -> None:
     """Fetch and build what tasks need, so that they work offline afterwards."""
     from repos.environments.choosing import available
+    from repos.environments.fetching import fetch_pythons
     from repos.prepare import prepare
 
     loaded, specs = chosen(suite, task)
+    for problem in fetch_pythons(specs, environment):
+        err.print(problem, markup=False)
     here = available(specs, environment)
     failed = []
     for number, spec in enumerate(here, start=1):
@@ -187,6 +190,7 @@ def validate_tasks(
     as_json: JsonOption = False,
 ) -> None:
     """Validate tasks: the base fails, the reference patch resolves, in changing surroundings."""
+    from repos.environments.fetching import fetch_pythons
     from repos.environments.interpreters import NotAvailableError
     from repos.prepare import prepare
     from repos.sandbox.select import get_backend
@@ -195,6 +199,8 @@ def validate_tasks(
 
     loaded, specs = chosen(suite, task)
     kept = ValidationReport(report)
+    for problem in fetch_pythons(specs, environment):
+        err.print(problem, markup=False)
     backend = get_backend(sandbox, allow_unsafe=allow_unsafe, report=say)
     verdicts = []
     try:

@@ -23,6 +23,7 @@ from envs.env import RepoEnv
 from envs.protocol import episode_environment
 from envs.rewards import check_reward, get_reward
 from repos.environments.choosing import choose_environment, is_available
+from repos.environments.fetching import fetch_pythons
 from repos.environments.interpreters import minor_version
 from repos.errors import InputError, UnknownNameError
 from repos.sandbox.select import get_backend
@@ -197,6 +198,9 @@ def _tasks(suite: Suite, request: Request) -> tuple[list[str], list[str]]:
     chosen = {suite.spec(name).id for name in named}
     specs = [spec for spec in suite.specs if not named or spec.id in chosen]
     here = [spec.id for spec in specs if is_available(spec, request.environment)]
+    if len(here) < len(specs) and (named or not here):
+        fetch_pythons(specs, request.environment)
+        here = [spec.id for spec in specs if is_available(spec, request.environment)]
     missing = [spec.id for spec in specs if spec.id not in here]
     if not specs:
         raise InputError(f"The suite {suite.name} holds no task.")

@@ -56,6 +56,21 @@ def is_available(spec: TaskSpec, wanted: str = "") -> bool:
     return any(_is_here(spec, name) for name in names)
 
 
+def missing_python(spec: TaskSpec, wanted: str = "") -> str:
+    """Return the minor version of the Python without which a task can't be played; "" without one.
+
+    Args:
+        spec: The task.
+        wanted: As for `choose_environment`.
+    """
+    names = [wanted] if wanted in spec.expected else [] if wanted else _ranked(spec)
+    for name in names:
+        environment = spec.environments[name]
+        if isinstance(environment, OnPython) and not is_installed(environment.python):
+            return environment.python
+    return ""
+
+
 def available(specs: Iterable[TaskSpec], wanted: str = "") -> tuple[TaskSpec, ...]:
     """Return the tasks that can be played here, in their order."""
     return tuple(spec for spec in specs if is_available(spec, wanted))

@@ -103,18 +103,37 @@ def test_traps_of_the_data_are_told_not_dropped(other):
     assert near.labels["recipe"].endswith("3.2")
 
 
+def test_a_row_that_is_no_instance_is_refused():
+    with pytest.raises(
+        RecordError, match="row 2 is no instance of SWE-bench: it needs instance_id"
+    ):
+        read_instances([ROW, {"instance_id": "a"}], "rows")
+
+
 @pytest.mark.parametrize(
-    ("row", "problem"),
+    ("change", "problem"),
     [
-        ({"instance_id": "a"}, "it needs instance_id, repo"),
-        ({**ROW, "FAIL_TO_PASS": "no list"}, "FAIL_TO_PASS is no list"),
-        ({**ROW, "PASS_TO_PASS": [1]}, "PASS_TO_PASS is no list"),
-        ({**ROW, "PASS_TO_PASS": None}, "PASS_TO_PASS is no list"),
+        ({"FAIL_TO_PASS": "no list"}, "its FAIL_TO_PASS is no list of test ids"),
+        ({"PASS_TO_PASS": [1]}, "its PASS_TO_PASS is no list of test ids"),
+        ({"PASS_TO_PASS": None}, "its PASS_TO_PASS is no list of test ids"),
+        ({"FAIL_TO_PASS": None, "test_patch": None}, "its FAIL_TO_PASS is no list of test ids"),
+        ({"test_patch": None}, "its test patch has no test file"),
+        ({"base_commit": None}, "its row names no base commit"),
     ],
 )
-def test_a_bad_row_is_refused(row, problem):
-    with pytest.raises(RecordError, match=problem):
-        read_instances([row], "rows")
+def test_one_bad_row_does_not_spoil_a_file(change, problem):
+    good, bad = read_instances([ROW, {**ROW, "instance_id": "bad-1", **change}], "rows")
+    assert good.environments and "unavailable" not in good.labels
+    assert bad.labels["unavailable"] == problem and not bad.environments
+
+
+def test_a_file_in_the_schema_of_verified_is_that_suite(tmp_path, monkeypatch):
+    (tmp_path / "rows.json").write_text(json.dumps([{**ROW, "difficulty": "15 min - 1 hour"}]))
+    monkeypatch.setenv(DATASET, str(tmp_path / "rows.json"))
+    suite = load_suite("repogym/swe-bench-verified-v1")
+    (spec,) = suite.specs
+    assert suite.name == "swe-bench-verified" and spec.environments
+    assert spec.labels["difficulty"] == "15 min - 1 hour"
 
 
 def test_an_instance_stands_there_once():

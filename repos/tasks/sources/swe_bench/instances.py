@@ -44,7 +44,7 @@ def read_instances(rows: Iterable[Mapping[str, Any]], where: str) -> list[TaskSp
         where: The file, for messages.
 
     Raises:
-        RecordError: A row is no instance, its lists are none, or an id stands there twice.
+        RecordError: A row is no instance, or an id stands there twice.
     """
     specs: dict[str, TaskSpec] = {}
     for number, row in enumerate(rows, start=1):
@@ -53,7 +53,7 @@ def read_instances(rows: Iterable[Mapping[str, Any]], where: str) -> list[TaskSp
                 f"{where}, row {number} is no instance of SWE-bench: it needs instance_id, repo, "
                 "patch and problem_statement."
             )
-        spec = read_instance(row, f"{where}, {row['instance_id']}")
+        spec = read_instance(row)
         if spec.id in specs:
             raise RecordError(f"{where}: instance {spec.id} stands there twice.")
         specs[spec.id] = spec
@@ -62,18 +62,22 @@ def read_instances(rows: Iterable[Mapping[str, Any]], where: str) -> list[TaskSp
     return list(specs.values())
 
 
-def read_instance(row: Mapping[str, Any], where: str) -> TaskSpec:
+def read_instance(row: Mapping[str, Any]) -> TaskSpec:
     """Return the task of one row; see `read_instances`."""
     repository, version = str(row["repo"]), str(row.get("version") or "")
-    fail_to_pass = read_list(row, "FAIL_TO_PASS", where)
-    pass_to_pass = read_list(row, "PASS_TO_PASS", where)
+    lists, problem = {}, ""
+    for name in ("FAIL_TO_PASS", "PASS_TO_PASS"):
+        lists[name] = read_list(row, name)
+        if lists[name] is None:
+            problem = problem or f"its {name} is no list of test ids"
+    fail_to_pass, pass_to_pass = (found or () for found in lists.values())
     test_patch = str(row.get("test_patch") or "")
     recipe = find_recipe(repository, version, str(row["instance_id"])) if version else None
     recipe = recipe or row_recipe(row)
     config = row.get("install_config")
     parser = row.get("log_parser") or (config.get("log_parser") if isinstance(config, dict) else "")
     files = command_files(test_patch)
-    problem = _unavailable(row, recipe, fail_to_pass, files)
+    problem = problem or _unavailable(row, recipe, fail_to_pass, files)
     script = _COMMAND.search(str(row.get("eval_script") or ""))
     words = [recipe.command if recipe else "", *(directive(repository, f) for f in files)]
     command = script[1] if script else " ".join(words)
@@ -95,6 +99,8 @@ def read_instance(row: Mapping[str, Any], where: str) -> TaskSpec:
     )
     deleted = set(_DELETED.findall(test_patch))
     labels = {"repository": repository, "version": version}
+    if row.get("difficulty"):
+        labels["difficulty"] = str(row["difficulty"])
     if recipe and recipe.nearest:
         labels["recipe"] = f"of the nearest version, {recipe.nearest}"
     if recipe and recipe.network:
@@ -134,12 +140,8 @@ def read_instance(row: Mapping[str, Any], where: str) -> TaskSpec:
     )
 
 
-def read_list(row: Mapping[str, Any], name: str, where: str) -> tuple[str, ...]:
-    """Return a list of test ids, which may be given as JSON or as Python text.
-
-    Raises:
-        RecordError: It is no list of texts.
-    """
+def read_list(row: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
+    """Return a list of test ids, given as a list, as JSON or as Python text; None if it is none."""
     value = row.get(name, row.get(name.lower()))
     if isinstance(value, str):
         try:
@@ -150,7 +152,7 @@ def read_list(row: Mapping[str, Any], name: str, where: str) -> tuple[str, ...]:
             except (ValueError, SyntaxError):
                 value = None
     if not isinstance(value, list | tuple) or not all(isinstance(test, str) for test in value):
-        raise RecordError(f"{where}: {name} is no list of test ids.")
+        return None
     return tuple(dict.fromkeys(value))
 
 
