@@ -177,6 +177,7 @@ def audit_tasks(
     from repos.errors import InputError
     from repos.mining.audit import audit_page, write_audit
     from repos.mining.changes.existing import check_tasks
+    from repos.mining.readings import agreement, kept_share, read_readings, readings_path
 
     loaded, specs = chosen(suite, task)
     if output.suffix != ".html" or not output.absolute().parent.is_dir():
@@ -187,8 +188,17 @@ def audit_tasks(
             specs, loaded.name, environment=environment, sandbox=sandbox,
             allow_unsafe=allow_unsafe, report=lambda line: print(line, flush=True),
         )  # fmt: skip
-    write_audit(output, audit_page(f"{loaded.name} {loaded.version}", specs, refused))
+    readings = read_readings(readings_path(suite))
+    title = f"{loaded.name} {loaded.version}"
+    write_audit(output, audit_page(title, specs, refused, readings))
     typer.echo(f"{len(specs)} tasks in {output}")
+    share = kept_share(readings)
+    if share is not None:
+        alike, twice = agreement(readings)
+        told = f"; {alike} of {twice} read twice are judged alike" if twice else ""
+        typer.echo(
+            f"{share:.0%} of {len({r.task for r in readings})} that were read are kept{told}"
+        )
 
 
 @tasks.command("new")

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from repos.environments.choosing import choose_environment, is_available
+from repos.mining.readings import Reading
 from repos.prepare import build_files, statement
 from repos.runners.python.source import function_spans
 from repos.runners.registry import get_runner
@@ -26,14 +27,16 @@ LONGEST = 20_000
 
 
 def audit_page(
-    title: str, specs: Sequence[TaskSpec], refused: dict[str, dict[str, str]] | None = None
-) -> str:
+    title: str, specs: Sequence[TaskSpec], refused: dict[str, dict[str, str]] | None = None,
+    readings: Sequence[Reading] = (),
+) -> str:  # fmt: skip
     """Return an HTML page in one file, without links to anything outside.
 
     Args:
         title: Name and version of the suite.
         specs: The tasks.
         refused: What the fairness checks refuse, by task and check, where they were run.
+        readings: What readers found before.
     """
     parts = [
         "<!doctype html><html lang='en'><meta charset='utf-8'>",
@@ -42,7 +45,9 @@ def audit_page(
         "described, is it one, do the tests ask for nothing more than what is told, and how "
         "hard is it?</p>",
     ]
-    parts += [_section(spec, (refused or {}).get(spec.id)) for spec in specs]
+    for spec in specs:
+        known = [reading for reading in readings if reading.task == spec.id]
+        parts.append(_section(spec, (refused or {}).get(spec.id), known))
     return "\n".join(parts) + "\n"
 
 
@@ -53,10 +58,12 @@ def write_audit(path: Path, page: str) -> None:
     partial.replace(path)
 
 
-def _section(spec: TaskSpec, refused: dict[str, str] | None) -> str:
+def _section(spec: TaskSpec, refused: dict[str, str] | None, readings: Sequence[Reading]) -> str:
     files = build_files(spec)
     facts = {"date": spec.date, **spec.labels}
     facts |= {f"refused: {check}": why for check, why in (refused or {}).items()}
+    for number, reading in enumerate(readings, start=1):
+        facts[f"reading {number}"] = _told(reading)
     rows = "".join(
         f"<tr><td>{html.escape(name)}</td><td>{html.escape(value)}</td></tr>"
         for name, value in facts.items()
@@ -70,6 +77,13 @@ def _section(spec: TaskSpec, refused: dict[str, str] | None) -> str:
         f"<div><h3>Failing tests</h3>{''.join(_tests(spec, files))}"
         f"<h3>Reference</h3>{_pre(reference)}</div></div></section>"
     )
+
+
+def _told(reading: Reading) -> str:
+    judged = {name: getattr(reading, name) for name in ("described", "single", "fair")}
+    words = [name if good else f"not {name}" for name, good in judged.items()]
+    told = f"{', '.join(words)}; {reading.difficulty}; a {reading.reader}, {reading.date}"
+    return f"{told}; {reading.note}" if reading.note else told
 
 
 def _tests(spec: TaskSpec, files: BuiltFiles) -> Iterable[str]:

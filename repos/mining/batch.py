@@ -71,6 +71,7 @@ class Progress:
     done: set[str] = field(default_factory=set)
     counts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
@@ -105,7 +106,8 @@ class Progress:
         with self.lock:
             self.done.add(release)
             self.counts[package] += tasks
-            fact = {"package": package, "release": release, "tasks": tasks}
+            refused = self.refused.pop(release, 0)
+            fact = {"package": package, "release": release, "tasks": tasks, "refused": refused}
             with self.journal.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(fact) + "\n")
 
@@ -114,6 +116,7 @@ class Progress:
         with self.lock:
             _, mark, reason = line.partition("no task: ")
             if mark:
+                self.refused[line.split(" ", 1)[0].rstrip(":")] += 1
                 self.reasons[re.sub(r"\d+", "N", reason.split(":")[0])[:80]] += 1
             self.report(line)
 
