@@ -17,6 +17,7 @@ from repos.mining.changes.checks import (
     place_of,
     single,
 )
+from repos.mining.changes.reach import Reach
 from repos.mining.changes.rule import ChangeRule
 from repos.mining.changes.runs import ReleaseRuns, passed
 from repos.mining.changes.units import Unit, functions, group, half_used, merge
@@ -153,9 +154,12 @@ class ChangeMiner:
     def _changes(
         self, runs: ReleaseRuns, change: ReleaseChange, spec: TaskSpec, files: list[str], pair: Pair
     ) -> Iterator[TaskSpec]:
-        good = passed(runs.run(files, timeout_s=120.0)) & passed(runs.run(files, timeout_s=120.0))
+        good = passed(runs.run(files, timeout_s=120.0))
+        traced = runs.runner.run(runs.workspace, files, timeout_s=400.0, coverage=True)
+        good &= passed(traced)
+        reach = Reach(traced.coverage or {}, good)
         units = group(change.old, change.new, change.hunks)[: self.rule.units]
-        failing = {unit: self._failing(runs, change, unit, files, good) for unit in units}
+        failing = {unit: self._failing(runs, change, unit, files, reach) for unit in units}
         merged = merge([u for u in units if failing[u]], failing)
         fixed: list[TestRun] = []
         taken: list[str] = []
@@ -163,11 +167,11 @@ class ChangeMiner:
             name = place_of([change.hunks[k] for k in sorted(unit)], change.new)
             tests = failing.get(unit)
             if tests is None:
-                tests = self._failing(runs, change, unit, files, good)
+                tests = self._failing(runs, change, unit, files, reach)
             try:
                 self._check_size(change, unit, tests)
                 for part, own in single(runs, change, unit, tests):
-                    found = self._judged(runs, change, part, own, files, good, pair)
+                    found = self._judged(runs, change, part, own, files, reach)
                     admitted = self._admitted(spec, change, found, pair, files, fixed, taken)
                     taken.append(admitted.id)
                     self.report(f"{admitted.id}: task ({len(found.tests)} fail to pass)")
@@ -181,13 +185,14 @@ class ChangeMiner:
 
     def _failing(
         self, runs: ReleaseRuns, change: ReleaseChange, unit: Unit, files: Sequence[str],
-        good: set[str],
+        reach: Reach,
     ) -> frozenset[str]:  # fmt: skip
         """Return the tests that fail without a unit; none where they can't be told apart."""
-        report = runs.run(files, change.base(unit))
+        reached = reach.tests([change.hunks[k] for k in unit], change.new)
+        report = runs.run(files if reached is None else sorted(reached), change.base(unit))
         if report.collection_errors or not report.complete or report.limit:
             return frozenset()
-        return frozenset(good - passed(report))
+        return (reach.good if reached is None else reached) - passed(report)
 
     def _check_size(self, change: ReleaseChange, unit: Unit, tests: frozenset[str]) -> None:
         if not tests:
@@ -200,9 +205,9 @@ class ChangeMiner:
 
     def _judged(
         self, runs: ReleaseRuns, change: ReleaseChange, unit: Unit, tests: frozenset[str],
-        files: Sequence[str], good: set[str], pair: Pair,
+        files: Sequence[str], reach: Reach,
     ) -> FairChange:  # fmt: skip
-        again = self._failing(runs, change, unit, files, good)
+        again = self._failing(runs, change, unit, files, reach)
         if not again or not tests <= again or len(again) > self.rule.failing:
             raise UnfairError("single", "without it alone other tests fail")
         base = {**change.new, **change.base(unit)}

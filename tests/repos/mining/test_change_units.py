@@ -1,6 +1,7 @@
 import pytest
 
 from repos.mining.changes.heads import NoSliceError
+from repos.mining.changes.reach import Reach
 from repos.mining.changes.runs import Failed
 from repos.mining.changes.slices import slice_of
 from repos.mining.changes.telling import (
@@ -241,3 +242,21 @@ def test_a_statement_that_holds_code_of_the_fix_gives_it_away():
     new = {"a.py": b'def size():\n    """Its size, i. e. x / 2, f. e."""\n    return f(1)\n'}
     assert code_added(new, find_hunks({"a.py": b""}, new)) == "def size():\n    return f(1)"
     assert given_away(brought, brought, "Call `self.cache.pop(key, None)` first") == []
+
+
+def test_only_tests_that_run_a_changed_function_can_turn():
+    new = {
+        "a.py": b"X = 1\n\n\ndef one():\n    return X\n\n\ndef two():\n    y = 2\n    return y\n"
+    }
+    before = {"a.py": new["a.py"].replace(b"return X", b"return 0")}
+    every = {f"t.py::test_{n}" for n in range(9)}
+    coverage = {"t.py::test_1": {"a.py": [5]}, "t.py::test_2": {"a.py": [9, 10]}, "bad": {}}
+    reach = Reach(coverage, every)
+    assert reach.tests(find_hunks(before, new), new) == {"t.py::test_1"}
+    before = {"a.py": new["a.py"].replace(b"    y = 2\n", b"    x = y = 3\n    x = 1\n")}
+    assert reach.tests(find_hunks(before, new), new) == {"t.py::test_2"}
+    before = {"a.py": new["a.py"].replace(b"    return y\n", b"    return y\n    print(y)\n")}
+    assert reach.tests(find_hunks(before, new), new) is None  # where it ends, the module goes on
+    before = {"a.py": new["a.py"].replace(b"X = 1", b"X = 2")}
+    assert reach.tests(find_hunks(before, new), new) is None
+    assert Reach({}, every).tests(find_hunks(before, new), new) is None
