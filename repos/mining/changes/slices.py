@@ -113,14 +113,22 @@ def assertion_lines(source: bytes, failed: Failed) -> list[int]:
     Raises:
         NoSliceError: The file does not hold the test.
     """
+    function = find_function(parse(source), failed)
+    helpers = {node.name for node in function.body if isinstance(node, FUNCTION)}
     lines = {
         node.lineno
-        for node in ast.walk(find_function(parse(source), failed))
+        for node in ast.walk(function)
         if isinstance(node, ast.Assert)
+        or (isinstance(node, ast.Expr) and _called(node.value) in helpers)
         or (isinstance(node, ast.With) and _is_raises(node))
         or (isinstance(node, ast.Expr) and ast.unparse(node).startswith("self.assert"))
     } - {failed.line}
     return sorted(lines, key=lambda line: (line < failed.line, line))
+
+
+def _called(node: ast.expr) -> str:
+    """Return the name of the function that is called, "" where it is no plain name."""
+    return node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
 
 
 def _owner(

@@ -26,7 +26,7 @@ STOP = frozenset(
 SURE = 2.0
 """Score from which the best item of a changelog was the right one in every reading."""
 
-AHEAD = 1.2
+AHEAD = 1.6
 """How many times the second score the best one must have."""
 
 TOKENS = 5

@@ -3,7 +3,7 @@ import pytest
 from repos.mining.changes.heads import NoSliceError
 from repos.mining.changes.reach import Reach
 from repos.mining.changes.runs import Failed
-from repos.mining.changes.slices import slice_of
+from repos.mining.changes.slices import assertion_lines, slice_of
 from repos.mining.changes.telling import (
     code_added,
     declared,
@@ -37,6 +37,9 @@ def test_hunks_that_share_a_new_name_are_one_unit():
     half = {**OLD, "p/a.py": new["p/a.py"]}
     assert half_used(half, OLD, new) == {"fresh_name"}
     assert half_used(only_definition, OLD, new) == set()
+    fixed = {**OLD, "p/b.py": OLD["p/b.py"] + b"\n\nFIELDS = {'fresh': list}\n"}
+    half = {**OLD, "p/a.py": OLD["p/a.py"].replace(b"return x\n", b"return x.fresh\n", 1)}
+    assert half_used(half, OLD, fixed) == {"fresh"}  # attributes are set by their names
 
 
 def test_units_that_share_a_failing_test_are_merged():
@@ -194,6 +197,21 @@ def test_fixtures_of_the_file_and_a_few_of_pytest_are_shown():
     assert found.head[-1] == "monkeypatch.setenv('SIZE', '2')"
 
 
+def test_other_assertions_of_a_test_are_found():
+    text = b"""\
+def test_all(self):
+    def y(a):
+        x = a
+    y(1)
+    assert f(2) == 2
+    self.assertEqual(f(3), 3)
+    with pytest.raises(ValueError):
+        f(4)
+    f(5)
+"""
+    assert assertion_lines(text, Failed("E", "t.py", "test_all", 5, {}, ())) == [6, 7, 4]
+
+
 def test_attributes_of_a_test_class_become_variables():
     found = given("grow(self.box)", "TestMore.test_own")
     assert found.head[-3:] == (
@@ -217,6 +235,8 @@ def test_the_changelog_item_of_a_change_shares_its_rare_words():
     assert number == 0
     assert score >= 2
     assert match_bullet(ITEMS, "def other(): pass", "test_other")[0] is None
+    near = [*ITEMS, "Fix `unwrap` of a moved value that has no keys in order."]
+    assert match_bullet(near, change, "test_unwrap_moved_value")[0] is None
     assert match_bullet([], change, "test_unwrap") == (None, 0.0)
 
 
