@@ -164,9 +164,12 @@ def _defined(texts: Texts) -> set[str]:
                 found.add(node.attr)
             elif isinstance(node, ast.alias):
                 found.add((node.asname or node.name).split(".")[0])
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                if node.value.isidentifier():
-                    found.add(node.value)  # attributes are set by such names, too
+            elif (
+                isinstance(node, ast.Constant)
+                and isinstance(node.value, str)
+                and node.value.isidentifier()
+            ):
+                found.add(node.value)  # attributes are set by such names, too
     return found
 
 
