@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import hashlib
+import json
 import math
 import os
 import platform
@@ -15,7 +16,7 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,6 +24,9 @@ from repos.errors import InfrastructureError, InputError
 
 SCRATCH = "scratch"
 """Folder of the cache for the test files of scorings under way."""
+
+SIZES = "sizes"
+"""Folder of the cache with the sizes that the files of layers had when they were made."""
 
 SHARED = "shared"
 """Folder of the cache with the files that several entries share."""
@@ -168,6 +172,74 @@ def publish(relative: str, build: Callable[[Path], None]) -> Path:
                 ) from error
             raise
     return final
+
+
+def publish_layer(relative: str, build: Callable[[Path], None]) -> Path:
+    """Do as `publish`, and look once a process whether a file is gone or has another size.
+
+    A damaged layer is made again, with a line on standard error that says so.
+
+    Args:
+        relative: As for `publish`.
+        build: As for `publish`.
+    """
+    final = publish(relative, build)
+    if final in _whole:
+        return final
+    kept = cache_root() / SIZES / f"{hashlib.sha256(relative.encode()).hexdigest()[:32]}.json"
+    wrong = _changed_sizes(final, kept)
+    if wrong:
+        names = ", ".join(wrong[:3]) + (" and more" if len(wrong) > 3 else "")
+        print(f"{final}: damaged in the cache ({names}), made again", file=sys.stderr)
+        with locked(relative):
+            if _changed_sizes(final, kept):
+                kept.unlink()
+                _stop_sharing(final / name for name in wrong)
+                remove_tree(final)
+        final = publish(relative, build)
+    if not kept.exists():
+        _writable(kept.parent)
+        with contextlib.suppress(OSError):  # a full disk: they are kept another time
+            handle, part = tempfile.mkstemp(dir=kept.parent)
+            with os.fdopen(handle, "w") as out:
+                json.dump(dict(_sizes(final)), out)
+            Path(part).replace(kept)
+    _whole.add(final)
+    return final
+
+
+_whole: set[Path] = set()
+
+
+def _stop_sharing(damaged: Iterable[Path]) -> None:
+    """Forget what the cache shares under further names of some files."""
+    inodes = {path.lstat().st_ino for path in damaged if path.exists()}
+    for folder, _, names in os.walk(cache_root() / SHARED):
+        for path in (Path(folder, name) for name in names):
+            if path.lstat().st_ino in inodes:
+                path.unlink()
+
+
+def _changed_sizes(folder: Path, kept: Path) -> list[str]:
+    """Return the files that are gone or have another size; nothing where no sizes are kept."""
+    try:
+        before = json.loads(kept.read_text())
+    except (OSError, ValueError):
+        return []
+    now = dict(_sizes(folder))
+    return sorted(name for name, size in before.items() if now.get(name) != size)
+
+
+def _sizes(folder: Path) -> Iterator[tuple[str, int]]:
+    """Yield path and size of each regular file below a folder."""
+    waiting, start = [str(folder)], len(str(folder)) + 1
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+                elif entry.is_file(follow_symlinks=False):
+                    yield entry.path[start:], entry.stat().st_size
 
 
 def whole_lines(path: Path) -> list[str]:

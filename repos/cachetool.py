@@ -36,6 +36,7 @@ KINDS = {
     "graphs": "code graphs of tasks",
     "scratch": "of scorings under way",
     "verdicts": "verdicts of diffs that were scored",
+    "sizes": "sizes of the files of layers",
     "trials": "what became of candidate repairs",
     "other": "anything else in the cache",
     "images": "container images and volumes",

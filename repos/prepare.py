@@ -15,6 +15,7 @@ from repos.cache import (
     locked,
     platform_key,
     publish,
+    publish_layer,
     remove_abandoned,
     remove_tree,
 )
@@ -192,11 +193,13 @@ def _source_layer(spec: TaskSpec, files: BuiltFiles, python: PythonInstallation 
 
     def build(folder: Path) -> None:
         tree = folder / "tree"
-        shutil.copytree(files.base, tree, symlinks=True, copy_function=link)
+        # The base is the layer itself, where that was there before and was damaged.
+        base = files.base if files.base.is_dir() else build_files(spec).base
+        shutil.copytree(base, tree, symlinks=True, copy_function=link)
         _finish_tree(folder, tree, python)
 
     key = python.key() if python else platform_key(PLAIN)
-    layer = publish(f"tasks/{files_key(spec)}/source-{key}", build)
+    layer = publish_layer(f"tasks/{files_key(spec)}/source-{key}", build)
     files.share_base(layer / "tree")
     return layer
 

@@ -9,7 +9,7 @@ import shutil
 from importlib import metadata
 from pathlib import Path
 
-from repos.cache import publish
+from repos.cache import publish, publish_layer
 from repos.environments.compiling import compile_layer
 from repos.environments.harness import copy_harness
 from repos.environments.install import install, make_venv
@@ -97,7 +97,7 @@ def python_layer(
             _take_compiled(compiled, folder, site)
         compile_layer(site, f"{ENVIRONMENT}/lib/python{python.minor}/site-packages", python)
 
-    return publish(f"envs/{key}", build)
+    return publish_layer(f"envs/{key}", build)
 
 
 def _write_plugin(site: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from repos.runners.controls import Answer, Controls, Place
-from repos.sandbox.protocol import Limit, Mount
+from repos.sandbox.protocol import Ahead, Limit, Mount
 
 if TYPE_CHECKING:
     from repos.environments.layers import EnvironmentLayers
@@ -207,6 +207,14 @@ class Runner(Protocol):
         Raises:
             InfrastructureError: No answer, for a reason other than a bound or the patch.
         """
+
+    def graded_program(self, hash_seed: int) -> Ahead | None:
+        """Return the program that `grade` runs, if that may be started before there are files.
+
+        Args:
+            hash_seed: As in `GradeRequest`.
+        """
+        return None
 
     @abstractmethod
     def split_id(self, test: str) -> TestId:

@@ -9,7 +9,15 @@ from typing import Any, Unpack, cast
 
 from repos.errors import InfrastructureError
 from repos.sandbox.channel import Channel
-from repos.sandbox.protocol import EXEC_DEFAULTS, TESTBED, Entry, ExecOptions, ExecResult, Limit
+from repos.sandbox.protocol import (
+    EXEC_DEFAULTS,
+    TESTBED,
+    Ahead,
+    Entry,
+    ExecOptions,
+    ExecResult,
+    Limit,
+)
 
 GRACE_S = 30.0
 FILE_TIMEOUT_S = 120.0
@@ -109,6 +117,7 @@ class ServerClient:
     """
 
     _channel: Channel
+    _ahead: tuple[Ahead, int] | None = None
 
     def _translate(self, path: str) -> str:
         return path
@@ -145,16 +154,21 @@ class ServerClient:
         timeout_s = float(given["timeout_s"])
         channel = self._channel
         before = self._before()
-        ident = channel.open(
-            "exec",
-            {
-                **self._program(argv, given["cwd"], given["env"]),
-                "stdin": bytes(given["stdin"]),
-                "timeout": timeout_s,
-                "max_output": int(given["max_output"]),
-                "join": bool(given["join"]),
-            },
-        )
+        ident = self._started_ahead(argv, given)
+        if ident is not None:
+            body = {"job": ident, "stdin": bytes(given["stdin"]), "timeout": timeout_s}
+            channel.send(ident, "go", body)
+        else:
+            ident = channel.open(
+                "exec",
+                {
+                    **self._program(argv, given["cwd"], given["env"]),
+                    "stdin": bytes(given["stdin"]),
+                    "timeout": timeout_s,
+                    "max_output": int(given["max_output"]),
+                    "join": bool(given["join"]),
+                },
+            )
         try:
             try:
                 kind, body = channel.take(ident, timeout_s + GRACE_S)
@@ -183,6 +197,20 @@ class ServerClient:
             stdout_dropped=body["out_dropped"],
             stderr_dropped=body["err_dropped"],
         )
+
+    def _started_ahead(self, argv: Sequence[str], options: Mapping[str, Any]) -> int | None:
+        """Return the request of the program that was started ahead, if this is that one."""
+        if self._ahead is None or options["join"]:
+            return None
+        ahead, ident = self._ahead
+        env = tuple(sorted((options["env"] or {}).items()))
+        if Ahead(tuple(map(str, argv)), env, int(options["max_output"])) != ahead:
+            return None
+        self._ahead = None
+        if self._channel.poll(ident) is None:
+            return ident
+        self._channel.forget(ident)  # it has ended before its time
+        return None
 
     def interrupt(self) -> None:
         """End every command that is running now; each `exec` returns with status -9."""

@@ -56,6 +56,25 @@ class Layers:
 
 
 @dataclass(frozen=True)
+class Ahead:
+    """A program that may be started before a sandbox has its files, to be ready when it is run.
+
+    It is the first one that `exec` is then given with the same arguments, variables and bound on
+    output. Until it has read its standard input it must touch nothing of `/testbed`, which is not
+    there yet; it changes to its folder by itself. Only bubblewrap starts it ahead.
+
+    Attributes:
+        argv: Program and arguments.
+        env: Variables, name and value, sorted.
+        max_output: Bytes kept of each of its two streams.
+    """
+
+    argv: tuple[str, ...]
+    env: tuple[tuple[str, str], ...] = ()
+    max_output: int = 1 << 20
+
+
+@dataclass(frozen=True)
 class SandboxSpec:
     """What a task needs of its sandbox.
 
@@ -70,6 +89,7 @@ class SandboxSpec:
             no file locks), "locks" (with them then too), "ptrace" (User-Mode Linux needs it:
             processes may trace others of the same sandbox) or "none".
         hostname: Name of the machine; plain processes have the host's.
+        ahead: What may be started before it is asked for.
     """
 
     memory_mb: int = 4096
@@ -80,6 +100,7 @@ class SandboxSpec:
     network: bool = False
     seccomp: str = "default"
     hostname: str = "sandbox"
+    ahead: Ahead | None = None
 
 
 class ExecOptions(TypedDict, total=False):

@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,9 @@ class Evaluation:
             workers: How many are scored at a time.
             report: Is told a line for each prediction.
             environment: Id of the environment to play; "" takes the best one here.
+
+        Raises:
+            InputError: The folder can't be written.
         """
         done = 0
 
@@ -143,7 +147,8 @@ class Evaluation:
             own = [r for r in results if r.prediction.model == model]
             path = self.folder / f"{plain(model)}.{RUN}.json"
             facts = run_report([spec.id for spec in self.suite.specs], own)
-            path.write_text(json.dumps(facts, indent=4) + "\n", encoding="utf-8")
+            with self._writing():
+                path.write_text(json.dumps(facts, indent=4) + "\n", encoding="utf-8")
             paths.append(path)
         return paths
 
@@ -151,6 +156,21 @@ class Evaluation:
         """Return the folder of a prediction's log and report."""
         runs = self.folder / "logs" / "run_evaluation" / RUN
         return runs / plain(prediction.model) / plain(prediction.instance)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Say in words that the folder can't be written.
+
+        Raises:
+            InputError: It can't.
+        """
+        try:
+            yield
+        except OSError as error:
+            raise InputError(
+                f"The folder {self.folder} (--out) can't be written ({error.strerror}): make room "
+                "there, then give the same command again; finished scores are kept."
+            ) from error
 
     def _score(self, prediction: Prediction, backend: Backend, environment: str) -> Result:
         if not prediction.patch.strip():
@@ -164,7 +184,8 @@ class Evaluation:
             score, log = score_once(task, prediction.diff(), backend=backend)
         except (InfrastructureError, NotAvailableError) as error:
             return Result(prediction, None, str(error))
-        self._keep(prediction, task, score, log, key)
+        with self._writing():
+            self._keep(prediction, task, score, log, key)
         return Result(prediction, score)
 
     def _keep(self, prediction: Prediction, task: Task, score: Score, log: str, key: str) -> None:

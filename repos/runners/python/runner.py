@@ -28,7 +28,7 @@ from repos.runners.python.requests import (
 )
 from repos.runners.python.source import without_functions
 from repos.runners.python.warm import WarmPython
-from repos.sandbox.protocol import TESTBED, Mount
+from repos.sandbox.protocol import TESTBED, Ahead, Mount
 from repos.sandbox.workspace import Workspace
 
 UTF8 = (("LC_ALL", "C.UTF-8"), ("PYTHONIOENCODING", "utf8"))
@@ -102,7 +102,6 @@ class PythonRunner(Runner):
     def grade(self, workspace: Workspace, request: GradeRequest) -> TestRun:
         """Run whole test files under the supervisor; see `Runner.grade`."""
         config = {
-            "framework": FRAMEWORK,
             "settings": SETTINGS,
             "root": TESTBED,
             "files": list(request.files),
@@ -111,15 +110,25 @@ class PythonRunner(Runner):
             "answers": request.answers,
             "max_bytes": MAX_RECORDS,
         }
+        program = self.graded_program(request.hash_seed)
         done = workspace.exec(
-            [PYTHON, "-s", "-S", f"{PROGRAMS}/grade.py"],
+            program.argv,
             cwd=TESTBED,
-            env={**dict(self.variables), "PYTHONHASHSEED": str(request.hash_seed), "CI": "1"},
+            env=dict(program.env),
             stdin=json.dumps(config).encode(),
             timeout_s=request.timeout_s,
-            max_output=MAX_RECORDS * 2,
+            max_output=program.max_output,
         )
         return supervised_run(done)
+
+    def graded_program(self, hash_seed: int) -> Ahead:
+        """Return the supervisor, which has the framework loaded before it is told what to run."""
+        variables = {**dict(self.variables), "PYTHONHASHSEED": str(hash_seed), "CI": "1"}
+        return Ahead(
+            (PYTHON, "-s", "-S", f"{PROGRAMS}/grade.py", FRAMEWORK),
+            tuple(sorted(variables.items())),
+            MAX_RECORDS * 2,
+        )
 
     def cut(self, path: str, source: bytes, functions: Collection[str]) -> bytes | None:
         """Return a test file without some of its functions; see `Runner.cut`."""

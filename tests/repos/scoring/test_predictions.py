@@ -8,9 +8,10 @@ from typer.testing import CliRunner
 
 from repos.cli import app
 from repos.errors import InputError
-from repos.scoring.evaluation import RUN
-from repos.scoring.predictions import read_predictions
+from repos.scoring.evaluation import RUN, Evaluation
+from repos.scoring.predictions import Prediction, read_predictions
 from repos.tasks.sources.swe_bench.options import MIRRORS
+from repos.tasks.suite import load_suite
 from tests.repos.scoring.instances import CASES, make_row
 
 ONE = {"instance_id": "a-1", "model_name_or_path": "x/y", "model_patch": "diff"}
@@ -124,3 +125,11 @@ def test_predictions_for_no_task_of_the_suite_are_refused(rows, tmp_path):
     with pytest.raises(InputError, match="has no task other-1"):
         CliRunner().invoke(app, [*command, "--out", str(tmp_path / "o")], catch_exceptions=False)
     assert not os.path.exists(tmp_path / "o")  # noqa: PTH110
+
+
+def test_a_folder_that_can_not_be_written_is_told_in_words(tmp_path, backend):
+    task = "swe-mini/warmcache-refresh"
+    made = Evaluation(load_suite("swe-mini"), [Prediction(task, "m", "no diff")], tmp_path)
+    (tmp_path / "logs").write_text("a file in the place of the folder")
+    with pytest.raises(InputError, match=r"\(--out\) can't be written .*finished scores are kept"):
+        made.run(backend=backend, workers=1, report=print)

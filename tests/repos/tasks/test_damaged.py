@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from repos import cache
 from repos.errors import InfrastructureError
 from repos.prepare import build_files, prepare
 from repos.sandbox.select import get_backend
@@ -83,3 +84,26 @@ def test_a_base_whose_layer_was_removed_is_made_again(spec, capsys):
     files = build_files(spec)
     assert (files.base / "README.md").is_file() and "base" in capsys.readouterr().err
     assert prepare(spec).layers.testbed[0].is_dir()
+
+
+@pytest.mark.parametrize("where", ["testbed", "environment"])
+def test_a_damaged_layer_is_made_again_and_this_is_said(spec, capsys, where):
+    task = prepare(spec)
+    layer = task.layers.testbed[0]
+    if where == "environment":
+        [layer] = [mount.source for mount in task.layers.mounts if mount.target == "/env"]
+    path, whole = cut(layer)
+    gone = sorted(layer.rglob("*.py"))[-1]
+    gone.unlink()
+    capsys.readouterr()
+    prepare(spec)
+    assert capsys.readouterr().err == ""  # looked at once a process
+    cache._whole.clear()
+    again = prepare(spec)
+    said = capsys.readouterr().err
+    assert path.name in said and "made again" in said
+    assert path.read_bytes() == whole
+    assert gone.is_file()
+    cache._whole.clear()
+    assert prepare(spec) == again
+    assert capsys.readouterr().err == ""

@@ -18,7 +18,7 @@ REWRITES = True
 
 
 def load():
-    """Import pytest before anything of the repository can be imported.
+    """Import pytest and its own plugins before anything of the repository can be imported.
 
     Where pytest itself is under test, the repository's is the only one: it is imported later.
     """
@@ -28,20 +28,20 @@ def load():
         return
     for module in ("pytest", "_pytest.assertion.rewrite", "_pytest.python", "_pytest.unittest"):
         importlib.import_module(module)
+    from _pytest import config
+
+    for name in config.default_plugins:
+        importlib.import_module("_pytest." + name)
 
 
 def preload(folder):
-    """Import pytest and its own plugins; third-party plugins load in each run as ever.
+    """Import pytest; third-party plugins load in each run as ever.
 
     All runs share the rewritten code of test files and of plugins' modules, in `folder`:
     sandboxes write no byte code, so pytest would parse and rewrite each of them in every run.
     With a plugin such as hypothesis that is most of a short run's time.
     """
     load()
-    from _pytest import config
-
-    for name in config.default_plugins:
-        importlib.import_module("_pytest." + name)
     remember_rewrites(folder)
 
 

@@ -1,13 +1,15 @@
 """Runs inside the sandbox: tests under a supervisor that owns the results.
 
-Start it with `python -s -S grade.py`: without `site`, the supervisor reads no `.pth` file
-and imports no `sitecustomize`, so nothing of the repository runs in it, whatever the
-environment puts on the import path. It is not dumpable, so processes of its own user can
-neither read its memory nor open its descriptors. It forks the process that runs the tests, gives
-it a random key, and accepts only records that carry a valid HMAC with a running number.
+Start it with `python -s -S grade.py FRAMEWORK`, the folder of the framework's module: without
+`site`, the supervisor reads no `.pth` file and imports no `sitecustomize`, so nothing of the
+repository runs in it, whatever the environment puts on the import path. It is not dumpable, so
+processes of its own user can neither read its memory nor open its descriptors. It forks the
+process that runs the tests, gives it a random key, and accepts only records that carry a valid
+HMAC with a running number.
 It reads the config as one JSON object from standard input and prints the line `ready` before
-any project code can run, then one JSON object. How tests are run is the business of the
-module `repogym_framework` in the folder that the config names.
+any project code can run, then one JSON object. How tests are run is the business of the module
+`repogym_framework`. The tested process loads it before there is a config, which may come later:
+both may be started before the repository is in its place.
 The code under test shares the tested process: see docs/threat-model.md for what that means.
 """
 
@@ -26,18 +28,32 @@ import signal  # noqa: E402
 
 PR_SET_DUMPABLE = 4
 READY = "ready\n"
+ROOT = "/testbed"
+"""Where the repository is, or will be; plain processes have it elsewhere, and nothing ahead."""
 
 
-def enable_site():
-    """Do what `site` does at start-up, but for the modules that a repository could bring."""
+def enabled_site():
+    """Do what `site` does at start-up, but for the modules that a repository could bring.
+
+    Return the import path, without our own folder.
+    """
     import site
 
     site.execsitecustomize = site.execusercustomize = lambda: None
     site.main()
+    return [p for p in sys.path if p and os.path.abspath(p) != HERE]
 
 
-def tested(config, key, pipe):
-    """Run the tests; write signed records to `pipe`. Never returns to the supervisor's code."""
+def tested(told, pipe):
+    """Load the framework, then run the tests that are told by `told`; write records to `pipe`.
+
+    Never returns to the supervisor's code.
+    """
+    start, there = list(sys.path), is_there(ROOT)
+    framework, paths = loaded(sys.argv[1])
+    with os.fdopen(told, "rb") as handle:
+        key = bytes.fromhex(handle.readline().decode().strip())
+        config = json.loads(handle.read().decode())
     sign = hmac.new(key, digestmod=hashlib.sha256)
     del key
     dumps, write, copy = json.dumps, os.write, sign.copy
@@ -52,18 +68,14 @@ def tested(config, key, pipe):
         while line:
             line = line[write(pipe, line) :]
 
-    enable_site()
-    paths = [p for p in sys.path if p and os.path.abspath(p) != HERE]
-    # Until the harness's own imports are done, nothing of the repository can be imported.
-    root = config["root"]
-    sys.path[:] = [p for p in paths if p != root and not p.startswith(root + "/")]
-    sys.path.insert(0, config["framework"])
-    import repogym_framework as framework  # pyright: ignore[reportMissingImports]
-
-    sys.argv = [framework.PROGRAM]
-    framework.load()
     answers = asking(config["answers"], emit)
-    sys.path[:] = paths
+    sys.argv = [framework.PROGRAM]
+    if there:
+        sys.path[:] = paths
+    else:  # only now the repository's folders can be found, and come on the path
+        os.chdir(config["root"])
+        sys.path[:] = start
+        sys.path[:] = enabled_site()
     emit({"kind": "start"})
 
     guard = Guard(config["hashes"], emit)
@@ -72,6 +84,28 @@ def tested(config, key, pipe):
     status = framework.grade(config, emit, guard, answers)
     sys.stdout.flush()  # the supervisor ends this process at the next record
     emit({"kind": "end", "status": status})
+
+
+def is_there(root):
+    """Whether the repository is in its place; where the place is another one, it is there."""
+    try:
+        return bool(os.listdir(root))
+    except OSError:
+        return True
+
+
+def loaded(folder):
+    """Return the framework's module and the import path.
+
+    What the module imports is there too; of the repository nothing can be imported.
+    """
+    paths = enabled_site()
+    sys.path[:] = [p for p in paths if p != ROOT and not p.startswith(ROOT + "/")]
+    sys.path.insert(0, folder)
+    import repogym_framework as framework  # pyright: ignore[reportMissingImports]
+
+    framework.load()
+    return framework, paths
 
 
 def asking(module, emit):
@@ -137,23 +171,31 @@ def source_only(paths):
     return Finder
 
 
-def supervise(config):
+def supervise():
     """Run the tests in a child; return its records and whether anything was forged."""
-    key = os.urandom(32)
     reading, writing = os.pipe()
+    told, tell = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reading)
+        os.close(tell)
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
         os.dup2(2, 1)
         try:
-            tested(config, key, writing)
+            tested(told, writing)
         except BaseException as error:
             sys.excepthook(type(error), error, error.__traceback__)
+            sys.stderr.flush()  # it is buffered before CPython 3.9
         finally:
             os._exit(0)
     os.close(writing)
+    os.close(told)
+    key, config = os.urandom(32), json.load(sys.stdin)
+    sys.stdout.write(READY)
+    sys.stdout.flush()
+    with os.fdopen(tell, "wb") as handle:
+        handle.write(key.hex().encode() + b"\n" + json.dumps(config).encode())
     # Signals of the tested process do not reach the supervisor, but for KILL and STOP.
     for number in range(1, signal.NSIG):
         if number not in (signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD) and not 32 <= number < 34:
@@ -190,10 +232,7 @@ def supervise(config):
 
 if __name__ == "__main__":
     ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
-    task = json.load(sys.stdin)
-    sys.stdout.write(READY)
-    sys.stdout.flush()
-    result = supervise(task)
+    result = supervise()
     sys.stdout.write(json.dumps(result))
     sys.stdout.flush()
     os._exit(0)

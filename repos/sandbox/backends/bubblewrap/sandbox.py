@@ -76,6 +76,8 @@ class BubblewrapSandbox(ServerClient):
         old = list(self._running)
         self._running[:] = [fresh]
         self._channel = fresh.channel
+        ahead = self._order.ahead
+        self._ahead = None if ahead is None or fresh.ahead is None else (ahead, fresh.ahead)
         for before in old:
             before.stop(wait=False)
         self._starter.prepare_spare(self._order)

@@ -20,7 +20,7 @@ from repos.sandbox.namespaces import cgroups, rootview, seccomp
 from repos.sandbox.namespaces.client import DaemonClient, DaemonError
 from repos.sandbox.namespaces.rootview import AGENT_UID, FILE_LIMIT, find_ripgrep
 from repos.sandbox.namespaces.zygote import LEASH_FD
-from repos.sandbox.protocol import TESTBED, Layers, Mount, SandboxSpec
+from repos.sandbox.protocol import TESTBED, Ahead, Layers, Mount, SandboxSpec
 from repos.sandbox.remedies import bubblewrap_remedy
 
 START_TIMEOUT_S = 60.0
@@ -45,6 +45,7 @@ class Order:
     """
 
     body: dict[str, Any]
+    ahead: Ahead | None = None
 
 
 @dataclass(eq=False)
@@ -56,12 +57,14 @@ class Launched:
         sandbox: Its number there.
         channel: Leads to the server.
         group: Control group of all that runs inside.
+        ahead: Request of the program that was started ahead, if one was.
     """
 
     daemon: DaemonClient
     sandbox: int
     channel: Channel
     group: cgroups.Group
+    ahead: int | None = None
 
     def stop(self, *, wait: bool = True, keep: bool = False) -> None:
         """End it, with what it wrote unless `keep`."""
@@ -70,6 +73,17 @@ class Launched:
         if not self.daemon.closed and self.daemon.owner == os.getpid():
             with contextlib.suppress(DaemonError, InfrastructureError):
                 self.daemon.call("stop", {"sandbox": self.sandbox, "wait": wait, "keep": keep})
+
+
+def started_ahead(ahead: Ahead) -> dict[str, Any]:
+    """Return the request that starts a program ahead; it waits for its input."""
+    return {
+        "argv": list(ahead.argv),
+        "cwd": "/",
+        "env": dict(ahead.env),
+        "max_output": ahead.max_output,
+        "ahead": True,
+    }
 
 
 class SandboxStarter:
@@ -86,7 +100,8 @@ class SandboxStarter:
         Args:
             interpreter: Python for the exec server; the running one by default.
             bwrap: The program; found by itself by default.
-            spares: How many kinds of sandboxes have one started ahead (2.5 MB each).
+            spares: How many kinds of sandboxes have one started ahead (2.5 MB each, and what
+                a program needs that is started with it).
         """
         self.spares = spares
         self.interpreter = interpreter or running()
@@ -140,7 +155,8 @@ class SandboxStarter:
         if key not in self._orders:
             if len(self._orders) >= MAX_ORDERS:
                 self._orders.clear()
-            self._orders[key] = Order(self._laid_out(daemon, layers, mounts, spec))
+            body = self._laid_out(daemon, layers, mounts, spec)
+            self._orders[key] = Order(body, spec.ahead)
         return self._orders[key]
 
     def _laid_out(
@@ -217,6 +233,9 @@ class SandboxStarter:
             if self.spares < 1 or order in self._spares:
                 return
         spare = self._order(self.daemon, order)
+        if order.ahead is not None:
+            with contextlib.suppress(InfrastructureError):  # told when it is launched
+                spare.ahead = spare.channel.open("exec", started_ahead(order.ahead))
         surplus: list[Launched] = []
         with self._lock:
             surplus += [self._spares.pop(order)] if order in self._spares else []

@@ -118,12 +118,14 @@ class Server:
                 self.start(ident, body, kind == "spawn")
             except OSError as error:
                 self._send_error(ident, error)
-        elif kind in ("cancel", "kill", "stdin", "ack"):
+        elif kind in ("cancel", "kill", "stdin", "ack", "go"):
             job = self.jobs.get(body["job"])
             if job is None:
                 return
             if kind == "stdin":
                 self._feed(job, body["data"])
+            elif kind == "go":
+                self._go(job, body)
             elif kind == "ack":
                 self._acknowledge(job, body["size"])
             else:
@@ -172,6 +174,7 @@ class Server:
         slot = 0
         while slot in used:
             slot += 1
+        ahead = body.get("ahead", False)
         limit = STDERR_TAIL if spawned else body["max_output"]
         job = Job(ident, slot, spawned, limit)
         if self.counters and not spawned:
@@ -182,7 +185,7 @@ class Server:
         pid = None
         try:
             streams = self._open_pipes(
-                job, bool(stdin) or spawned, theirs, mine, body.get("join", False)
+                job, bool(stdin) or spawned or ahead, theirs, mine, body.get("join", False)
             )
             env = {**self.env, **body["env"]}
             pid, number, in_chdir = self.starter.start(
@@ -209,9 +212,9 @@ class Server:
         self.jobs[ident] = job
         self.reaper.by_pid[pid] = job
         if not spawned:
-            job.deadline = job.started + body["timeout"]
             job.flood = max(FLOOD_FLOOR, FLOOD_FACTOR * limit)
-            job.close_stdin = True
+            job.close_stdin = not ahead
+            job.deadline = None if ahead else job.started + body["timeout"]
         for fd in mine:
             os.set_blocking(fd, False)
         for fd in (job.out_fd, job.err_fd):
@@ -222,6 +225,14 @@ class Server:
         if stdin:
             self._feed(job, stdin)
         return None
+
+    def _go(self, job: Job, body: "Dict[str, Any]") -> None:
+        """Give a program that was started ahead its input; its time begins here."""
+        job.counts = self.counters.read() if self.counters else job.counts
+        job.started = time.monotonic()
+        job.deadline = job.started + body["timeout"]
+        job.close_stdin = True
+        self._feed(job, body["stdin"])
 
     def _open_pipes(
         self, job: Job, with_stdin: bool, theirs: "List[int]", mine: "List[int]", join: bool
