@@ -70,10 +70,11 @@ def tested(told, pipe):
 
     answers = asking(config["answers"], emit)
     sys.argv = [framework.PROGRAM]
+    if os.getcwd() == "/":  # started ahead
+        os.chdir(config["root"])
     if there:
         sys.path[:] = paths
     else:  # only now the repository's folders can be found, and come on the path
-        os.chdir(config["root"])
         sys.path[:] = start
         sys.path[:] = enabled_site()
     emit({"kind": "start"})
