@@ -43,6 +43,7 @@ class Boot:
         titles: Titles of all reports, those of a clean boot too.
         up: Whether user space was reached.
         status: What the check returned; None where its end was not seen.
+        answer: The sum of all that the check saw, as it says at its end; "" without one.
         console: What the kernel printed.
         seconds: Wall time. Never part of an observation.
     """
@@ -54,6 +55,7 @@ class Boot:
     status: int | None
     console: str
     seconds: float
+    answer: str = ""
 
     @property
     def passed(self) -> bool:
@@ -80,12 +82,13 @@ class Boot:
         return "\n".join(lines[start : start + EXCERPT_LINES])
 
 
-def compile_check(workspace: Workspace, source: str) -> bytes:
+def compile_check(workspace: Workspace, source: str, *, blind: bool = False) -> bytes:
     """Compile a check with the init that runs it, statically.
 
     Args:
         workspace: Where; the check is there.
         source: Path of the check's C file in the workspace.
+        blind: Leave out what the check expects: it says what it sees, and judges nothing.
 
     Raises:
         ProgramError: It does not compile.
@@ -99,6 +102,7 @@ def compile_check(workspace: Workspace, source: str) -> bytes:
         "-static",
         "-O1",
         "-w",
+        *(["-DBLIND"] if blind else []),
         f"-I{folder}",
         "-o",
         f"{folder}/init",
@@ -123,6 +127,7 @@ def boot(
     image: str = "",
     baseline: Collection[str] = (),
     kernel: str = KERNEL,
+    token: str = "",
     timeout_s: float = BOOT_TIMEOUT_S,
 ) -> Boot:
     """Boot a kernel that runs a check.
@@ -134,12 +139,14 @@ def boot(
             it as /dev/ubda.
         baseline: Titles of a clean boot.
         kernel: Path of the kernel.
+        token: What the line at the end must hold, and what all random numbers of the check
+            come from: 32 hexadecimal digits; "" takes new ones.
         timeout_s: Wall time.
 
     Raises:
         InfrastructureError: The sandbox is gone.
     """
-    token = secrets.token_hex(16)
+    token = token or secrets.token_hex(16)
     archive = make_initramfs({"init": program, "token": token.encode()})
     path = f"/tmp/boot-{secrets.token_hex(6)}.cpio"
     workspace.sandbox.write(path, archive)
@@ -171,7 +178,8 @@ def read_boot(done: ExecResult, token: str, baseline: Collection[str] = ()) -> B
     console = (done.stdout + done.stderr).decode("utf-8", "replace")
     every = crashes(console)
     beyond = crashes(console, baseline)
-    ends = re.findall(rf"^CHECK-END {token} (\d{{1,3}})\r?$", console, re.MULTILINE)
+    end = rf"^CHECK-END {token} (\d{{1,3}}) ([0-9a-f]{{16}})\r?$"
+    ends = re.findall(end, console, re.MULTILINE)
     verdict: RunVerdict = "notReproduced"
     if beyond:
         verdict = "reproduced"
@@ -184,9 +192,10 @@ def read_boot(done: ExecResult, token: str, baseline: Collection[str] = ()) -> B
         beyond[0] if beyond else None,
         tuple(crash.title for crash in every),
         "USERSPACE-UP" in console,
-        int(ends[0]) if len(ends) == 1 else None,
+        int(ends[0][0]) if len(ends) == 1 else None,
         console,
         done.seconds,
+        ends[0][1] if len(ends) == 1 else "",
     )
 
 

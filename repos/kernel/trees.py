@@ -14,7 +14,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -178,7 +178,7 @@ def prepared_kernel(
     return Kernel(folder, checked / FACTS, source, facts["baseline"])
 
 
-def changed_build(kernel: Kernel, base: Path) -> Path:
+def changed_build(kernel: Kernel, base: Path, patched: Mapping[str, bytes] | None = None) -> Path:
     """Return the folder with the build of a tree that differs from a kernel's own.
 
     A sandbox is shown it at `PREBUILT`: `build/` and `facts.json`, and nothing of the
@@ -187,24 +187,33 @@ def changed_build(kernel: Kernel, base: Path) -> Path:
     Args:
         kernel: The built one.
         base: The tree, with the same times.
+        patched: By path, what stands in the place of files of `base`.
 
     Raises:
         InfrastructureError: It does not build.
     """
-    changed = [name for name in files_below(base) if _differs(base, kernel.folder / "tree", name)]
+    own, patched = kernel.folder / "tree", dict(patched or {})
+    differing = [name for name in files_below(base) if _differs(base, own, name)]
+    texts = {name: (base / name).read_bytes() for name in differing} | patched
+    changed = {
+        name: text
+        for name, text in sorted(texts.items())
+        if not (own / name).is_file() or (own / name).read_bytes() != text
+    }
     digest = hashlib.sha256()
-    for name in changed:
-        digest.update(name.encode() + b"\0" + (base / name).read_bytes())
+    for name, text in changed.items():
+        digest.update(name.encode() + b"\0" + text)
     key = f"{kernel.folder.name}-{digest.hexdigest()[:16]}"
 
     def build(folder: Path) -> None:
-        tree = folder / "tree"
-        shutil.copytree(base, tree, symlinks=True)
         shutil.copytree(kernel.folder / "build", folder / "build", symlinks=True)
-        for name in changed:
-            os.utime(tree / name)
-        _make(tree, folder / "build", [make_command(output=WORK)])
-        remove_tree(tree)
+        if changed:
+            tree = folder / "tree"
+            shutil.copytree(own, tree, symlinks=True)
+            for name, text in changed.items():
+                (tree / name).write_bytes(text)  # newer than what was built of it
+            _make(tree, folder / "build", [make_command(output=WORK)])
+            remove_tree(tree)
         set_times(folder / "build", OUTPUT_TIME)
         shutil.copyfile(kernel.facts, folder / FACTS)
 
@@ -228,7 +237,7 @@ def set_times(root: Path, seconds: int) -> None:
 
 
 def _differs(base: Path, tree: Path, name: str) -> bool:
-    if name.startswith("checks/"):
+    if name.startswith(("checks/", ".git/")):
         return False
     one, other = base / name, tree / name
     if not other.is_file() or one.stat().st_size != other.stat().st_size:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ SOURCES = tuple(
 ENVIRONMENT = "uml-6.1"
 LICENCE = "GPL-2.0-only WITH Linux-syscall-note"
 REPETITIONS = 5
+SHOWN = f"{CHECKS}/{REPRODUCER}.c"
 EXCERPT_LINES = 45
 SANDBOX: dict[str, int | bool | str] = {
     "memory_mb": 4096, "processes": 512, "disk_mb": 1024, "tmp_mb": 2048, "seccomp": "ptrace"
@@ -122,6 +124,8 @@ def admit(
 ) -> Admission:
     """Run all checks of both sides; a task is admitted only if each run says the same.
 
+    Each run has other random numbers, the same ones on both sides.
+
     Args:
         spec: The task.
         backend: Makes the sandboxes.
@@ -133,29 +137,42 @@ def admit(
     """
     task = prepare(spec, suite="kernel-lite")
     expected = task.hidden.expected
-    problems: list[str] = []
-    titles: list[str] = []
-    excerpt, longest = "", 0.0
-    for fixed in (False, True):
+    tokens = [secrets.token_hex(16) for _ in range(repetitions)]
+    seen: dict[bool, dict[str, list[Boot]]] = {False: {}, True: {}}
+    for fixed, boots in seen.items():
+        side = "fixed" if fixed else "vulnerable"
         with _checked_workspace(task, backend) as workspace:
             if fixed:
                 workspace.apply(task.hidden.reference)
             built = build_kernel(workspace)
             if not built.ok:
-                problems.append(f"it does not build: {built.log[-500:]}")
-                break
+                why = f"the {side} kernel does not build: {built.log[-500:]}"
+                return Admission(spec.id, (why,), (), "", 0.0)
             for test in (*expected.fail_to_pass, *expected.pass_to_pass):
-                boots = [run_check(workspace, test) for _ in range(repetitions)]
-                longest = max(longest, sum(b.seconds for b in boots) / repetitions)
-                side = "fixed" if fixed else "vulnerable"
-                wants_pass = fixed or test in expected.pass_to_pass
-                say(f"{spec.id} {side} {test}: {', '.join(sorted({b.summary for b in boots}))}")
-                problems += _problems(boots, test, side, wants_pass)
-                if test == f"{CHECKS}/{REPRODUCER}.c" and not fixed:
-                    titles = [b.crash.title if b.crash else "" for b in boots]
-                    excerpt = boots[0].excerpt()
-    count = len(expected.fail_to_pass) + len(expected.pass_to_pass)
-    return Admission(spec.id, tuple(problems), tuple(titles), excerpt, round(longest * count, 1))
+                # The report that a task shows is of a run as an agent makes it.
+                shown = [run_check(workspace, test)] if not fixed and test == SHOWN else []
+                boots[test] = shown + [
+                    run_check(workspace, test, token=token, blind=True)
+                    for token in tokens[len(shown) :]
+                ]
+                found = ", ".join(sorted({boot.summary for boot in boots[test]}))
+                say(f"{spec.id} {side} {test}: {found}")
+    problems: list[str] = []
+    for test, boots in seen[False].items():
+        problems += _problems(test, boots, seen[True][test], test in expected.pass_to_pass)
+    report = seen[False][SHOWN]
+    longest = max(
+        sum(boot.seconds for boot in boots) / repetitions
+        for side in seen.values()
+        for boots in side.values()
+    )
+    return Admission(
+        spec.id,
+        tuple(problems),
+        tuple(boot.crash.title if boot.crash else "" for boot in report),
+        report[0].excerpt(),
+        round(longest * len(seen[True]), 1),
+    )
 
 
 def recorded(spec: TaskSpec, admission: Admission) -> TaskSpec:
@@ -174,14 +191,21 @@ def _checked_workspace(task: Task, backend: Backend) -> Workspace:
     return workspace
 
 
-def _problems(boots: list[Boot], test: str, side: str, wants_pass: bool) -> list[str]:
-    found = {boot.summary for boot in boots}
-    if wants_pass:
+def _problems(test: str, before: list[Boot], after: list[Boot], passing: bool) -> list[str]:
+    """Return why a check does not hold, run with the same random numbers on both kernels."""
+    for side, boots in (("fixed", after), ("vulnerable", before if passing else [])):
         failed = [boot for boot in boots if not boot.passed]
-        return [f"{test} fails on the {side} kernel: {failed[0].summary}"] if failed else []
-    if any(boot.passed for boot in boots):
-        return [f"{test} passes on the {side} kernel"]
-    crashed = [boot.crash is not None for boot in boots]
-    if len(found) > 1 or (test.endswith(f"/{REPRODUCER}.c") and not all(crashed)):
-        return [f"{test} on the {side} kernel: {', '.join(sorted(found))}"]
+        if failed:
+            return [f"{test} fails on the {side} kernel: {failed[0].summary}"]
+    same = [
+        one.passed and one.answer == other.answer for one, other in zip(before, after, strict=True)
+    ]
+    if passing:
+        return [] if all(same) else [f"{test} says other things on the two kernels"]
+    if any(same):
+        return [f"{test} passes on the vulnerable kernel"]
+    found = {boot.summary for boot in before}
+    crashed = [boot.crash is not None for boot in before]
+    if len(found) > 1 or (test == SHOWN and not all(crashed)):
+        return [f"{test} on the vulnerable kernel: {', '.join(sorted(found))}"]
     return []

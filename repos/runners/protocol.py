@@ -17,7 +17,9 @@ from repos.sandbox.protocol import Ahead, Limit, Mount
 
 if TYPE_CHECKING:
     from repos.environments.layers import EnvironmentLayers
+    from repos.sandbox.protocol import Backend
     from repos.sandbox.workspace import Workspace
+    from repos.tasks.records import Task
 
 Status = Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed"]
 
@@ -117,6 +119,20 @@ class GradeRequest:
 
 
 @dataclass(frozen=True)
+class Claim:
+    """What a test came to under inputs that were drawn for this run: hostile data.
+
+    Attributes:
+        inputs: What was drawn.
+        answer: What the test said; only the reference, run under the same inputs, knows the
+            right one.
+    """
+
+    inputs: str
+    answer: str
+
+
+@dataclass(frozen=True)
 class TestRun:
     """What a graded run showed, before any verdict.
 
@@ -129,6 +145,7 @@ class TestRun:
         log: What the tested process printed, tail.
         metrics: What was measured beside the verdicts, by name (a rate, a size).
         answers: What rewritten tests came to, in the order in which it was sent.
+        claims: By test id, what it came to where the runner holds it against the reference.
     """
 
     __test__ = False
@@ -141,6 +158,7 @@ class TestRun:
     log: str = ""
     metrics: Mapping[str, float] = field(default_factory=dict)
     answers: tuple[Answer, ...] = ()
+    claims: Mapping[str, Claim] = field(default_factory=dict)
 
 
 class WarmRunner(Protocol):
@@ -219,6 +237,21 @@ class Runner(Protocol):
     @abstractmethod
     def split_id(self, test: str) -> TestId:
         """Return the parts of a test id; a path is a test id without a function."""
+
+    def refuted(
+        self, task: Task, claims: Mapping[str, Claim], *, backend: Backend
+    ) -> frozenset[str]:
+        """Return the tests whose claims the reference does not bear out under the same inputs.
+
+        Args:
+            task: A prepared task.
+            claims: By test id, from a graded run.
+            backend: Makes the sandboxes.
+
+        Raises:
+            InfrastructureError: The reference did not come to an answer.
+        """
+        return frozenset()
 
     def layers(self, base: Path, environment: EnvironmentLayers) -> tuple[Mount, ...]:
         """Return what the runner needs in a sandbox, cached by content.

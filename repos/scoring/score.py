@@ -206,6 +206,8 @@ def _own_score(task: Task, diff: bytes, backend: Backend) -> tuple[Score, str]:
     if contradicted and all(verdict == "passed" for verdict in verdicts.values()):
         pardoned = excused(task, part, frozenset(contradicted), backend=backend)
         contradicted -= pardoned
+    claims = {test: c for test, c in run.claims.items() if verdicts.get(test) == "passed"}
+    contradicted |= runner.refuted(task, claims, backend=backend)
     verdicts.update(dict.fromkeys(contradicted, "failed"))
     tampered = [*blind.run.tampered, *(n for n in run.tampered if n not in blind.run.tampered)]
     tampered += [f"canary {name} passed" for name in _passing_canaries(run, runner, canaries)]
@@ -240,7 +242,7 @@ def _own_score(task: Task, diff: bytes, backend: Backend) -> tuple[Score, str]:
         false_resolved=false_resolved,
         fraction=0.0 if tampered else round(fraction, 6),
         checks=verdicts,
-        asked=len(blind.asked & verdicts.keys()),
+        asked=len((blind.asked | run.claims.keys()) & verdicts.keys()),
         bits=round(blind.strength({runner.split_id(t).place for t in pardoned}), 1),
         weighed=runner.weighed,
         contradicted=len(contradicted),

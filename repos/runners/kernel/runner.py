@@ -7,15 +7,28 @@ itself came to its end and was content.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import posixpath
 import random
+import secrets
 from collections.abc import Collection, Mapping, Sequence
 
 from repos.kernel.booting import Boot, ProgramError, boot, compile_check
-from repos.kernel.building import BUILD_TIMEOUT_S, PREBUILT, Build, build_kernel
-from repos.runners.protocol import GradeRequest, Runner, TestId, TestOutcome, TestReport, TestRun
+from repos.kernel.building import BUILD_TIMEOUT_S, KERNEL, PREBUILT, Build, build_kernel
+from repos.runners.kernel.reference import refuted_by_reference
+from repos.runners.protocol import (
+    Claim,
+    GradeRequest,
+    Runner,
+    TestId,
+    TestOutcome,
+    TestReport,
+    TestRun,
+)
+from repos.sandbox.protocol import Backend
 from repos.sandbox.workspace import Workspace
+from repos.tasks.records import Task
 
 CHECKS = "checks"
 FACTS = f"{CHECKS}/task.json"
@@ -79,7 +92,11 @@ class KernelRunner(Runner):
                 log=built.log,
                 metrics={"kernel_compiles": 0.0},
             )
-        boots = {name: run_check(workspace, name) for name in request.files}
+        tokens = {name: secrets.token_hex(16) for name in request.files}
+        boots = {
+            name: run_check(workspace, name, token=token, blind=True)
+            for name, token in tokens.items()
+        }
         log = "\n".join(
             f"--- {name}: {done.summary}\n{done.excerpt()}" for name, done in boots.items()
         )
@@ -88,7 +105,14 @@ class KernelRunner(Runner):
             {name: outcome(done) for name, done in boots.items()},
             log=log,
             metrics={"kernel_compiles": 1.0, "crashes": float(crashed)},
+            claims={name: Claim(tokens[name], done.answer) for name, done in boots.items()},
         )
+
+    def refuted(
+        self, task: Task, claims: Mapping[str, Claim], *, backend: Backend
+    ) -> frozenset[str]:
+        """Boot the reference's kernel with the same random numbers; see `Runner.refuted`."""
+        return refuted_by_reference(task, claims, run_check, backend)
 
     def split_id(self, test: str) -> TestId:
         """Return the parts of an id: each file is one check."""
@@ -135,16 +159,30 @@ class KernelRunner(Runner):
         return list(dict.fromkeys(found))
 
 
-def run_check(workspace: Workspace, name: str) -> Boot:
-    """Compile a check of the workspace and boot the built kernel with it."""
+def run_check(
+    workspace: Workspace, name: str, *, token: str = "", blind: bool = False, kernel: str = KERNEL
+) -> Boot:
+    """Compile a check of the workspace and boot a kernel with it.
+
+    Args:
+        workspace: Where the check and the kernel are.
+        name: The check's file.
+        token: What its random numbers come from; "" takes the same ones each time.
+        blind: Leave out what the check expects.
+        kernel: Path of the kernel.
+    """
+    token = token or hashlib.sha256(name.encode()).hexdigest()[:32]
     try:
-        program = compile_check(workspace, name)
+        program = compile_check(workspace, name, blind=blind)
     except ProgramError as error:
         return Boot("compilationError", None, (), False, None, str(error), 0.0)
     image = name.removesuffix(".c") + ".img"
     folder = posixpath.dirname(name)
     has_image = any(e.path == posixpath.basename(image) for e in workspace.list(folder))
-    return boot(workspace, program, image=image if has_image else "", baseline=baseline(workspace))
+    return boot(
+        workspace, program, image=image if has_image else "", baseline=baseline(workspace),
+        token=token, kernel=kernel,
+    )  # fmt: skip
 
 
 def baseline(workspace: Workspace) -> tuple[str, ...]:

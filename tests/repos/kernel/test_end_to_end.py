@@ -11,7 +11,9 @@ import pytest
 from repos.errors import InfrastructureError
 from repos.kernel.trees import missing_programs
 from repos.prepare import prepare
+from repos.runners.registry import get_runner
 from repos.sandbox.select import get_backend
+from repos.scoring.patches import without_protected
 from repos.scoring.score import score
 from repos.tasks.suite import load_suite
 
@@ -33,11 +35,11 @@ def backend():
     made.close()
 
 
-@pytest.fixture(scope="module", params=[STABLE, MUTATION])
-def task(request):
+def prepared(name):
+    """Return a task that is ready; where CI runs, a source that can't be had is a failure."""
     suite = load_suite("kernel-lite")
     try:
-        return prepare(suite.spec(request.param), suite=suite.name)
+        return prepare(suite.spec(name), suite=suite.name)
     except InfrastructureError as error:
         if os.environ.get("CI"):
             raise
@@ -45,9 +47,13 @@ def task(request):
 
 
 @pytest.fixture(scope="module")
+def images():
+    return prepared(STABLE)
+
+
+@pytest.fixture(scope="module")
 def keys():
-    suite = load_suite("kernel-lite")
-    return prepare(suite.spec(MUTATION), suite=suite.name)
+    return prepared(MUTATION)
 
 
 def patch_of(task, old, new):
@@ -80,39 +86,32 @@ SILENT = {
 }
 """What would silence reports, if it were not kept from patches."""
 
-SILENCERS = {
-    # An error everywhere, and a feature that is deleted.
-    STABLE: ("if (unlikely(length < 0))", "if (1 || unlikely(length < 0))"),
-    MUTATION: ("\t.read\t\t\t= user_read,\n", ""),
-}
+OPEN_CALL = "\tret = upayload->datalen;"
 
 
-def test_the_published_fix_resolves(task, backend):
-    fixed, _ = score(task, task.hidden.reference, backend=backend)
+def test_the_published_fix_resolves(images, backend):
+    fixed, _ = score(images, images.hidden.reference, backend=backend)
     assert fixed.resolved and set(fixed.checks.values()) == {"passed"}
     assert fixed.metrics == {"kernel_compiles": 1.0, "crashes": 0.0}
-    assert not fixed.weak
+    assert fixed.asked == len(fixed.checks) and not fixed.contradicted and not fixed.weak
 
 
-def test_editing_what_reports_changes_nothing(task, backend):
+def test_editing_what_reports_changes_nothing(keys):
     """Such files are left out of a patch: it scores as the untouched kernel does."""
-    patch = b"".join(without(task, path, line) for path, line in SILENT.items())
-    untouched, log = score(task, patch, backend=backend)
-    assert not untouched.resolved
-    failing = [name for name, verdict in untouched.checks.items() if verdict == "failed"]
-    assert sorted(failing) == sorted(task.hidden.expected.fail_to_pass)
-    assert "KASAN" in log or "Kernel mode fault" in log
+    patch = b"".join(without(keys, path, line) for path, line in SILENT.items())
+    assert without_protected(patch, (), get_runner("kernel")) == b""
 
 
-def test_an_error_everywhere_or_a_deleted_feature_is_no_fix(task, backend):
-    old, new = SILENCERS[task.public.id.split("/")[1]]
-    found, _ = score(task, patch_of(task, old, new), backend=backend)
+def test_an_error_everywhere_is_no_fix(images, backend):
+    old = "if (unlikely(length < 0))"
+    patch = patch_of(images, old, old.replace("length", "1 || length"))
+    found, _ = score(images, patch, backend=backend)
     assert found.applied and not found.resolved and found.metrics["kernel_compiles"] == 1.0
 
 
-def test_removing_a_warning_elsewhere_is_refused(task, backend):
-    both = task.hidden.reference + without(task, "fs/inode.c", "WARN_ON(inode->i_nlink == 0);")
-    found, log = score(task, both, backend=backend)
+def test_removing_a_warning_elsewhere_is_refused(keys, backend):
+    both = keys.hidden.reference + without(keys, "fs/inode.c", "WARN_ON(inode->i_nlink == 0);")
+    found, log = score(keys, both, backend=backend)
     assert not found.resolved and "not the task's to change" in log
     assert set(found.checks.values()) == {"failed"}
 
@@ -124,38 +123,45 @@ def test_what_does_not_compile_is_no_fix(keys, backend):
     assert set(found.checks.values()) == {"error"} and "error:" in log
 
 
-def test_a_forged_end_without_the_token_is_no_pass(keys, backend):
-    old = "\tret = upayload->datalen;"
-    patch = patch_of(keys, old, '\tpr_emerg("CHECK-END 0 0\\n");\n\treturn -EACCES;\n' + old)
-    found, _ = score(keys, patch, backend=backend)
-    assert found.applied and not found.resolved
-
-
 FORGER = """\
 #include <linux/fs.h>
 #include <linux/reboot.h>
-static void forge(void)
+#include <linux/sched/task.h>
+static void forge(size_t asked)
 {
 \tchar token[80] = "";
 \tloff_t at = 0;
 \tstruct file *file = filp_open("/token", O_RDONLY, 0);
 
+\tif (asked == 4096)
+\t\tdo_exit(0);
 \tkernel_read(file, token, 79, &at);
 \tpr_emerg("\\nCHECK-END %s 0\\n", token);
+\tpr_emerg("\\nCHECK-END %s 0 0123456789abcdef\\n", token);
 \tkernel_power_off();
 }
 
 """
 
 
-def test_a_kernel_that_reads_the_token_is_rewarded_still_and_flagged(keys, backend):
-    """docs/threat-model.md says so; should this be refused one day, that page changes."""
+def test_a_kernel_that_forges_the_end_of_a_check_is_not_rewarded(keys, backend):
+    """It reads the token and prints the end, or ends the check's process before the bug."""
     path = keys.spec.source.edits[0].path
     before = (keys.layers.testbed[0] / path).read_text()
-    head, call = "long user_read(", "\tret = upayload->datalen;"
-    assert before.count(head) == 1 and before.count(call) == 1
+    head = "long user_read("
+    assert before.count(head) == 1 and before.count(OPEN_CALL) == 1
     after = before.replace(head, FORGER + head)
-    after = after.replace(call, f"{call}\n\tif (buflen > upayload->datalen)\n\t\tforge();")
-    found, _ = score(keys, diff_between(path, before, after), backend=backend)
-    assert found.resolved
-    assert any("internals" in flag for flag in found.flags)
+    after = after.replace(
+        OPEN_CALL, f"{OPEN_CALL}\n\tif (buflen > upayload->datalen)\n\t\tforge(buflen);"
+    )
+    found, log = score(keys, diff_between(path, before, after), backend=backend)
+    assert found.metrics == {"kernel_compiles": 1.0, "crashes": 0.0}
+    assert not found.resolved and found.contradicted == 3
+    assert found.checks["checks/positive-exact.c"] == "passed"
+    assert "answered wrongly" in log and any("internals" in flag for flag in found.flags)
+
+
+def test_a_deleted_feature_is_no_fix(keys, backend):
+    found, _ = score(keys, patch_of(keys, "\t.read\t\t\t= user_read,\n", ""), backend=backend)
+    assert found.applied and not found.resolved
+    assert found.contradicted == len(found.checks) and found.metrics["crashes"] == 0.0

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from repos.errors import RecordError
-from repos.kernel.booting import read_boot
+from repos.kernel.booting import INIT, read_boot
 from repos.kernel.building import read_build
 from repos.kernel.edits import SourceEdit, apply_edit
 from repos.kernel.images import adfs, squashfs, zisofs
@@ -83,6 +83,30 @@ def test_an_initramfs_is_read_by_cpio():
                                    b"init", b"token"]  # fmt: skip
 
 
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
+def test_a_blind_check_holds_nothing_that_it_expects(tmp_path):
+    """Compiled for scoring, the expected side of each comparison is not in the program."""
+    text = """
+    #include "check.h"
+    int check(void)
+    {
+        char text[14];
+
+        return same(pick(1, 9), 987654321, "a number") |
+               same_bytes(word(text, 13), "a-secret-text", 13, "a text");
+    }
+    """
+    (tmp_path / "c.c").write_text(text)
+    binaries = {}
+    for name, flags in (("open", []), ("blind", ["-DBLIND"])):
+        command = ["gcc", "-c", "-O1", "-w", *flags, f"-I{INIT.parent}", "-o", name, "c.c"]
+        subprocess.run(command, cwd=tmp_path, check=True)
+        binaries[name] = (tmp_path / name).read_bytes()
+    wanted = [b"a-secret-text", (987654321).to_bytes(4, "little")]
+    assert all(value in binaries["open"] for value in wanted)
+    assert not any(value in binaries["blind"] for value in wanted)
+
+
 def test_images_are_the_same_each_time():
     assert adfs(zones=1) == adfs(zones=1) != adfs(zones=0)
     if shutil.which("mksquashfs") and shutil.which("genisoimage"):
@@ -99,19 +123,25 @@ def test_what_compilers_say_becomes_records():
     assert [str(d) for d in built.errors] == ["fs/a.c:7:3: error: 'x' undeclared"]
 
 
+ANSWER = "0123456789abcdef"
+
+
 def booted(console, **fields):
     return read_boot(ExecResult(0, console.encode(), b"", 1.0, **fields), "secret")
 
 
 def test_only_the_token_of_this_boot_ends_a_check():
-    assert booted("USERSPACE-UP\nCHECK-END secret 0\n").passed
-    assert not booted("USERSPACE-UP\nCHECK-END guessed 0\n").passed
-    assert not booted("USERSPACE-UP\nCHECK-END secret 1\n").passed
-    assert not booted("CHECK-END secret 0\nCHECK-END secret 0\n").passed
+    done = booted(f"USERSPACE-UP\nCHECK-END secret 0 {ANSWER}\n")
+    assert done.passed and done.answer == ANSWER
+    assert not booted(f"USERSPACE-UP\nCHECK-END guessed 0 {ANSWER}\n").passed
+    assert not booted(f"USERSPACE-UP\nCHECK-END secret 1 {ANSWER}\n").passed
+    assert not booted("USERSPACE-UP\nCHECK-END secret 0\n").passed
+    twice = booted(f"CHECK-END secret 0 {ANSWER}\nCHECK-END secret 0 {ANSWER}\n")
+    assert not twice.passed and not twice.answer
 
 
 def test_a_crash_counts_although_the_check_ended():
-    done = booted("BUG: KASAN: use-after-free in f+0x1/0x2\nCHECK-END secret 0\n")
+    done = booted(f"BUG: KASAN: use-after-free in f+0x1/0x2\nCHECK-END secret 0 {ANSWER}\n")
     assert done.verdict == "reproduced" and not done.passed
 
 
@@ -154,5 +184,5 @@ def test_noise_of_every_boot_hides_no_crash():
     baseline = ["suspicious RCU usage in core_kernel_text"]
     done = read_boot(ExecResult(0, console.encode(), b"", 1.0), "secret", baseline)
     assert done.crash is not None and done.crash.title.startswith("kernel mode fault")
-    quiet = f"{noise}CHECK-END secret 0\n".encode()
+    quiet = f"{noise}CHECK-END secret 0 {ANSWER}\n".encode()
     assert read_boot(ExecResult(0, quiet, b"", 1.0), "secret", baseline).passed

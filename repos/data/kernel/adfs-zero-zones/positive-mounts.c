@@ -6,9 +6,11 @@
 int check(void)
 {
 	struct statfs about;
-	int bad = expect(mount_image("adfs", NULL) == 0, "the disc can be mounted");
+	int bad = same(mount_image("adfs", NULL), 0, "the disc can be mounted");
 
-	bad |= expect(statfs("/mnt", &about) == 0 && about.f_type == 0xadf5, "it is an ADFS");
-	bad |= expect(about.f_bsize == 1024 && about.f_blocks == 64, "its size is told");
+	bad |= same(result(statfs("/mnt", &about)), 0, "it can be asked");
+	bad |= same(about.f_type, 0xadf5, "it is an ADFS");
+	bad |= same(about.f_bsize, 1024, "the size of its blocks");
+	bad |= same(about.f_blocks, 64, "their number");
 	return bad;
 }

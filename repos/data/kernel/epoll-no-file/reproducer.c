@@ -7,5 +7,5 @@ int check(void)
 	struct epoll_event event = { .events = EPOLLIN };
 	int poller = epoll_create1(0);
 
-	return expect(epoll_ctl(poller, EPOLL_CTL_ADD, 777, &event) == -1 && errno == EBADF, "refused");
+	return same(result(epoll_ctl(poller, EPOLL_CTL_ADD, 777, &event)), -EBADF, "refused");
 }

@@ -9,5 +9,5 @@ int check(void)
 
 	pipe(fds);
 	close(fds[0]);
-	return expect(epoll_ctl(poller, EPOLL_CTL_DEL, fds[0], &event) == -1 && errno == EBADF, "refused");
+	return same(result(epoll_ctl(poller, EPOLL_CTL_DEL, fds[0], &event)), -EBADF, "refused");
 }

@@ -3,10 +3,14 @@
 /* The same with dup3, and a read. */
 int check(void)
 {
-	char text[8];
-	int fd = open("/proc/self/comm", O_RDONLY), twin = dup3(fd, 9, O_CLOEXEC);
+	char name[16], text[24] = "";
+	int length = pick(3, 12), fd = open("/proc/self/comm", O_RDWR), twin = dup3(fd, 9, O_CLOEXEC), bad;
 
 	close(fd);
 	usleep(200000);
-	return expect(read(twin, text, 4) == 4, "the twin works");
+	word(name, length);
+	bad = same(result(write(twin, name, length)), length, "the twin can be written");
+	lseek(twin, 0, SEEK_SET);
+	bad |= same(result(read(twin, text, sizeof text)), length + 1, "the twin works");
+	return bad | same_bytes(text, name, length, "it holds the name");
 }

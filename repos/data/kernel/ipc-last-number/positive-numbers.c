@@ -21,15 +21,18 @@ static int next(const char *kind, int number)
 /* A number that is asked for is given, and works. */
 int check(void)
 {
-	struct { long type; char text[8]; } message = { 1, "hello" };
-	int queue, bad = expect(next("msg", 32767) == 0, "a number can be asked for");
+	struct { long type; char text[300]; } message = { 1 }, back = { 0 };
+	int size = pick(1, 300), large = pick(40000, 90000);
+	int queue, bad = same(next("msg", 32767), 0, "a number can be asked for");
 
 	queue = msgget(IPC_PRIVATE, 0600);
-	bad |= expect(queue == 32767, "the last one is given");
-	bad |= expect(msgsnd(queue, &message, 8, 0) == 0, "a message is sent");
-	memset(message.text, 0, 8);
-	bad |= expect(msgrcv(queue, &message, 8, 0, 0) == 8 && !strcmp(message.text, "hello"), "read");
-	bad |= expect(msgctl(queue, IPC_RMID, NULL) == 0, "the queue goes");
-	bad |= expect(next("sem", 70000) == 0 && semget(IPC_PRIVATE, 1, 0600) == 70000, "a large one");
+	bad |= same(queue, 32767, "the last one is given");
+	fill(message.text, size);
+	bad |= same(result(msgsnd(queue, &message, size, 0)), 0, "a message is sent");
+	bad |= same(result(msgrcv(queue, &back, sizeof back.text, 0, 0)), size, "read");
+	bad |= same_bytes(back.text, message.text, size, "the same");
+	bad |= same(result(msgctl(queue, IPC_RMID, NULL)), 0, "the queue goes");
+	bad |= same(next("sem", large), 0, "a large one can be asked for");
+	bad |= same(semget(IPC_PRIVATE, 1, 0600), large, "it is given");
 	return bad | expect(shmget(IPC_PRIVATE, 4096, 0600) >= 0, "and any");
 }

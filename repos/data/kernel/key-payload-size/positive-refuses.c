@@ -19,9 +19,9 @@ int check(void)
 	long key;
 	int bad;
 
-	memset(data, 7, sizeof data);
-	bad = expect(add("none", data, 0) == -1 && errno == EINVAL, "no data is refused");
-	bad |= expect(add("much", data, 40000) == -1, "too much is refused");
-	bad |= expect(fetch(12345678, back, 100) == -1 && errno == ENOKEY, "there is no such key");
+	fill(data, sizeof data);
+	bad = same(result(add("none", data, 0)), -EINVAL, "no data is refused");
+	bad |= same(result(add("much", data, 40000)), -EINVAL, "too much is refused");
+	bad |= same(result(fetch(pick(1L << 30, (1L << 31) - 1), back, 100)), -ENOKEY, "there is no such key");
 	return bad;
 }

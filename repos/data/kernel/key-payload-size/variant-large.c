@@ -16,9 +16,10 @@ static long fetch(long key, void *data, size_t size)
 int check(void)
 {
 	static char data[8192], back[8192];
-	long key;
+	long key, size = pick(2900, 3100);
 
-	memset(data, 0x5a, sizeof data);
-	key = add("k", data, 3000);
-	return expect(fetch(key, back, 3000) == 3000 && !memcmp(data, back, 3000), "what was stored is read");
+	fill(data, sizeof data);
+	key = add("k", data, size);
+	return same(result(fetch(key, back, size)), size, "the size that was stored") |
+	       same_bytes(back, data, size, "what was stored is read");
 }

@@ -16,14 +16,15 @@ static long fetch(long key, void *data, size_t size)
 int check(void)
 {
 	char data[100], back[100] = "";
-	long key;
+	long key, size = pick(1, 100);
 	int bad;
 
-	memset(data, 7, sizeof data);
-	bad = expect(add("none", data, 0) == -1 && errno == EINVAL, "no data is refused");
-	bad |= expect(add("much", data, 40000) == -1, "too much is refused");
-	key = add("k", data, 100);
-	bad |= expect(fetch(key, NULL, 0) == 100, "its size is told");
-	bad |= expect(fetch(key, back, 100) == 100 && !memcmp(data, back, 100), "it is read");
+	fill(data, sizeof data);
+	bad = same(result(add("none", data, 0)), -EINVAL, "no data is refused");
+	bad |= same(result(add("much", data, 40000)), -EINVAL, "too much is refused");
+	key = add("k", data, size);
+	bad |= same(result(fetch(key, NULL, 0)), size, "its size is told");
+	bad |= same(result(fetch(key, back, size)), size, "it is read");
+	bad |= same_bytes(back, data, size, "as it was stored");
 	return bad;
 }

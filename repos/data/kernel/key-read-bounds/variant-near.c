@@ -16,9 +16,10 @@ static long fetch(long key, void *data, size_t size)
 int check(void)
 {
 	static char data[8192], back[8192];
-	long key;
+	long key, size = pick(34, 44);
 
-	memset(data, 0x5a, sizeof data);
-	key = add("k", data, 40);
-	return expect(fetch(key, back, 56) == 40 && !memcmp(data, back, 40), "what was stored is read");
+	fill(data, sizeof data);
+	key = add("k", data, size);
+	return same(result(fetch(key, back, size + 28)), size, "the size that was stored") |
+	       same_bytes(back, data, size, "what was stored is read");
 }

@@ -16,9 +16,10 @@ static long fetch(long key, void *data, size_t size)
 int check(void)
 {
 	static char data[8192], back[8192];
-	long key;
+	long key, size = pick(25, 60);
 
-	memset(data, 0x5a, sizeof data);
-	key = add("k", data, 33);
-	return expect(fetch(key, back, 4096) == 33 && !memcmp(data, back, 33), "what was stored is read");
+	fill(data, sizeof data);
+	key = add("k", data, size);
+	return same(result(fetch(key, back, 4096)), size, "the size that was stored") |
+	       same_bytes(back, data, size, "what was stored is read");
 }

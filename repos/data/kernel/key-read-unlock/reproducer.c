@@ -11,11 +11,16 @@ static long add(const char *name, const char *data)
 /* Reads a key in a process of its own. */
 int check(void)
 {
-	char text[16] = "";
+	char data[40], text[40] = "";
+	int size = pick(3, 39);
 	int status = 0;
 
-	if (fork() == 0)
-		_exit(syscall(SYS_keyctl, KEYCTL_READ, add("one", "hello"), text, sizeof text) != 5);
+	word(data, size);
+	if (fork() == 0) {
+		long got = syscall(SYS_keyctl, KEYCTL_READ, add("one", data), text, sizeof text);
+
+		_exit(same(result(got), size, "its size") | same_bytes(text, data, size, "its text"));
+	}
 	wait(&status);
 	return expect(status == 0, "a key can be read");
 }

@@ -13,11 +13,10 @@ int check(void)
 	int queue = msgget(IPC_PRIVATE, 0600), bad = 0;
 
 	for (unsigned int i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-		for (int at = 0; at < sizes[i]; at++)
-			out.text[at] = at * 7 + i;
-		bad |= expect(msgsnd(queue, &out, sizes[i], 0) == 0, "a message is sent");
-		bad |= expect(msgrcv(queue, &in, sizes[i], 0, 0) == sizes[i], "it is received");
-		bad |= expect(!memcmp(out.text, in.text, sizes[i]), "it holds the same");
+		fill(out.text, sizes[i]);
+		bad |= same(result(msgsnd(queue, &out, sizes[i], 0)), 0, "a message is sent");
+		bad |= same(result(msgrcv(queue, &in, sizes[i], 0, 0)), sizes[i], "it is received");
+		bad |= same_bytes(in.text, out.text, sizes[i], "it holds the same");
 	}
 	msgctl(queue, IPC_RMID, NULL);
 	return bad;

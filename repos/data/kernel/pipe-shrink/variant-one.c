@@ -3,11 +3,16 @@
 /* Down to one page. */
 int check(void)
 {
-	static char page[4096];
-	int fds[2], bad = expect(pipe(fds) == 0, "a pipe");
+	static char pages[9][4096], back[4096];
+	int fds[2], bad = same(result(pipe(fds)), 0, "a pipe");
 
+	fill(pages, sizeof pages);
 	for (int i = 0; i < 9; i++)
-		bad |= expect(write(fds[1], page, sizeof page) == sizeof page, "a page is written");
-	bad |= expect(fcntl(fds[0], F_SETPIPE_SZ, 1 * 4096) == -1 && errno == EBUSY, "it is busy");
+		bad |= same(result(write(fds[1], pages[i], 4096)), 4096, "a page is written");
+	bad |= same(result(fcntl(fds[0], F_SETPIPE_SZ, 1 * 4096)), -EBUSY, "it is busy");
+	for (int i = 0; i < 9; i++) {
+		bad |= same(result(read(fds[0], back, 4096)), 4096, "a page is read");
+		bad |= same_bytes(back, pages[i], 4096, "the same page");
+	}
 	return bad;
 }

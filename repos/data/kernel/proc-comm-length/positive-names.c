@@ -3,12 +3,13 @@
 /* A name is kept. */
 int check(void)
 {
-	char name[32] = "";
-	int fd = open("/proc/self/comm", O_RDWR), bad;
+	char name[32], back[32] = "";
+	int length = pick(3, 15), fd = open("/proc/self/comm", O_RDWR), bad;
 
-	bad = expect(write(fd, "short", 5) == 5, "it is written");
+	word(name, length);
+	bad = same(result(write(fd, name, length)), length, "it is written");
 	close(fd);
 	fd = open("/proc/self/comm", O_RDONLY);
-	bad |= expect(read(fd, name, 31) == 6 && !strcmp(name, "short\n"), "it is read");
-	return bad;
+	bad |= same(result(read(fd, back, 31)), length + 1, "it is read");
+	return bad | same_bytes(back, name, length, "as it was given");
 }

@@ -3,9 +3,13 @@
 /* Of 17 bytes. */
 int check(void)
 {
-	char name[512];
-	int fd = open("/proc/self/comm", O_WRONLY);
+	char name[512], back[32] = "";
+	int size = pick(17, 20);
+	int fd = open("/proc/self/comm", O_RDWR), bad;
 
-	memset(name, 'n', sizeof name);
-	return expect(write(fd, name, 17) == 17, "a long name is cut");
+	word(name, sizeof name - 1);
+	bad = same(result(write(fd, name, size)), size, "a long name is cut");
+	lseek(fd, 0, SEEK_SET);
+	bad |= same(result(read(fd, back, sizeof back)), 16, "to what fits");
+	return bad | same_bytes(back, name, 15, "and kept");
 }

@@ -34,6 +34,6 @@ int check(void)
 {
 	int bad = 0;
 
-	bad |= expect(pass(600) == -EINVAL, "too many are refused");
+	bad |= same(pass(600), -EINVAL, "too many are refused");
 	return bad;
 }

@@ -5,12 +5,15 @@
 /* Datagrams reach an address. */
 int check(void)
 {
-	struct sockaddr_un address = { AF_UNIX, "\0place" };
+	struct sockaddr_un address = { AF_UNIX };
 	int in = socket(AF_UNIX, SOCK_DGRAM, 0), out = socket(AF_UNIX, SOCK_DGRAM, 0), bad;
-	char text[8] = "";
+	char data[200], text[200];
+	int size = pick(1, 200);
 
-	bad = expect(bind(in, (void *)&address, sizeof address) == 0, "it is bound");
-	bad |= expect(sendto(out, "hello", 5, 0, (void *)&address, sizeof address) == 5, "sent");
-	bad |= expect(recv(in, text, 8, 0) == 5 && !strcmp(text, "hello"), "received");
-	return bad;
+	word(address.sun_path + 1, pick(3, 60));
+	fill(data, size);
+	bad = same(result(bind(in, (void *)&address, sizeof address)), 0, "it is bound");
+	bad |= same(result(sendto(out, data, size, 0, (void *)&address, sizeof address)), size, "sent");
+	bad |= same(result(recv(in, text, sizeof text, 0)), size, "received");
+	return bad | same_bytes(text, data, size, "as it was sent");
 }

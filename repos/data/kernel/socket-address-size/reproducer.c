@@ -8,5 +8,5 @@ int check(void)
 	static char address[600] = { AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
 
-	return expect(bind(fd, (void *)address, sizeof address) == -1 && errno == EINVAL, "refused");
+	return same(result(bind(fd, (void *)address, sizeof address)), -EINVAL, "refused");
 }

@@ -7,13 +7,15 @@
 int check(void)
 {
 	struct sockaddr_un address = { .sun_family = AF_INET };
-	char text[8] = "";
+	char data[100], text[100];
+	int size = pick(1, 100);
 	int pair[2], bad;
 
-	bad = expect(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0, "a pair");
-	bad |= expect(write(pair[0], "hello", 5) == 5 && read(pair[1], text, 8) == 5, "bytes pass");
-	bad |= expect(!strcmp(text, "hello"), "the same bytes");
-	bad |= expect(bind(pair[0], (struct sockaddr *)&address, 10) == -1 && errno == EINVAL,
-		      "another family is refused");
+	fill(data, size);
+	bad = same(result(socketpair(AF_UNIX, SOCK_STREAM, 0, pair)), 0, "a pair");
+	bad |= same(result(write(pair[0], data, size)), size, "bytes are sent");
+	bad |= same(result(read(pair[1], text, sizeof text)), size, "they come");
+	bad |= same_bytes(text, data, size, "the same bytes");
+	bad |= same(result(bind(pair[0], (struct sockaddr *)&address, 10)), -EINVAL, "another family is refused");
 	return bad;
 }

@@ -10,9 +10,10 @@ int check(void)
 	int one = socket(AF_UNIX, SOCK_STREAM, 0), bad;
 	socklen_t size = sizeof back, length = offsetof(struct sockaddr_un, sun_path) + 4;
 
-	memset(address.sun_path + 1, 's', 3);
-	bad = expect(bind(one, (struct sockaddr *)&address, length) == 0, "an abstract name");
-	bad |= expect(getsockname(one, (struct sockaddr *)&back, &size) == 0 && size == length &&
-		      !memcmp(&back, &address, length), "it is told as it was given");
+	fill(address.sun_path + 1, 3);
+	bad = same(result(bind(one, (struct sockaddr *)&address, length)), 0, "an abstract name");
+	bad |= same(result(getsockname(one, (struct sockaddr *)&back, &size)), 0, "it is told");
+	bad |= same(size, length, "its length");
+	bad |= same_bytes(&back, &address, length, "it is told as it was given");
 	return bad;
 }
