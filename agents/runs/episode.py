@@ -364,6 +364,7 @@ def _record(
         steps=steps,
         tampered=score.tampered,
         flags=score.flags,
+        metrics=score.metrics,
         use=use,
     )
 

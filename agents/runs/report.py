@@ -176,7 +176,26 @@ def summarise(
         pairs = [(counts[task], wins[task]) for task in settings.tasks]
         ks = sorted({1, least}) if least else []
         summary["pass_at"] = {str(k): round(pass_at(k, pairs), 6) for k in ks}
+    if any("kernel_compiles" in r.metrics for r in scored):
+        summary["kernel"] = kernel_figures(settings, scored)
     return summary
+
+
+def kernel_figures(settings: RunSettings, scored: Sequence[EpisodeRecord]) -> dict[str, Any]:
+    """Return what papers on kernel crashes report, over episodes with a verdict.
+
+    "Assisted" is kBench's word for runs that are told the files of the fix. A patch that does
+    not apply, or changes what it may not, does not compile.
+    """
+    count = len(scored)
+    compiled = sum(r.metrics.get("kernel_compiles", 0.0) == 1.0 for r in scored)
+    return {
+        "assisted": settings.assist != "none",
+        "crash_resolution_rate": round(sum(r.resolved for r in scored) / count, 6),
+        "compile_rate": round(compiled / count, 6),
+        "seconds_a_bug": round(sum(r.seconds for r in scored) / count, 1),
+        "cost_usd_a_bug": round(sum(r.use.cost_usd for r in scored) / count, 6),
+    }
 
 
 def _line(record: EpisodeRecord) -> dict[str, Any]:
@@ -307,6 +326,14 @@ def honest_lines(settings: RunSettings, summary: dict[str, Any]) -> list[str]:
         lines.append(
             f"of them resolved (weak) {summary['resolved_weak']}: the tests' answers are less than "
             f"{WEAK_BITS:.0f} bits hard to guess (docs/threat-model.md)"
+        )
+    if "kernel" in summary:
+        told = summary["kernel"]
+        lines.append(
+            f"crash resolution rate {100 * told['crash_resolution_rate']:.1f}% "
+            f"({'assisted' if told['assisted'] else 'unassisted'}), patches that compile "
+            f"{100 * told['compile_rate']:.1f}%, {told['seconds_a_bug']:.1f} s and "
+            f"{told['cost_usd_a_bug']:.4f} USD a bug"
         )
     if summary["plausible"]:
         lines.append(

@@ -89,6 +89,7 @@ class EpisodeRecord(Record):
         patch_bytes: Size of the diff.
         tampered: What showed that test results were interfered with.
         flags: What scanning the diff found worth a look; never decides.
+        metrics: What the runner measured beside the verdicts, by name.
     """
 
     latest: ClassVar[int] = SCHEMA_VERSION
@@ -117,6 +118,7 @@ class EpisodeRecord(Record):
     patch_bytes: int = 0
     tampered: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
+    metrics: dict[str, float] = Field(default_factory=dict)
     use: ModelUse = ModelUse()
 
     @classmethod

@@ -13,6 +13,7 @@ from repos.environments.interpreters import (
 from repos.environments.tools import check_programs, missing_programs
 from repos.errors import InputError, UnknownNameError
 from repos.kernel import trees as kernels
+from repos.kernel.profiles import get_profile
 from repos.tasks.environments import KernelEnvironment, OnPython
 from repos.tasks.records import TaskSpec
 
@@ -95,7 +96,7 @@ def _is_here(spec: TaskSpec, name: str) -> bool:
     if isinstance(environment, OnPython):
         return is_installed(environment.python)
     if isinstance(environment, KernelEnvironment):
-        return not kernels.missing_programs()
+        return not kernels.missing_programs(get_profile(environment.profile).machine)
     return not missing_programs(environment)
 
 
@@ -105,7 +106,7 @@ def _check(spec: TaskSpec, name: str) -> None:
         if isinstance(environment, OnPython):
             find_python(environment.python)
         elif isinstance(environment, KernelEnvironment):
-            kernels.check_programs()
+            kernels.check_programs(get_profile(environment.profile).machine)
         else:
             check_programs(environment)
     except InputError as error:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Literal
 
 from repos.errors import InfrastructureError
-from repos.kernel.building import KERNEL, PREBUILT
+from repos.kernel.building import OUTPUT
 from repos.kernel.crash import Crash, console_lines, crashes
 from repos.kernel.initramfs import make_initramfs
+from repos.kernel.machines import PREBUILT, Machine, read_facts
 from repos.sandbox.protocol import ExecResult
 from repos.sandbox.workspace import Workspace
 
@@ -21,12 +22,7 @@ RunVerdict = Literal["reproduced", "notReproduced", "compilationError", "timeout
 
 INIT = Path(__file__).parent / "inside" / "init.c"
 BOOT_TIMEOUT_S = 90.0
-MEMORY_MB = 128
 EXCERPT_LINES = 60
-ARGUMENTS = (
-    f"mem={MEMORY_MB}M", "rdinit=/init", "con=null", "con0=null,fd:1", "ssl=null",
-    "panic=-1", "panic_on_warn=1", "oops=panic", "hostname=kernel", "uml_dir=/tmp/",
-)  # fmt: skip
 
 
 class ProgramError(Exception):
@@ -125,9 +121,9 @@ def boot(
     program: bytes,
     *,
     image: str = "",
-    baseline: Collection[str] = (),
-    kernel: str = KERNEL,
+    output: str = OUTPUT,
     token: str = "",
+    facts: tuple[Machine, Collection[str]] | None = None,
     timeout_s: float = BOOT_TIMEOUT_S,
 ) -> Boot:
     """Boot a kernel that runs a check.
@@ -137,8 +133,8 @@ def boot(
         program: What `compile_check` made.
         image: Path of a disk's image in the workspace; "" for none. The kernel sees a copy of
             it as /dev/ubda.
-        baseline: Titles of a clean boot.
-        kernel: Path of the kernel.
+        output: The output folder with the kernel.
+        facts: The machine, and titles of a clean boot; those of the workspace by default.
         token: What the line at the end must hold, and what all random numbers of the check
             come from: 32 hexadecimal digits; "" takes new ones.
         timeout_s: Wall time.
@@ -147,23 +143,24 @@ def boot(
         InfrastructureError: The sandbox is gone.
     """
     token = token or secrets.token_hex(16)
-    archive = make_initramfs({"init": program, "token": token.encode()})
+    machine, baseline = facts or read_facts(workspace)
+    files = {"init": program, "token": token.encode()}
     path = f"/tmp/boot-{secrets.token_hex(6)}.cpio"
-    workspace.sandbox.write(path, archive)
-    command = [kernel, *ARGUMENTS, f"initrd={path}"]
-    disk = path.replace(".cpio", ".img")
-    if image:
+    disk = path.replace(".cpio", ".img") if image and not machine.disk_in_archive else ""
+    if disk:
         workspace.sandbox.write(disk, workspace.read(image))
-        command.append(f"ubd0={disk}")
+    elif image:
+        files["disk"] = workspace.read(image)
+    workspace.sandbox.write(path, make_initramfs(files))
     try:
         done = workspace.exec(
-            command, cwd="/tmp", env={"HOME": "/tmp", "TMPDIR": "/tmp"},
+            machine.command(f"{output}/{machine.image}", path, disk),
+            cwd="/tmp", env={"HOME": "/tmp", "TMPDIR": "/tmp"},
             timeout_s=timeout_s, max_output=4 << 20,
         )  # fmt: skip
     finally:
-        workspace.sandbox.remove(path)
-        if image:
-            workspace.sandbox.remove(disk)
+        for name in (path, disk) if disk else (path,):
+            workspace.sandbox.remove(name)
     return read_boot(done, token, baseline)
 
 
@@ -199,7 +196,8 @@ def read_boot(done: ExecResult, token: str, baseline: Collection[str] = ()) -> B
     )
 
 
-def clean_boot(workspace: Workspace, kernel: str = f"{PREBUILT}/build/linux") -> Boot:
-    """Boot a kernel with a check that does nothing."""
+def clean_boot(workspace: Workspace, machine: Machine) -> Boot:
+    """Boot the kernel of the base with a check that does nothing."""
     workspace.sandbox.write("/tmp/clean.c", b"int check(void) { return 0; }\n")
-    return boot(workspace, compile_check(workspace, "/tmp/clean.c"), kernel=kernel)
+    program = compile_check(workspace, "/tmp/clean.c")
+    return boot(workspace, program, output=f"{PREBUILT}/build", facts=(machine, ()))

@@ -8,14 +8,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from repos.errors import InfrastructureError
+from repos.kernel.machines import PREBUILT, Machine, read_facts
 from repos.sandbox.protocol import TESTBED, ExecResult
 from repos.sandbox.workspace import Workspace
 
-PREBUILT = "/opt/repogym/kernel"
-"""Where a sandbox shows the built kernel of the base: `build/` is its output folder."""
-
 OUTPUT = "/tmp/kbuild"
-KERNEL = f"{OUTPUT}/linux"
 JOBS = 2
 BUILD_TIMEOUT_S = 900.0
 MAX_DIAGNOSTICS = 40
@@ -86,12 +83,13 @@ class Build:
         return tuple(d for d in self.diagnostics if d.severity == "error")
 
 
-def make_command(*targets: str, output: str = OUTPUT) -> list[str]:
-    """Return the command that builds in an output folder."""
+def make_command(machine: Machine, *targets: str, output: str = OUTPUT) -> list[str]:
+    """Return the command that builds in an output folder; the kernel without a target."""
+    wanted = targets or ((machine.target,) if machine.target else ())
     return [
-        *("make", "-C", TESTBED, "ARCH=um", f"O={output}", f"-j{JOBS}"),
+        *("make", "-C", TESTBED, f"ARCH={machine.arch}", f"O={output}", f"-j{JOBS}"),
         *("CC=gcc", "HOSTCC=gcc"),
-        *targets,
+        *wanted,
     ]
 
 
@@ -108,12 +106,14 @@ def build_kernel(
     Raises:
         InfrastructureError: The output folder can't be copied.
     """
-    script = f"test -e {KERNEL} || {{ rm -rf {OUTPUT} && cp -a {PREBUILT}/build {OUTPUT}; }}"
+    machine, _ = read_facts(workspace)
+    kernel = f"{OUTPUT}/{machine.image}"
+    script = f"test -e {kernel} || {{ rm -rf {OUTPUT} && cp -a {PREBUILT}/build {OUTPUT}; }}"
     copied = workspace.exec(["sh", "-c", script], timeout_s=120)
     if copied.exit_code != 0:
         raise InfrastructureError(f"The built kernel can't be copied: {copied.text[-300:]}")
     done = workspace.exec(
-        make_command(*([target] if target else [])), env=PINNED, timeout_s=timeout_s
+        make_command(machine, *([target] if target else [])), env=PINNED, timeout_s=timeout_s
     )
     return read_build(done)
 

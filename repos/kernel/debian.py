@@ -19,9 +19,9 @@ DOWNLOAD_TIMEOUT_S = 1800.0
 KEPT_EVERYWHERE = re.compile(r"(^|/)(Kconfig[^/]*|Makefile[^/]*|Kbuild[^/]*)$")
 LEFT_OUT = re.compile(
     r"(Documentation|samples|sound|LICENSES|rust|tools/(perf|testing|power|bpf)"
-    r"|arch/(?!um/|x86/)|drivers/(?!base/|block/|char/|tty/|input/|virtio/|ptp/|pps/))"
+    r"|arch/(?!um/|x86/)|drivers/(?!base/|block/|char/|clocksource/|rtc/|tty/|input/|virtio/|ptp/|pps/))"
 )
-"""What no User-Mode Linux build of ours reads; makefiles and Kconfig files stay everywhere."""
+"""What no build of ours reads; makefiles and Kconfig files stay everywhere."""
 
 
 class SourcePackage(BaseModel):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from repos.errors import UnknownNameError
+from repos.kernel.machines import QEMU, UML, Machine
 
 FOLDER = Path(__file__).parent / "profiles"
 
@@ -22,11 +23,13 @@ class Profile:
         parts: Names of the fragments in `profiles/`, the later ones win.
         ubsan: Folders whose makefiles get `UBSAN_SANITIZE := y`: User-Mode Linux has no
             UBSAN for the whole kernel.
+        machine: What its kernels run on.
     """
 
     name: str
     parts: tuple[str, ...]
     ubsan: tuple[str, ...]
+    machine: Machine = UML
 
     @property
     def fragment(self) -> str:
@@ -36,13 +39,14 @@ class Profile:
 
 
 IMAGES = ("fs/squashfs", "fs/adfs", "fs/isofs")
-PROFILES = {
-    profile.name: profile
-    for profile in (
-        Profile("small", ("core", "images", "keys"), IMAGES),
-        Profile("disks", ("core", "disks"), ("fs/omfs", "fs/ext2", "block/partitions")),
-        Profile("net", ("core", "net"), ()),
-    )
+USUAL = (
+    Profile("small", ("core", "images", "keys"), IMAGES),
+    Profile("disks", ("core", "disks"), ("fs/omfs", "fs/ext2", "block/partitions")),
+    Profile("net", ("core", "net"), ()),
+)
+PROFILES = {profile.name: profile for profile in USUAL} | {
+    f"{profile.name}-qemu": Profile(f"{profile.name}-qemu", (*profile.parts, "qemu"), (), QEMU)
+    for profile in USUAL
 }
 
 

@@ -21,10 +21,11 @@ from pathlib import Path
 from repos.cache import cache_root, platform_key, publish, remove_tree
 from repos.errors import InfrastructureError, InputError
 from repos.kernel.booting import clean_boot
-from repos.kernel.building import PINNED, PREBUILT, make_command, read_build, used_cpu_s
+from repos.kernel.building import PINNED, make_command, read_build, used_cpu_s
 from repos.kernel.debian import SourcePackage, first_available, unpack
 from repos.kernel.git_tree import GitTree, check_commit, unpack_commit
 from repos.kernel.images import find_program
+from repos.kernel.machines import PREBUILT, Machine
 from repos.kernel.profiles import Profile, get_profile
 from repos.sandbox.protocol import TESTBED, Layers, Mount, SandboxSpec
 from repos.sandbox.workspace import Workspace
@@ -37,7 +38,7 @@ FACTS = "facts.json"
 WORK = "/opt/repogym/kernel-build"
 CCACHE = "/opt/repogym/ccache"
 FULL_BUILD_TIMEOUT_S = 7200.0
-WHOLE = ("scripts/", "arch/um/", "tools/include/", "usr/")
+WHOLE = ("scripts/", "tools/include/", "usr/")
 """Folders that are kept whole: what they hold is read by more than the compiler."""
 WITH_SCRIPTS = ("kernel/", "lib/", "include/", "arch/x86/", "init/", "security/", "certs/", "mm/")
 """Folders with tables and scripts that make reads and that no `.cmd` file names."""
@@ -65,17 +66,24 @@ class Kernel:
         facts: The file with the baseline.
         source: What it was made of.
         baseline: Titles that its clean boot has.
+        machine: What it runs on.
     """
 
     folder: Path
     facts: Path
     source: Source
     baseline: Sequence[str]
+    machine: Machine
 
 
-def missing_programs() -> dict[str, str]:
-    """Return the programs that are missing here, with the packages that bring them."""
-    missing = {name: package for name, package in NEEDED.items() if not find_program(name)}
+def missing_programs(machine: Machine | None = None) -> dict[str, str]:
+    """Return the programs that are missing here, with the packages that bring them.
+
+    Args:
+        machine: Also what this one needs.
+    """
+    needed = NEEDED | dict(machine.needs if machine else ())
+    missing = {name: package for name, package in needed.items() if not find_program(name)}
     if not Path("/usr/include/stdio.h").is_file():
         missing["stdio.h"] = "libc6-dev"
     if not Path("/usr/include/libelf.h").is_file():
@@ -83,13 +91,13 @@ def missing_programs() -> dict[str, str]:
     return missing
 
 
-def check_programs() -> None:
-    """Make sure that everything is there.
+def check_programs(machine: Machine | None = None) -> None:
+    """Make sure that everything is there; see `missing_programs`.
 
     Raises:
         InputError: Something is missing; the message holds the command.
     """
-    missing = missing_programs()
+    missing = missing_programs(machine)
     if missing:
         packages = " ".join(sorted(set(missing.values())))
         raise InputError(
@@ -119,6 +127,8 @@ def kernel_key(source: Source, profile: Profile) -> str:
     """Return a hash of all that a built kernel depends on."""
     compiler = subprocess.run(["gcc", "--version"], capture_output=True, text=True, check=True)
     facts = [source.sha256, profile.fragment, profile.ubsan, compiler.stdout, FORM]
+    if profile.machine.name != "uml":
+        facts.append(profile.machine.name)
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:20] + platform_key()[:4]
 
 
@@ -139,7 +149,8 @@ def prepared_kernel(
         InfrastructureError: The source can't be fetched, or it does not build or boot.
     """
     chosen = get_profile(profile)
-    check_programs()
+    machine = chosen.machine
+    check_programs(machine)
     source, package = available(sources)
     key = kernel_key(source, chosen)
 
@@ -156,11 +167,11 @@ def prepared_kernel(
                 makefile.write("\nUBSAN_SANITIZE := y\n")
         set_times(full, SOURCE_TIME)
         (folder / "build").mkdir()
-        say("building the kernel: about 250 CPU seconds without a compiler cache")
+        say(f"building it: about {machine.cpu_s} CPU seconds without a compiler cache")
         cost = _build_base(full, folder / "build", chosen)
         say(f"built with {cost:.0f} CPU seconds")
         (folder / "cost.json").write_text(json.dumps({"cpu_s": cost}), encoding="utf-8")
-        _keep_what_is_read(full, folder / "build", folder / "tree")
+        _keep_what_is_read(full, folder / "build", folder / "tree", machine)
         remove_tree(full)
         set_times(folder / "tree", SOURCE_TIME)
         set_times(folder / "build", OUTPUT_TIME)
@@ -169,13 +180,13 @@ def prepared_kernel(
 
     def check(place: Path) -> None:
         say("booting it once")
-        facts = {"baseline": _baseline(folder, place)}
+        facts = {"baseline": _baseline(folder, place, machine), "machine": machine.name}
         (place / FACTS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
 
     # An entry of its own: where the boot fails, what was built stays.
     checked = publish(f"kernels/{key}-checked", check)
     facts = json.loads((checked / FACTS).read_text(encoding="utf-8"))
-    return Kernel(folder, checked / FACTS, source, facts["baseline"])
+    return Kernel(folder, checked / FACTS, source, facts["baseline"], machine)
 
 
 def changed_build(kernel: Kernel, base: Path, patched: Mapping[str, bytes] | None = None) -> Path:
@@ -212,7 +223,7 @@ def changed_build(kernel: Kernel, base: Path, patched: Mapping[str, bytes] | Non
             shutil.copytree(own, tree, symlinks=True)
             for name, text in changed.items():
                 (tree / name).write_bytes(text)  # newer than what was built of it
-            _make(tree, folder / "build", [make_command(output=WORK)])
+            _make(tree, folder / "build", [make_command(kernel.machine, output=WORK)])
             remove_tree(tree)
         set_times(folder / "build", OUTPUT_TIME)
         shutil.copyfile(kernel.facts, folder / FACTS)
@@ -246,7 +257,8 @@ def _differs(base: Path, tree: Path, name: str) -> bool:
 
 
 def _build_base(full: Path, output: Path, profile: Profile) -> float:
-    command = make_command(output=WORK)
+    machine = profile.machine
+    command = make_command(machine, output=WORK)
     merge = [
         "sh", "-c",
         "cat > /tmp/fragment && scripts/kconfig/merge_config.sh -m -O $0 $0/.config /tmp/fragment",
@@ -255,7 +267,12 @@ def _build_base(full: Path, output: Path, profile: Profile) -> float:
     _, cost = _make(
         full,
         output,
-        [[*command, "tinyconfig"], merge, [*command, "olddefconfig"], command],
+        [
+            make_command(machine, "tinyconfig", output=WORK),
+            merge,
+            make_command(machine, "olddefconfig", output=WORK),
+            command,
+        ],
         stdin=profile.fragment.encode(),
     )
     return cost
@@ -298,7 +315,7 @@ def _make(
     return compiled, cost
 
 
-def _keep_what_is_read(full: Path, output: Path, tree: Path) -> None:
+def _keep_what_is_read(full: Path, output: Path, tree: Path, machine: Machine) -> None:
     """Copy what the build read: compilers, kconfig and make say it in their own files."""
     text = []
     for folder, _, files in os.walk(output):
@@ -308,10 +325,11 @@ def _keep_what_is_read(full: Path, output: Path, tree: Path) -> None:
     named = set(re.findall(rf"{TESTBED}/([\w./+-]+)", "\n".join(text)))
     named |= set(re.findall(r"(?<![\w/])((?:\w[\w.+-]*/)*Kconfig[\w.-]*)", "\n".join(text)))
     kept = {os.path.normpath(name) for name in named}
+    whole = WHOLE + machine.whole
     for name in files_below(full):
         makefile = re.search(r"(^|/)(Makefile|Kbuild)[\w.-]*$", name)
         script = name.startswith(WITH_SCRIPTS) and not name.endswith((".c", ".h", ".S"))
-        if name in kept or makefile or script or name.startswith(WHOLE) or "/" not in name:
+        if name in kept or makefile or script or name.startswith(whole) or "/" not in name:
             target = tree / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(full / name, target)
@@ -323,14 +341,14 @@ def _keep_what_is_read(full: Path, output: Path, tree: Path) -> None:
                 target.symlink_to(link.readlink())
 
 
-def _baseline(folder: Path, place: Path) -> list[str]:
+def _baseline(folder: Path, place: Path, machine: Machine) -> list[str]:
     """Make sure that the tree alone is enough, and return the titles of a clean boot."""
     from repos.sandbox.select import get_backend
 
     scratch = place / "scratch"
     shutil.copytree(folder / "build", scratch, symlinks=True)
     # The kernel's own rules compile what belongs to the host (arch/um, arch/x86/um) each time.
-    made, _ = _make(folder / "tree", scratch, [make_command(output=WORK)])
+    made, _ = _make(folder / "tree", scratch, [make_command(machine, output=WORK)])
     compiled = [name for name in made if not name.startswith(("arch/", "init/version"))]
     remove_tree(scratch)
     if compiled:
@@ -339,7 +357,7 @@ def _baseline(folder: Path, place: Path) -> list[str]:
     try:
         layers = Layers((folder / "tree",), (Mount(folder / "build", f"{PREBUILT}/build"),))
         with Workspace(backend.create(layers, SANDBOX)) as workspace:
-            done = clean_boot(workspace)
+            done = clean_boot(workspace, machine)
     finally:
         backend.close()
     if done.status != 0:

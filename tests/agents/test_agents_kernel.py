@@ -104,11 +104,11 @@ def test_react_crashes_builds_mends_and_submits(play):
 
 def test_the_planner_plays_its_phases(play):
     script = [
-        RUN, "It reads beyond a key's payload.",
+        LOOK, "It reads beyond a key's payload.",
         "1. Find the copy\n2. Bound it\n3. Run it",
         calls("find_symbol", name="user_read"), f"{FILE}: user_read",
         edit(OLD, FIX), "Done: 1, 2",
-        BUILD, RUN, SUBMIT,
+        RUN, SUBMIT,
     ]  # fmt: skip
     script = [s if isinstance(s, dict) else {"content": s} for s in script]
     episode, requests = play("planner", script)
@@ -124,7 +124,7 @@ def test_codexgraph_asks_the_graph_of_the_kernel(play):
             {
                 "when": "<problem>",
                 "replies": [
-                    "Question: Where is user_read?", "There.", RUN, edit(OLD, FIX), RUN, SUBMIT
+                    "Question: Where is user_read?", "There.", edit(OLD, FIX), RUN, SUBMIT
                 ],
             },
             {"when": "Where is user_read", "replies": [query]},

@@ -102,6 +102,28 @@ def test_what_must_be_said_is_said():
     assert "not played yet 2" in text
 
 
+def test_kernels_have_figures_of_their_own():
+    use = ModelUse(calls=1, prompt_tokens=10, completion_tokens=5, cost_usd=0.3)
+    built = {"kernel_compiles": 1.0, "crashes": 0.0}
+    records = [
+        record("a", resolved=True, seconds=20.0, use=use, metrics=built),
+        record("b", seconds=10.0, metrics=built | {"crashes": 2.0}),
+        record("c", seconds=6.0),  # a patch that did not apply
+        EpisodeRecord(task="c", sample=1, status="infrastructure", error="no room", seconds=50.0),
+    ]
+    assisted = SETTINGS.model_copy(update={"assist": "files"})
+    for settings, told in ((SETTINGS, "unassisted"), (assisted, "assisted")):
+        summary = summarise(settings, records, 40.0, None)
+        assert summary["kernel"] == {
+            "assisted": told == "assisted", "crash_resolution_rate": 0.333333,
+            "compile_rate": 0.666667, "seconds_a_bug": 12.0, "cost_usd_a_bug": 0.1,
+        }  # fmt: skip
+        assert f"33.3% ({told}), patches that compile 66.7%" in "\n".join(
+            honest_lines(settings, summary)
+        )
+    assert "kernel" not in summarise(SETTINGS, [record("a")], 1.0, None)
+
+
 def test_predictions_keep_order_and_bytes(tmp_path):
     settings = SETTINGS.model_copy(update={"samples": 2})
     records = []

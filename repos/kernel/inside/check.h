@@ -94,8 +94,6 @@ static inline int mount_image(const char *type, const char *options)
 {
 	int failed = mount("/dev/ubda", "/mnt", type, MS_RDONLY, options);
 
-	if (failed && errno == ENOENT)
-		failed = mount("/dev/vda", "/mnt", type, MS_RDONLY, options);
 	printf("mount %s: %s\n", type, failed ? strerror(errno) : "done");
 	return failed ? -errno : 0;
 }

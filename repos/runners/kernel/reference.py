@@ -14,7 +14,7 @@ from typing import Protocol
 
 from repos.errors import InfrastructureError
 from repos.kernel.booting import Boot
-from repos.kernel.building import PREBUILT
+from repos.kernel.machines import PREBUILT
 from repos.kernel.trees import changed_build, prepared_kernel
 from repos.runners.protocol import Claim
 from repos.sandbox.protocol import Backend, Mount
@@ -22,14 +22,14 @@ from repos.sandbox.workspace import Workspace
 from repos.tasks.environments import KernelEnvironment
 from repos.tasks.records import Task
 
-REFERENCE_KERNEL = f"{PREBUILT}/build/linux"
+REFERENCE_OUTPUT = f"{PREBUILT}/build"
 
 
 class RunCheck(Protocol):
     """Boots a kernel with a check of a workspace."""
 
     def __call__(
-        self, workspace: Workspace, name: str, *, token: str = "", blind: bool = False, kernel: str
+        self, workspace: Workspace, name: str, *, token: str = "", blind: bool = False, output: str
     ) -> Boot:
         """Boot it."""
         ...
@@ -78,7 +78,7 @@ def reference_workspace(task: Task, backend: Backend) -> Workspace:
 
 
 def _answer(workspace: Workspace, name: str, token: str, run: RunCheck) -> str:
-    done = run(workspace, name, token=token, blind=True, kernel=REFERENCE_KERNEL)
+    done = run(workspace, name, token=token, blind=True, output=REFERENCE_OUTPUT)
     if not done.passed:
         raise InfrastructureError(f"The reference's kernel fails {name}: {done.summary}.")
     return done.answer

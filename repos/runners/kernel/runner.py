@@ -15,7 +15,7 @@ import secrets
 from collections.abc import Collection, Mapping, Sequence
 
 from repos.kernel.booting import Boot, ProgramError, boot, compile_check
-from repos.kernel.building import BUILD_TIMEOUT_S, KERNEL, PREBUILT, Build, build_kernel
+from repos.kernel.building import BUILD_TIMEOUT_S, OUTPUT, Build, build_kernel
 from repos.runners.kernel.reference import refuted_by_reference
 from repos.runners.protocol import (
     Claim,
@@ -46,7 +46,11 @@ class KernelRunner(Runner):
     """Builds a kernel and boots it once for each check."""
 
     weighed = False
-    internals = ("CHECK-END", "USERSPACE-UP", "filp_open", "kernel_read", "kernel_power_off")
+    internals = (
+        *("CHECK-END", "USERSPACE-UP", "filp_open", "kernel_read", "kernel_power_off", "do_exit"),
+        *("kasan_disable_current", "kasan_depth", "lockdep_off", "debug_locks", "panic_on_warn"),
+        *("console_loglevel", "access_process_vm", "__no_sanitize_address"),
+    )
 
     def run(
         self,
@@ -160,7 +164,7 @@ class KernelRunner(Runner):
 
 
 def run_check(
-    workspace: Workspace, name: str, *, token: str = "", blind: bool = False, kernel: str = KERNEL
+    workspace: Workspace, name: str, *, token: str = "", blind: bool = False, output: str = OUTPUT
 ) -> Boot:
     """Compile a check of the workspace and boot a kernel with it.
 
@@ -169,7 +173,7 @@ def run_check(
         name: The check's file.
         token: What its random numbers come from; "" takes the same ones each time.
         blind: Leave out what the check expects.
-        kernel: Path of the kernel.
+        output: The output folder with the kernel.
     """
     token = token or hashlib.sha256(name.encode()).hexdigest()[:32]
     try:
@@ -179,15 +183,8 @@ def run_check(
     image = name.removesuffix(".c") + ".img"
     folder = posixpath.dirname(name)
     has_image = any(e.path == posixpath.basename(image) for e in workspace.list(folder))
-    return boot(
-        workspace, program, image=image if has_image else "", baseline=baseline(workspace),
-        token=token, kernel=kernel,
-    )  # fmt: skip
-
-
-def baseline(workspace: Workspace) -> tuple[str, ...]:
-    """Return the titles of a clean boot of the base."""
-    return tuple(json.loads(workspace.read(f"{PREBUILT}/facts.json"))["baseline"])
+    found = image if has_image else ""
+    return boot(workspace, program, image=found, output=output, token=token)
 
 
 def outside(workspace: Workspace) -> list[str]:

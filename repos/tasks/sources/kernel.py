@@ -21,6 +21,7 @@ from repos.kernel.debian import SourcePackage
 from repos.kernel.edits import SourceEdit, apply_edit
 from repos.kernel.git_tree import GitTree
 from repos.kernel.images import build_image
+from repos.kernel.profiles import get_profile
 from repos.kernel.trees import SOURCE_TIME, available, prepared_kernel, set_times
 from repos.tasks.base import Record
 from repos.tasks.sources.base import BuiltFiles, SourceRecord
@@ -187,14 +188,15 @@ def take_back(base: Path, edits: tuple[SourceEdit, ...]) -> bytes:
 def statement(source: KernelSource) -> str:
     """Return the statement without the crash report, which the task's record holds."""
     folders = ", ".join(f"`{name}`" for name in source.allowed)
+    machine = get_profile(source.profile).machine
     return f"""\
 # A crash of the Linux kernel
 
-The repository holds the files that a build of this kernel (User-Mode Linux, `ARCH=um`) reads.
-It crashes when `{CHECKS}/{REPRODUCER}.c` runs in it{_disk(source)}. Find the bug in the kernel's
-source and fix it: what is wrong must be refused or handled, and everything that worked must go on
-working. Silencing the report is no fix. Other variants of the trigger, and checks of what must
-work, decide. {source.about}
+The repository holds the files that a build of this kernel ({machine.title},
+`ARCH={machine.arch}`) reads. It crashes when `{CHECKS}/{REPRODUCER}.c` runs in it{_disk(source)}.
+Find the bug in the kernel's source and fix it: what is wrong must be refused or handled, and
+everything that worked must go on working. Silencing the report is no fix. Other variants of the
+trigger, and checks of what must work, decide. {source.about}
 
 Only changes below {folders} count. `kernel_build` builds, `kernel_run` boots the kernel with the
 reproducer and shows the crash.
