@@ -1,8 +1,8 @@
 """What a kernel task costs: preparing, edit to verdict, booting, memory, and whether titles repeat.
 
 CPU seconds are what carries over to other machines; wall times are of this one, as loaded as it is.
-`--full` also runs what one would do without all this, a plain `make` of the whole kernel for QEMU and
-a boot there, which takes some minutes: `loop_speedup` is its CPU seconds over those of our loop.
+`--full` also runs what one would do without all this, a plain `make` of the whole kernel for QEMU
+and a boot there, which takes minutes: `loop_speedup` is its CPU seconds over those of our loop.
 
     python benchmarks/kernel.py [--quick] [--full] [--json FILE]
 """
