@@ -247,9 +247,32 @@ def aix(*, extents: int) -> bytes:
     return bytes(image)
 
 
+def ext2(*, block: int = 1024, log2_block: int = -1) -> bytes:
+    """Return an ext2 disk with a file `victim.bin` of 300 bytes and one, `whole.bin`, of 9000.
+
+    Args:
+        block: Bytes of a block.
+        log2_block: Log2 of a block's size over 1024, as the superblock says; -1 for the true one.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "root").mkdir()
+        (folder / "root/victim.bin").write_bytes(content(300, "victim"))
+        (folder / "root/whole.bin").write_bytes(content(9000, "whole"))
+        run(
+            ["mke2fs", "-q", "-F", "-t", "ext2", "-b", str(block), "-d", "root", "-N", "32",
+             "-U", "00000000-0000-4000-8000-000000000000", "out", "512k"],
+            folder,
+        )  # fmt: skip
+        image = bytearray((folder / "out").read_bytes())
+    if log2_block >= 0:
+        struct.pack_into("<I", image, 1024 + 24, log2_block)
+    return bytes(image)
+
+
 BUILDERS: dict[str, Callable[..., bytes]] = {
     "squashfs": squashfs, "adfs": adfs, "zisofs": zisofs, "rock": rock,
-    "omfs": omfs, "aix": aix,
+    "omfs": omfs, "aix": aix, "ext2": ext2,
 }  # fmt: skip
 
 

@@ -46,7 +46,7 @@ WITH_SCRIPTS = ("kernel/", "lib/", "include/", "arch/x86/", "init/", "security/"
 NEEDED = {
     "gcc": "gcc", "make": "make", "flex": "flex", "bison": "bison", "bc": "bc", "ccache": "ccache",
     "mksquashfs": "squashfs-tools", "genisoimage": "genisoimage",
-    "xz": "xz-utils",
+    "xz": "xz-utils", "mke2fs": "e2fsprogs",
     "apt-get": "apt", "dpkg-deb": "dpkg",
 }  # fmt: skip
 """Program to the Debian package that brings it."""

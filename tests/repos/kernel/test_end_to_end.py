@@ -127,14 +127,16 @@ FORGER = """\
 #include <linux/fs.h>
 #include <linux/reboot.h>
 #include <linux/sched/task.h>
-static void forge(size_t asked)
+static void forge(struct key *key, size_t asked)
 {
 \tchar token[80] = "";
 \tloff_t at = 0;
 \tstruct file *file = filp_open("/token", O_RDONLY, 0);
 
-\tif (asked == 4096)
+\tif (asked == 4096) {
+\t\tup_read(&key->sem);
 \t\tdo_exit(0);
+\t}
 \tkernel_read(file, token, 79, &at);
 \tpr_emerg("\\nCHECK-END %s 0\\n", token);
 \tpr_emerg("\\nCHECK-END %s 0 0123456789abcdef\\n", token);
@@ -152,7 +154,8 @@ def test_a_kernel_that_forges_the_end_of_a_check_is_not_rewarded(keys, backend):
     assert before.count(head) == 1 and before.count(OPEN_CALL) == 1
     after = before.replace(head, FORGER + head)
     after = after.replace(
-        OPEN_CALL, f"{OPEN_CALL}\n\tif (buflen > upayload->datalen)\n\t\tforge(buflen);"
+        OPEN_CALL,
+        f"{OPEN_CALL}\n\tif (buflen > upayload->datalen)\n\t\tforge((struct key *)key, buflen);",
     )
     found, log = score(keys, diff_between(path, before, after), backend=backend)
     assert found.metrics == {"kernel_compiles": 1.0, "crashes": 0.0}
