@@ -9,8 +9,10 @@ parts of five and tried on the fifth, so that each package is held out once; its
 undoing. `*_pass1` is the share of bugs that the first choice resolves by visible and hidden tests,
 `within5_*` that one of the first five does. The orders are uniform (one draw by seed), by
 suspiciousness, hand-made (as `symbolic` ranks before any trial) and learned. Intervals of the gains
-are bootstrapped by package: 95%, from 2,000 draws. Bugs and outcomes are kept by content, so that
-the command goes on where it was ended.
+are bootstrapped by package: 95%, from 2,000 draws. `real_*` are the same for the tasks of swe-lite
+whose right edit is among the candidates (`learning_real.py`), by a policy that was trained on the
+bugs of all other packages; `--quick` leaves them out. Bugs and outcomes are kept by content, so
+that the command goes on where it was ended.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parent.parent)]
 
 from agents.training.repair_policy import Example, train  # noqa: E402
 from benchmarks.learning_bugs import Bug, K, Package, packages  # noqa: E402
+from benchmarks.learning_real import RealTasks  # noqa: E402
 from benchmarks.record import write  # noqa: E402
 from repos.errors import InfrastructureError, InputError  # noqa: E402
 from repos.sandbox.select import get_backend  # noqa: E402
@@ -39,6 +42,7 @@ from tools.repair.choices import choices  # noqa: E402
 from tools.repair.features import FEATURES, candidate_features  # noqa: E402
 
 SUITES = ("swe-lite", "swe-mini")
+REAL = "swe-lite"
 SPLITS = 5
 DRAWS = 2000
 FIVE = 5
@@ -149,6 +153,38 @@ def figures_of(cases: Sequence[Case], drawn: int, seed: int) -> dict[str, Any]:
     return found
 
 
+def real_figures(cases: Sequence[Case], seed: int) -> dict[str, Any]:
+    """Return the figures on real tasks."""
+    real = RealTasks(REAL, K)
+    try:
+        found, seen = real.cases()
+        for case in found:
+            others = [one.example for one in cases if one.bug.package != case.package]
+            policy, _ = train(others)
+            numbers = range(len(case.situation.candidates))
+            drawn = [*numbers]
+            random.Random(f"{seed}-{case.situation.task.id}").shuffle(drawn)
+            suspicion = -case.features[:, FEATURES.index("suspicion")]
+            case.orders = {
+                "uniform": drawn,
+                "suspicious": [int(n) for n in np.argsort(suspicion, kind="stable")],
+                "handmade": [*numbers],
+                "learned": policy.order(case.features),
+            }
+            for name in ORDERS:
+                told: list[bool] = []
+                for number in case.orders[name][:FIVE]:
+                    told.append(any(told) or real.resolves(case, number))
+                case.solved[name] = told
+    finally:
+        real.close()
+    figures: dict[str, Any] = {"real_tasks": seen, "real_cases": len(found)}
+    for name in ORDERS:
+        figures[f"real_resolved_{name}"] = sum(case.solved[name][0] for case in found)
+        figures[f"real_within5_{name}"] = sum(any(case.solved[name]) for case in found)
+    return figures
+
+
 def plot(curve: Sequence[float], path: Path) -> None:
     """Draw the learning curve of the first split."""
     from matplotlib.figure import Figure
@@ -204,6 +240,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         backend.close()
     figures = figures_of(cases, drawn, options.seed)
     figures["training_cpu_s"] = round(seconds, 2)
+    if not options.quick:
+        figures |= real_figures(cases, options.seed)
     for name, value in figures.items():
         print(f"{name} {value}")
     if options.plot:
