@@ -28,6 +28,10 @@ _LEFT_OUT = frozenset({*keyword.kwlist, *keyword.softkwlist, *dir(builtins)})
 _FOLDERS = frozenset({".git", ".hg", ".tox", ".venv", "__pycache__", "build", "node_modules"})
 
 
+MOST_MODULES = 2_000
+"""Parsed modules that are kept from one file to the next."""
+
+
 @dataclass(frozen=True)
 class Example:
     """A function as training data.
@@ -91,6 +95,7 @@ def write_examples(
     project = _project(folder)
     for path in _files(folder):
         counted.files += 1
+        _forget_modules()
         for example in _of_file(folder, path, trigger, counted, project):
             out.write(json.dumps(asdict(example), ensure_ascii=False) + "\n")
             out.flush()
@@ -106,8 +111,21 @@ def _project(folder: Path) -> object:
         import jedi
     except ImportError:
         raise MissingExtraError("jedi", "jedi", "toolgen-data") from None
+    import parso.cache
+
+    # From 600 modules on parso forgets all whose file is older than ten minutes, also those that
+    # jedi is working on, which then fails with a KeyError (davidhalter/jedi#1888 has the place).
+    vars(parso.cache)["_CACHED_SIZE_TRIGGER"] = sys.maxsize
     environment = jedi.create_environment(sys.executable, safe=False)
     return jedi.Project(folder, sys_path=environment.get_sys_path(), load_unsafe_extensions=False)
+
+
+def _forget_modules() -> None:
+    """Keep memory bounded: parso itself forgets none any more."""
+    from parso.cache import parser_cache
+
+    if sum(map(len, parser_cache.values())) > MOST_MODULES:
+        parser_cache.clear()
 
 
 def _files(folder: Path) -> Iterator[Path]:

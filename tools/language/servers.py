@@ -15,8 +15,10 @@ from repos.sandbox.workspace import HARNESS_PYTHON
 PYTHON_SERVER = "REPOGYM_LANGUAGE_SERVER"
 """The variable that names the server for Python: `ty` (the default) or `jedi`."""
 
+# From 600 modules on parso would forget those that jedi is working on, which then fails.
 _JEDI = (
     "import sys; sys.path.insert(0, sys.argv.pop(1)); "
+    "import parso.cache; parso.cache._CACHED_SIZE_TRIGGER = sys.maxsize; "
     "from jedi_language_server.cli import cli; cli()"
 )
 

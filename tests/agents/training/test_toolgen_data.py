@@ -1,10 +1,14 @@
 """Triggers stand where jedi would have told the next name."""
 
+import io
 import json
+import os
 
+import parso.cache
 from typer.testing import CliRunner
 
 from agents.training.cli import app
+from agents.training.toolgen_data import write_examples
 from run_agent import application
 
 CODE = '''\
@@ -75,3 +79,23 @@ def test_bad_input_is_refused_and_leaves_nothing(tmp_path):
     out.write_text("mine")
     assert "already" in str(run(folder, "-o", out).exception)
     assert out.read_text() == "mine"
+
+
+def test_jedi_answers_where_parso_would_have_forgotten_modules(tmp_path, monkeypatch):
+    """parso drops parsed modules of old files, from 600 on; here from 5 on."""
+    monkeypatch.setattr(parso.cache, "_CACHED_SIZE_TRIGGER", 5)
+    (tmp_path / "m0.py").write_text("class C0:\n    def value(self):\n        return 0\n")
+    for number in range(1, 10):
+        above = number - 1
+        (tmp_path / f"m{number}.py").write_text(
+            f"from m{above} import C{above}\n\n\nclass C{number}(C{above}):\n    pass\n"
+        )
+    (tmp_path / "use.py").write_text(
+        'from m9 import C9\n\n\ndef use():\n    """Use it."""\n    return C9().value()\n'
+    )
+    for path in tmp_path.iterdir():
+        os.utime(path, (1.5e9, 1.5e9))
+    out = io.StringIO()
+    counted = write_examples(tmp_path, out)
+    assert (counted.unanswered, counted.triggers) == (0, 2)
+    assert "<COMP>C9().<COMP>value()" in json.loads(out.getvalue())["text"]
