@@ -126,7 +126,7 @@ class RolloutFunction:
         Raises:
             InputError: A prompt that names no episode, or no such task.
         """
-        wishes = [_wish(prompt) for prompt in prompts]
+        wishes = [read_prompt(prompt) for prompt in prompts]
         tokenizer = getattr(trainer.processing_class, "tokenizer", trainer.processing_class)
         plays: list[_Play] = []
         players = [Player(self._suite, **self._options) for _ in wishes]
@@ -202,7 +202,7 @@ class RolloutFunction:
         return "\n\n".join(texts) or SILENT
 
 
-def _wish(prompt: Any) -> tuple[list[dict[str, str]], dict[str, Any]]:
+def read_prompt(prompt: Any) -> tuple[list[dict[str, str]], dict[str, Any]]:
     """Return a prompt's other messages, and the episode that its last one names."""
     try:
         *before, last = prompt
