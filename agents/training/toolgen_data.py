@@ -115,7 +115,7 @@ def _project(folder: Path) -> object:
 
     # From 600 modules on parso forgets all whose file is older than ten minutes, also those that
     # jedi is working on, which then fails with a KeyError (davidhalter/jedi#1888 has the place).
-    vars(parso.cache)["_CACHED_SIZE_TRIGGER"] = sys.maxsize
+    setattr(parso.cache, "_CACHED_SIZE_TRIGGER", sys.maxsize)  # noqa: B010 - it is not public
     environment = jedi.create_environment(sys.executable, safe=False)
     return jedi.Project(folder, sys_path=environment.get_sys_path(), load_unsafe_extensions=False)
 
