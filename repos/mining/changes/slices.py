@@ -252,7 +252,7 @@ def _matters(statement: ast.stmt, needed: set[str]) -> bool:
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
         function = statement.value.func
         if not isinstance(function, ast.Attribute):
-            return False
+            return any("monkeypatch" in free_names(given) for given in statement.value.args)
         return bool(free_names(function.value) & {*needed, "monkeypatch"})
     targets: list[ast.expr] = []
     if isinstance(statement, ast.Assign):

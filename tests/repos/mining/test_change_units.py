@@ -118,6 +118,7 @@ def test_what_has_no_literal_form_gives_no_slice():
 
 
 GIVEN = b"""\
+import demo
 import pytest
 from demo import Box, grow
 from freezegun import freeze_time
@@ -149,6 +150,15 @@ def test_listed(thing):
 
 def test_pair(pair):
     assert grow(pair) == 2
+
+
+def freeze(patch, year):
+    patch.setattr(demo, "YEAR", year)
+
+
+def test_frozen(monkeypatch):
+    freeze(monkeypatch, 2024)
+    assert grow(4) == 9
 
 
 def test_env(monkeypatch, tmp_path):
@@ -192,6 +202,10 @@ def test_fixtures_of_the_file_and_a_few_of_pytest_are_shown():
     found = given("grow(pair)", "test_pair", "pair")
     assert found.head[-2:] == ("box_made = box()\nbox = next(box_made)", "pair = pair(box)")
     assert "def box():\n    made = Box(1)\n    yield made\n    made.close()" in found.head
+    found = given("grow(4)", "test_frozen", "monkeypatch")
+    assert found.head[-2:] == (
+        "monkeypatch = pytest.MonkeyPatch()", "freeze(monkeypatch, 2024)"
+    )  # fmt: skip
     found = given("grow(tmp_path)", "test_env", "monkeypatch", "tmp_path")
     assert "monkeypatch = pytest.MonkeyPatch()" in found.head
     assert found.head[-1] == "monkeypatch.setenv('SIZE', '2')"
