@@ -22,6 +22,13 @@ TRAILER = re.compile(
     r"^(co-authored-by|signed-off-by|reviewed-by|tested-by|acked-by|change-id|cc):.*$",
     re.IGNORECASE | re.MULTILINE,
 )
+REFERENCE = re.compile(
+    r"\s*[(\[]?(\b(fix(e[sd])?|close[sd]?|resolve[sd]?|refs?|see|for|issue|pr)[ :]+)?"
+    r"(https?://\S+/(issues|pull|merge_requests)/\d+[^\s)\]]*|(\bissue ?|#|\bGH-)\d+\b)[)\]]?[:.]?",
+    re.IGNORECASE,
+)
+"""Numbers and links of issues and changes."""
+
 URL = re.compile(r"[a-z][a-z0-9+.-]*://|[\w.-]+@[\w.-]+:", re.IGNORECASE)
 
 
@@ -160,10 +167,10 @@ def build_git(source: GitSource, test_paths: tuple[str, ...], dest: Path) -> Bui
 
 
 def message_of(repository: IsolatedRepository, commit: str) -> str:
-    """Return a commit's message without trailers such as `Signed-off-by:`."""
+    """Return a commit's message without trailers (`Signed-off-by:`) and numbers of issues."""
     message = repository.commit(commit).message
     text = message.decode("utf-8", "replace") if isinstance(message, bytes) else message
-    return TRAILER.sub("", text).strip() + "\n"
+    return REFERENCE.sub("", TRAILER.sub("", text)).strip() + "\n"
 
 
 def diff_files(old: Path, new: Path, paths: Collection[str]) -> bytes:

@@ -11,7 +11,7 @@ from repos.mining.batch import Order
 from repos.mining.commits import find_commits, mine_repositories
 from repos.mining.project import checkout_requirements, project_name
 from repos.tasks.environments import python_id
-from repos.tasks.sources.git import is_url, name_of, open_repository
+from repos.tasks.sources.git import is_url, message_of, name_of, open_repository
 from repos.tasks.sources.isolated import run_git
 from repos.tasks.sources.pypi.archives import Member
 from repos.tasks.suite import read_manifest
@@ -156,6 +156,23 @@ def test_what_is_no_repository_is_refused_before_any_work(tmp_path):
 )
 def test_urls_are_told_from_paths(place, url, name):
     assert (is_url(place), name_of(place)) == (url, name)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("Fix #218: Fix cache keys.", "Fix cache keys."),
+        ("Keep keys (issue601)", "Keep keys"),
+        ("Take None (fixes #401) and more", "Take None and more"),
+        ("See https://h.example/a/b/issues/12#x for it", "for it"),
+        ("Say a\n\nCloses: #4.\nSigned-off-by: A <a@b.c>", "Say a"),
+        ("`http://a.b/c` and x[#] = 1", "`http://a.b/c` and x[#] = 1"),
+    ],
+)
+def test_messages_are_told_without_numbers_of_issues(said, told, tmp_path):
+    commit(tmp_path / "r", {"a.py": "1\n"}, said)
+    repository = open_repository(str(tmp_path / "r"))
+    assert message_of(repository, repository.full_id("HEAD")) == f"{told}\n"
 
 
 def test_requirements_come_from_the_projects_own_files():
