@@ -161,7 +161,7 @@ def build_git(source: GitSource, test_paths: tuple[str, ...], dest: Path) -> Bui
         reference=reference,
         statement=source.statement or message_of(repository, fix),
         held_out=None,
-        repository=name_of(source.path) or repository.root.name,
+        repository=name_of(source.path) if is_url(source.path) else repository.root.name,
         base_revision=base[:12],
     )
 
