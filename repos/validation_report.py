@@ -118,13 +118,13 @@ def group_states(
 
     Args:
         lines: Lines of a report.
-        specs: The tasks; those that name no environment are left out.
+        specs: The tasks; those that name no environment but a container image are left out.
         label: For example "repository".
     """
     known = {facts["task"]: facts for facts in lines}
     groups: dict[str, list[TaskSpec]] = {}
     for spec in specs:
-        if spec.environments:
+        if any(environment.kind != "image" for environment in spec.environments.values()):
             groups.setdefault(spec.labels.get(label, "all"), []).append(spec)
     found = []
     for name, members in groups.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from repos.environments.images import check_image
 from repos.environments.interpreters import (
     NotAvailableError,
     find_python,
@@ -14,7 +15,7 @@ from repos.environments.tools import check_programs, missing_programs
 from repos.errors import InputError, UnknownNameError
 from repos.kernel import trees as kernels
 from repos.kernel.profiles import get_profile
-from repos.tasks.environments import KernelEnvironment, OnPython
+from repos.tasks.environments import ImageEnvironment, KernelEnvironment, OnPython
 from repos.tasks.records import TaskSpec
 
 
@@ -97,6 +98,12 @@ def _is_here(spec: TaskSpec, name: str) -> bool:
         return is_installed(environment.python)
     if isinstance(environment, KernelEnvironment):
         return not kernels.missing_programs(get_profile(environment.profile).machine)
+    if isinstance(environment, ImageEnvironment):
+        try:
+            check_image(environment, spec.source_dirs)
+        except NotAvailableError:
+            return False
+        return True
     return not missing_programs(environment)
 
 
@@ -107,6 +114,8 @@ def _check(spec: TaskSpec, name: str) -> None:
             find_python(environment.python)
         elif isinstance(environment, KernelEnvironment):
             kernels.check_programs(get_profile(environment.profile).machine)
+        elif isinstance(environment, ImageEnvironment):
+            check_image(environment, spec.source_dirs)
         else:
             check_programs(environment)
     except InputError as error:

@@ -93,6 +93,11 @@ def find_python(minor: str) -> PythonInstallation:
     )
 
 
+def python_at(path: Path) -> PythonInstallation | None:
+    """Return the CPython that a program is, or None where it is none that can be used."""
+    return _probed(path)
+
+
 def is_installed(minor: str) -> bool:
     """Whether `find_python` finds one."""
     try:

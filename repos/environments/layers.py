@@ -5,13 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from repos.environments.images import image_layer, image_python
 from repos.environments.interpreters import PythonInstallation, find_python
 from repos.environments.python import interpreter_mounts, python_layer
 from repos.environments.tools import check_programs
 from repos.kernel.building import PREBUILT
 from repos.kernel.trees import changed_build, prepared_kernel
 from repos.sandbox.protocol import ENVIRONMENT, Mount
-from repos.tasks.environments import Environment, KernelEnvironment, ToolsEnvironment
+from repos.tasks.environments import (
+    Environment,
+    ImageEnvironment,
+    KernelEnvironment,
+    ToolsEnvironment,
+)
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,15 @@ def environment_layers(
     if isinstance(environment, KernelEnvironment):
         kernel = prepared_kernel(environment.sources, environment.profile)
         return EnvironmentLayers(mounts=(Mount(changed_build(kernel, base), PREBUILT),))
+    if isinstance(environment, ImageEnvironment):
+        layer = image_layer(environment, source_dirs)
+        return EnvironmentLayers(
+            # Programs of an environment name their interpreter by its path in the image.
+            mounts=(Mount(layer, ENVIRONMENT), Mount(layer, environment.prefix)),
+            path=(f"{ENVIRONMENT}/bin",),
+            python=image_python(environment, layer),
+            layer=layer,
+        )
     python = find_python(environment.python)
     layer = python_layer(environment, base, source_dirs, python, packages)
     return EnvironmentLayers(

@@ -82,8 +82,7 @@ def python_layer(
             install((), pins, str(folder / "bin" / "python"))
         else:
             copy_harness(site, python, packages)
-        lines = [f"{TESTBED}/{part}".rstrip("/.") for part in source_dirs]
-        (site / "repogym_testbed.pth").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        import_path(site, source_dirs)
         if info is not None:
             for name, text in info["files"].items():
                 target = site / info["folder"] / name
@@ -98,6 +97,12 @@ def python_layer(
         compile_layer(site, f"{ENVIRONMENT}/lib/python{python.minor}/site-packages", python)
 
     return publish_layer(f"envs/{key}", build)
+
+
+def import_path(site: Path, source_dirs: tuple[str, ...]) -> None:
+    """Put folders of the repository at the end of an environment's import path."""
+    lines = [f"{TESTBED}/{part}".rstrip("/.") for part in source_dirs]
+    (site / "repogym_testbed.pth").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _write_plugin(site: Path) -> None:

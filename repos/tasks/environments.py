@@ -80,8 +80,27 @@ class KernelEnvironment(Record):
     backend: Literal["uml", "qemu"] = "uml"
 
 
+class ImageEnvironment(Record):
+    """The Python environment of a container image; it runs on every back end.
+
+    Attributes:
+        image: The image's name, as an engine pulls it.
+        prefix: Where the environment lies in it.
+        testbed: Where the repository lies in it, whose compiled modules are taken.
+    """
+
+    kind: Literal["image"] = "image"
+    image: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:@-]*$")]
+    prefix: Annotated[str, Field(pattern=r"^/[^/].*$")] = "/opt/miniconda3/envs/testbed"
+    testbed: Annotated[str, Field(pattern=r"^/[^/].*$")] = "/testbed"
+
+
 Environment = Annotated[
-    PythonEnvironment | SweBenchEnvironment | ToolsEnvironment | KernelEnvironment,
+    PythonEnvironment
+    | SweBenchEnvironment
+    | ImageEnvironment
+    | ToolsEnvironment
+    | KernelEnvironment,
     Field(discriminator="kind"),
 ]
 

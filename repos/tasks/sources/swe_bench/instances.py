@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from repos.errors import RecordError
-from repos.tasks.environments import SweBenchEnvironment
+from repos.tasks.environments import Environment, ImageEnvironment, SweBenchEnvironment
 from repos.tasks.records import Expected, TaskSpec
 from repos.tasks.sources.swe_bench.dataset import is_instance
 from repos.tasks.sources.swe_bench.patches import command_files, directive, patch_paths
@@ -77,10 +77,11 @@ def read_instance(row: Mapping[str, Any]) -> TaskSpec:
     config = row.get("install_config")
     parser = row.get("log_parser") or (config.get("log_parser") if isinstance(config, dict) else "")
     files = command_files(test_patch)
-    problem = problem or _unavailable(row, recipe, fail_to_pass, files)
     script = _COMMAND.search(str(row.get("eval_script") or ""))
     words = [recipe.command if recipe else "", *(directive(repository, f) for f in files)]
     command = script[1] if script else " ".join(words)
+    image = _official_image(row) if command.strip() and (recipe or script) else ""
+    problem = problem or _unavailable(row, recipe, image, fail_to_pass, files)
     if recipe and recipe.prefix:
         command = f"{recipe.prefix} {command}"
     source = SweBenchSource(
@@ -114,7 +115,7 @@ def read_instance(row: Mapping[str, Any]) -> TaskSpec:
         labels["truncated"] = f"{len(cut)} ids are cut off: the tests that begin so are meant"
     if problem:
         labels["unavailable"] = problem
-    environments, expected = {}, {}
+    environments: dict[str, Environment] = {}
     if recipe and not problem:
         environments[recipe.environment] = SweBenchEnvironment(
             python=recipe.python,
@@ -123,18 +124,19 @@ def read_instance(row: Mapping[str, Any]) -> TaskSpec:
             network=recipe.network,
             compiled=recipe.compiled,
         )
-        expected[recipe.environment] = Expected(
-            fail_to_pass=fail_to_pass, pass_to_pass=pass_to_pass
-        )
+    if image and not problem and not (recipe and recipe.network):
+        environments["image"] = ImageEnvironment(image=image)
+        labels["image"] = image
+    tests = Expected(fail_to_pass=fail_to_pass, pass_to_pass=pass_to_pass)
     return TaskSpec(
         id=source.instance,
         source=source,
         title=next((line.strip() for line in source.statement.splitlines() if line.strip()), ""),
-        runner=recipe.runner if recipe else "pytest",
+        runner=recipe.runner if recipe else "swe-bench-pytest",
         source_dirs=recipe.import_folders if recipe else (".",),
         test_paths=tuple(p for p in patch_paths(test_patch) if p not in deleted),
         environments=environments,
-        expected=expected,
+        expected=dict.fromkeys(environments, tests),
         date=str(row.get("created_at") or "")[:10],
         labels=labels,
     )
@@ -173,9 +175,16 @@ def _installation(recipe: Recipe | None) -> dict[str, Any]:
     }
 
 
+def _official_image(row: Mapping[str, Any]) -> str:
+    """Return the official image of an instance; "" where its row names none."""
+    named = str(row.get("image") or row.get("image_name") or "")
+    return named if re.search(r"(^|/)sweb\.eval\.", named) else ""
+
+
 def _unavailable(
     row: Mapping[str, Any],
     recipe: Recipe | None,
+    official: str,
     fail_to_pass: tuple[str, ...],
     files: tuple[str, ...],
 ) -> str:
@@ -183,7 +192,7 @@ def _unavailable(
     language = str(row.get("repo_language") or row.get("language") or "python")
     if language.lower() != "python":
         return f"its repository is written in {language}"
-    if recipe is None:
+    if recipe is None and not official:
         image = row.get("image_name") or row.get("image") or row.get("dockerhub_tag")
         if image or row.get("docker_image"):
             return "its environment is a container image, for which there is no recipe here"
