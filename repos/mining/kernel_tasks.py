@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from repos.errors import RecordError
-from repos.kernel.booting import Boot
+from repos.kernel.booting import Boot, compile_check
 from repos.kernel.building import build_kernel
 from repos.kernel.debian import SourcePackage
 from repos.prepare import prepare
-from repos.runners.kernel.runner import CHECKS, run_check
+from repos.runners.kernel.runner import CHECKS, boot_check, run_check
 from repos.sandbox.protocol import Backend
 from repos.sandbox.workspace import Workspace
 from repos.tasks.environments import KernelEnvironment
@@ -159,8 +159,9 @@ def admit(
             for test in (*expected.fail_to_pass, *expected.pass_to_pass):
                 # The report that a task shows is of a run as an agent makes it.
                 shown = [run_check(workspace, test)] if not fixed and test == SHOWN else []
+                program = compile_check(workspace, test, blind=True)
                 boots[test] = shown + [
-                    run_check(workspace, test, token=token, blind=True)
+                    boot_check(workspace, test, program, token=token)
                     for token in tokens[len(shown) :]
                 ]
                 found = ", ".join(sorted({boot.summary for boot in boots[test]}))

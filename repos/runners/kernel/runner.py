@@ -175,11 +175,18 @@ def run_check(
         blind: Leave out what the check expects.
         output: The output folder with the kernel.
     """
-    token = token or hashlib.sha256(name.encode()).hexdigest()[:32]
     try:
         program = compile_check(workspace, name, blind=blind)
     except ProgramError as error:
         return Boot("compilationError", None, (), False, None, str(error), 0.0)
+    return boot_check(workspace, name, program, token=token, output=output)
+
+
+def boot_check(
+    workspace: Workspace, name: str, program: bytes, *, token: str = "", output: str = OUTPUT
+) -> Boot:
+    """Boot a kernel with a check that is compiled, and the disk beside it; see `run_check`."""
+    token = token or hashlib.sha256(name.encode()).hexdigest()[:32]
     image = name.removesuffix(".c") + ".img"
     folder = posixpath.dirname(name)
     has_image = any(e.path == posixpath.basename(image) for e in workspace.list(folder))
