@@ -1,7 +1,7 @@
 """Real tasks for the figures of `learning.py`: those whose right edit is among the candidates.
 
 A candidate is right if it gives every source file the syntax tree that the reference patch gives
-it. So a reference that changes several places, or adds a function, has none.
+it. A reference that changes several places has none: only the others are looked at closer.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from agents.training.repair_policy import Array  # noqa: E402
 from envs.repair_choice import RepairChoiceEnv, Situation  # noqa: E402
 from repos.environments.choosing import available  # noqa: E402
 from repos.errors import InfrastructureError, InputError  # noqa: E402
+from repos.prepare import prepare  # noqa: E402
 from repos.sandbox.select import get_backend  # noqa: E402
 from repos.sandbox.workspace import Workspace  # noqa: E402
 from repos.scoring.patches import sections  # noqa: E402
@@ -52,8 +53,10 @@ class RealTasks:
         found, seen = [], 0
         for spec in available(self.env.specs):
             try:
-                situation = self.env.situation_of(spec.id)
                 seen += 1
+                if not _may_be_one_edit(prepare(spec).hidden.reference):
+                    continue
+                situation = self.env.situation_of(spec.id)
                 right = self._right(situation) if situation is not None else ()
             except (InfrastructureError, InputError) as error:
                 print(f"{spec.id}: {error}", file=sys.stderr)
@@ -82,8 +85,7 @@ class RealTasks:
     def _right(self, situation: Situation) -> tuple[int, ...]:
         task = situation.task
         reference = task.hidden.reference
-        named = {path for paths, _ in sections(reference) for path in paths}
-        paths = sorted(path for path in named if path.endswith(".py") and not is_test_file(path))
+        paths = sorted(_sources(reference))
         if not any({one.proposal.path} == set(paths) for one in situation.candidates):
             return ()
         sandbox = self._backend.create(task.layers, task.sandbox)
@@ -100,6 +102,22 @@ class RealTasks:
                     if _trees(fork, paths) == wanted:
                         right.append(number)
         return tuple(right)
+
+
+def _sources(reference: bytes) -> dict[str, bytes]:
+    """Return the parts of a patch that change source files, by path."""
+    return {
+        path: text
+        for paths, text in sections(reference)
+        for path in paths
+        if path.endswith(".py") and not is_test_file(path)
+    }
+
+
+def _may_be_one_edit(reference: bytes) -> bool:
+    """Whether a patch changes one place of one source file, as a candidate does."""
+    texts = [*_sources(reference).values()]
+    return len(texts) == 1 and texts[0].count(b"\n@@ ") == 1
 
 
 def _trees(workspace: Workspace, paths: Sequence[str]) -> list[str]:
