@@ -1,4 +1,4 @@
-"""The tools `get_relevant_code` and `get_related_snippets`: code by words, ranked by BM25."""
+"""The tools `get_relevant_code` and `get_related_snippets`: code ranked by BM25, or embeddings."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 from pydantic import Field
 
 from tools.code_parts import source_of
 from tools.context import ToolContext
+from tools.embeddings import EmbeddingRanking, embedding_model
 from tools.graph import graph_of
 from tools.paths import read_text
 from tools.registry import tool
@@ -63,7 +64,25 @@ def words_of(code: str) -> list[str]:
     return words
 
 
-class Ranking:
+class Ranking(Protocol):
+    """Pieces of code that can be asked for."""
+
+    def best(self, query: str, most: int) -> list[int]:
+        """Return the places of the best texts, the best first."""
+        ...
+
+
+def ranking_of(texts: Sequence[str]) -> Ranking:
+    """Return a ranking of texts: by the user's embedding model where there is one, else by words.
+
+    Raises:
+        InputError: The model that the user named can't be used.
+    """
+    model = embedding_model()
+    return EmbeddingRanking(texts, model) if model is not None else WordRanking(texts)
+
+
+class WordRanking:
     """BM25 (Robertson and Walker 1994, the variant of Lucene) over pieces of code."""
 
     def __init__(self, texts: Sequence[str]) -> None:
@@ -188,7 +207,7 @@ def _definitions(ctx: ToolContext, graph: CodeGraph) -> tuple[list[Node], Rankin
     nodes.sort(key=lambda node: (node.file_path, node.line))
     lines = _Lines(ctx)
     texts = ["\n".join(lines.of(n.file_path)[n.line - 1 : n.end_line]) for n in nodes]
-    return nodes, Ranking(texts)
+    return nodes, ranking_of(texts)
 
 
 def _snippets(ctx: ToolContext, graph: CodeGraph) -> tuple[list[Piece], Ranking]:
@@ -204,7 +223,7 @@ def _snippets(ctx: ToolContext, graph: CodeGraph) -> tuple[list[Piece], Ranking]
             if any(window):
                 end = begin + len(window)
                 pieces.append(Piece(node.file_path, begin + 1, end, "\n".join(window)))
-    return pieces, Ranking([piece.text for piece in pieces])
+    return pieces, ranking_of([piece.text for piece in pieces])
 
 
 class _Lines:
