@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from repos.mining.changes.examples import Example, find_example
+from repos.mining.changes.examples import Example, find_example, is_right
 from repos.mining.changes.narrow import (
     binding_constants,
     new_constants,
@@ -161,6 +161,16 @@ def judge(
         ),
     )
     bullet = change.items[number] if number is not None else ""
+    if not bullet and not change.said:
+        unshown = [
+            k
+            for k in sorted(unit)
+            if len(unit) > 1 and is_right(runs, example, change.base(frozenset({k})))
+        ]
+        if unshown:
+            raise UnfairError(
+                "shown by example", f"{len(unshown)} of {len(unit)} hunks are not needed for it"
+            )
     away = given_away(code_added(change.new, hunks), gone, f"{bullet}\n{change.said}")
     if away:
         raise UnfairError("not given away", f"what is said of it holds `{away[0]}`")

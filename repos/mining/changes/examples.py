@@ -120,6 +120,12 @@ def program_of(head: Sequence[str], body: str, raises: bool) -> str:
     ])  # fmt: skip
 
 
+def is_right(runs: ReleaseRuns, example: Example, changed: Texts) -> bool:
+    """Whether an example has its wanted outcome with other texts of some files."""
+    printed = runs.script(program_of(example.head, example.body, example.raises), changed)
+    return printed is not None and _outcome(printed) == example.wanted
+
+
 def _compare(runs: ReleaseRuns, base: Texts, test: str, found: Slice, how: str) -> Example:
     if len(found.text) > LONGEST:
         raise NoSliceError("the example is long")

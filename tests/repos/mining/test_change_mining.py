@@ -1,4 +1,4 @@
-"""A release with five changes: which become tasks, and why the others do not."""
+"""A release with six changes: which become tasks, and why the others do not."""
 
 import json
 import os
@@ -47,6 +47,16 @@ def clean(text):
     return text
 
 
+def ends(text):
+    """Return the first letter in capitals, and the last."""
+    first = text[0]
+    count = len(text)
+    assert count
+    assert first
+    last = text[-2:]
+    return first, last
+
+
 def check(number):
     """Refuse numbers below zero."""
     return number
@@ -55,6 +65,8 @@ NEW_CODE = (
     OLD_CODE.replace("number // 2", "number / 2")
     .replace("return names[0]", "return max(names, key=len)")
     .replace("width + height", "width * height")
+    .replace("text[0]", "text[0].upper()")
+    .replace("text[-2:]", "text[-1:]")
     .replace("    return text\n", "    return text.strip()\n")
     .replace(
         "    return number\n",
@@ -65,7 +77,7 @@ NEW_CODE = (
 OLD_TESTS = "from demo import clean\n\n\ndef test_clean_nothing():\n    assert clean('a') == 'a'\n"
 NEW_TESTS = (
     "import pytest\n"
-    + OLD_TESTS.replace("import clean", "import area, check, clean, half, widest")
+    + OLD_TESTS.replace("import clean", "import area, check, clean, ends, half, widest")
     + """
 
 @pytest.mark.parametrize(("number", "wanted"), [(3, 1.5), (5, 2.5), (7, 3.5)])
@@ -80,6 +92,11 @@ def test_widest():
 
 def test_area():
     assert area(12, 34) == 408
+
+
+def test_ends():
+    assert ends('abc')[0] == 'A'
+    assert ends('abc')[1] == 'c'
 
 
 def test_clean(capsys):
@@ -148,6 +165,7 @@ def test_single_changes_become_tasks_and_the_same_command_goes_on(served, tmp_pa
     told = [line for line in lines if "no task" in line and line.startswith("demo-1.1")]
     reasons = {line.split()[1]: line.partition("no task: ")[2] for line in told}
     assert reasons["demo.widest:"].startswith("hidden: ")  # 'bbb' is easy to guess
+    assert reasons["demo.ends:"] == "shown by example: 1 of 2 hunks are not needed for it"
     assert reasons["demo.clean:"].startswith("shown by example: capsys has no literal form")
     assert json.loads((tmp_path / "changes.jsonl.journal").read_text())["tasks"] == 3
     asked = len(served.requests)
