@@ -70,14 +70,14 @@ def measure(task: Task, backend: Backend, rounds: int) -> dict[str, Any]:
     key = answer_key(task, part, backend=backend)
     assert key is not None
     fix = task.hidden.reference
+    nothing = score(task, b"", backend=backend, fast=True)[0]  # makes what fast scoring needs
     bare, scored, blind, results, fast, quick = [], [], [], [], [], []
     for _ in range(rounds):
         bare.append(bare_seconds(task, backend))
         blind.append(seconds(lambda: ask(task, fix, part, backend=backend)))
         scored.append(seconds(lambda: results.append(score(task, fix, backend=backend)[0])))
         fast.append(seconds(lambda: quick.append(score(task, fix, backend=backend, fast=True)[0])))
-    disagree = results[-1].resolved != quick[-1].resolved
-    disagree |= score(task, b"", backend=backend, fast=True)[0].resolved
+    disagree = results[-1].resolved != quick[-1].resolved or nothing.resolved
     for diff in (b"", fix):
         score_once(task, diff, backend=backend)
     functions = places_of(part.asked, get_runner(task.public.runner))
