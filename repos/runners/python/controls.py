@@ -19,6 +19,7 @@ from repos.runners.python.blind.guessing import strength
 from repos.runners.python.blind.judging import judge
 from repos.runners.python.blind.rewrite import rewrite
 from repos.runners.python.canaries import plant
+from repos.runners.python.templates import template
 
 HERE = Path(__file__).parent
 MAKING = (*sorted((HERE / "blind").glob("*.py")), HERE / "inside" / "repogym_answers.py")
@@ -70,11 +71,18 @@ class PythonControls:
                 questions[made] = ((path, name), at)
                 return made
 
-            wanted = {function for file, function in functions if file == path}
-            made = rewrite(source, wanted, module=module, key=key, rename=rename, number=number)
-            if made.kinds:
-                files[path] = made.source
-                kinds.update({(path, name): told for name, told in made.kinds.items()})
+            wanted = frozenset(function for file, function in functions if file == path)
+            if key:
+                made = rewrite(
+                    source, wanted, module=module, key=True, rename=rename, number=number
+                )
+                text, asked = made.source, dict(made.kinds)
+            else:
+                open_ = template(source, wanted)
+                text, asked = open_.filled(module, rename, number), dict(open_.kinds)
+            if asked:
+                files[path] = text
+                kinds.update({(path, name): told for name, told in asked.items()})
         return Sheet(files, module, questions, names, kinds)
 
     def judge(self, answers: Sequence[tuple[Key, Any]]) -> list[bool]:
