@@ -56,6 +56,10 @@ def run(
         str,
         typer.Option(metavar="ID", help="Environment of the tasks to play; the best one here."),
     ] = "",
+    split: Annotated[
+        str | None,
+        typer.Option(help="test, validation, train or all; by default all but train."),
+    ] = None,
     limit: Annotated[
         int | None, typer.Option(metavar="N", help="Play the first N tasks only.")
     ] = None,

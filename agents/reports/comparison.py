@@ -149,6 +149,7 @@ def differing(runs: Sequence[StoredRun]) -> list[str]:
         ("version", "versions of the suite"),
         ("suite_digest", "task lists (the suite's digest)"),
         ("assist", "assist levels"),
+        ("split", "splits"),
     ):
         values = list(dict.fromkeys(str(getattr(run.settings, field)) for run in runs))
         if len(values) > 1:
@@ -161,7 +162,7 @@ def leaderboard(runs: Sequence[StoredRun]) -> list[Standing]:
     """Return runs by their rate, the best first.
 
     Raises:
-        InputError: The runs are of different suites, versions or assist levels.
+        InputError: The runs are of different suites, versions, assist levels or splits.
     """
     reasons = differing(runs)
     if reasons:

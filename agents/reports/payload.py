@@ -19,7 +19,7 @@ from agents.reports.neighbourhood import Neighbourhoods
 from agents.reports.patches import patch_rows
 from agents.reports.reading import StoredEpisode, StoredRun, read_events, read_text
 from agents.reports.statistics import pass_curve, resolved_by_cost
-from agents.runs.report import honest_lines, summarise, title, wilson
+from agents.runs.report import honest_lines, summarise, title, told_split, wilson
 
 MAX_COMPARED = 12
 """Runs of which every pair is compared; of more, each is compared with the first."""
@@ -80,6 +80,7 @@ def _facts(run: StoredRun) -> list[tuple[str, str]]:
         ("agent", settings.agent),
         ("model", settings.model or "none"),
         ("assist", settings.assist),
+        ("split", told_split(settings).removeprefix("split: ")),
         ("samples", str(settings.samples)),
         ("seed", str(settings.seed)),
         ("sandbox", settings.sandbox),

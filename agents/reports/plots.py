@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from agents.reports.comparison import compare, leaderboard
 from agents.reports.reading import StoredRun
 from agents.reports.statistics import pass_curve, resolved_by_cost
+from agents.runs.report import told_split
 from repos.errors import InputError
 
 if TYPE_CHECKING:
@@ -53,8 +54,9 @@ def write_plot(runs: Sequence[StoredRun], path: Path) -> None:
     for axes, draw in zip(figure.subplots(1, len(drawn), squeeze=False)[0], drawn, strict=True):
         draw(axes, runs)
     settings = runs[0].settings
+    split = f", {told_split(settings)}" if settings.split else ""
     figure.suptitle(
-        f"{settings.suite} v{settings.version}, assist level {settings.assist}", fontsize=9
+        f"{settings.suite} v{settings.version}, assist level {settings.assist}{split}", fontsize=9
     )
     try:
         # Without a date the same runs give the same file.

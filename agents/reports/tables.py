@@ -12,6 +12,7 @@ from agents.reports.comparison import Standing, leaderboard
 from agents.reports.payload import dumps
 from agents.reports.reading import StoredRun
 from agents.reports.statistics import pass_curve
+from agents.runs.report import told_split
 
 FORMATS = ("md", "csv", "json")
 
@@ -20,7 +21,7 @@ def write_table(runs: Sequence[StoredRun], form: str) -> str:
     """Return the runs' figures as text in one of `FORMATS`, the best run first.
 
     Raises:
-        InputError: The runs are of different suites, versions or assist levels.
+        InputError: The runs are of different suites, versions, assist levels or splits.
     """
     standings = leaderboard(runs)
     if form == "csv":
@@ -46,6 +47,8 @@ def _json(runs: Sequence[StoredRun], standings: Sequence[Standing]) -> str:
         "version": settings.version,
         "digest": settings.suite_digest,
         "assist": settings.assist,
+        "split": settings.split,
+        "training": max(run.settings.training for run in runs),
         "confidence": 0.95,
         "runs": [asdict(one) for one in standings],
         "pass_at_k": {run.name: [asdict(p) for p in pass_curve(run.scored())] for run in runs},
@@ -55,8 +58,9 @@ def _json(runs: Sequence[StoredRun], standings: Sequence[Standing]) -> str:
 
 def _markdown(runs: Sequence[StoredRun], standings: Sequence[Standing]) -> str:
     settings = runs[0].settings
+    split = f", {told_split(settings)}" if settings.split else ""
     lines = [
-        f"{settings.suite} v{settings.version}, assist level {settings.assist}; "
+        f"{settings.suite} v{settings.version}, assist level {settings.assist}{split}; "
         "intervals are Wilson's, 95%.",
         "",
         "| run | agent | model | resolved | interval | cost (USD) | tokens |",

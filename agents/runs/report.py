@@ -140,6 +140,7 @@ def summarise(
         **{key: getattr(settings, key) for key in ("assist", "tool_format", "privileged")},
         **{key: getattr(settings, key) for key in ("sandbox", "allow_unsafe", "seed")},
         **{key: getattr(settings, key) for key in ("samples", "max_steps", "reward")},
+        **{key: getattr(settings, key) for key in ("split", "training")},
         "tasks": len(settings.tasks),
         "n": len(scored),
         "resolved": resolved,
@@ -243,7 +244,20 @@ def title(settings: RunSettings) -> str:
     elif settings.model:
         who += f" with {settings.model}"
     own = " (RepoGym's own suite)" if settings.suite in ("swe-lite", "swe-mini") else ""
-    return f"{settings.suite} v{settings.version}{own} · {who} · assist: {settings.assist}"
+    line = f"{settings.suite} v{settings.version}{own} · {who} · assist: {settings.assist}"
+    return line + (f" · {told_split(settings)}" if settings.split else "")
+
+
+def told_split(settings: RunSettings) -> str:
+    """Return the split of a run in words; "" where its suite has none."""
+    if not settings.split:
+        return ""
+    words = f"split: {settings.split}"
+    if settings.training:
+        words += (
+            f" ({settings.training} of {len(settings.tasks)} tasks are of TRAINING repositories)"
+        )
+    return words
 
 
 def short_name(suite: str, task: str) -> str:

@@ -28,11 +28,15 @@ from repos.environments.interpreters import minor_version
 from repos.errors import InputError, UnknownNameError
 from repos.sandbox.select import get_backend
 from repos.tasks.catalogue import suite_of
-from repos.tasks.records import AssistLevel
+from repos.tasks.records import AssistLevel, TaskSpec
+from repos.tasks.splits import repository_of
 from repos.tasks.suite import Suite, load_suite
 from tools.registry import DEFAULT_TOOLS
 
 DEFAULT_MODEL = "symbolic"
+
+UNTRAINED = "validation+test"
+"""The split of a run that named none."""
 
 # Arguments of the environment that have options of their own.
 _OWN_OPTIONS = {
@@ -54,6 +58,8 @@ class Request(RunOptions):
 
     Attributes:
         tasks: Tasks to play; none means all.
+        split: Which split to play: "test", "validation", "train" or "all"; None leaves out the
+            tasks of training repositories.
         limit: Play the first so many only.
         workers: Worker processes; None is one a core.
         executor: What plays: "processes" of this machine, or "ray".
@@ -63,6 +69,7 @@ class Request(RunOptions):
     """
 
     tasks: tuple[str, ...] = ()
+    split: Literal["test", "validation", "train", "all"] | None = None
     limit: int | None = Field(default=None, ge=1)
     workers: int | None = Field(default=None, ge=1)
     executor: Literal["processes", "ray"] = "processes"
@@ -78,7 +85,12 @@ _REPEATED = {
     "model_args": "--model-arg",
     "tasks": "--task",
 }
-_CHOICES = {"assist": "assist level", "tool_format": "tool format", "executor": "executor"}
+_CHOICES = {
+    "split": "split",
+    "assist": "assist level",
+    "tool_format": "tool format",
+    "executor": "executor",
+}
 
 
 def read_request(typed: Mapping[str, Any]) -> Request:
@@ -158,7 +170,7 @@ def settings_of(request: Request, notes: list[str]) -> RunSettings:
             check_address(request.address)
     env = suite_of(request.env)
     suite = load_suite(env)
-    wanted, missing = _tasks(suite, request)
+    wanted, missing = _tasks(suite, request, notes)
     with_model = needs_model(request.agent)
     model = (request.model or DEFAULT_MODEL) if with_model else None
     if not with_model and request.model:
@@ -186,27 +198,61 @@ def settings_of(request: Request, notes: list[str]) -> RunSettings:
         privileged=privileged(request.agent),
         tasks=tuple(wanted),
         not_available=tuple(missing),
+        split="" if suite.splits is None else request.split or UNTRAINED,
+        training=sum(suite.split(suite.spec(name)) == "train" for name in wanted),
     )
     _check_parts(settings, request.budget, notes)
     return settings
 
 
-def _tasks(suite: Suite, request: Request) -> tuple[list[str], list[str]]:
+def _tasks(suite: Suite, request: Request, notes: list[str]) -> tuple[list[str], list[str]]:
     named = [part.strip() for item in request.tasks for part in item.split(",")]
     if "" in named:
         raise InputError("--task is empty: give a task's id, or leave --task out for all tasks.")
     chosen = {suite.spec(name).id for name in named}
     specs = [spec for spec in suite.specs if not named or spec.id in chosen]
+    specs = _of_split(suite, specs, request, notes)
     here = [spec.id for spec in specs if is_available(spec, request.environment)]
     if len(here) < len(specs) and (named or not here):
         fetch_pythons(specs, request.environment)
-        here = [spec.id for spec in specs if is_available(spec, request.environment)]
+        specs = _of_split(suite, specs, request, notes)
+    here = [spec.id for spec in specs if is_available(spec, request.environment)]
     missing = [spec.id for spec in specs if spec.id not in here]
     if not specs:
         raise InputError(f"The suite {suite.name} holds no task.")
     if not here:
         choose_environment(specs[0], request.environment)  # says why not, and what to do
     return here[: request.limit], missing
+
+
+def _of_split(
+    suite: Suite, specs: list[TaskSpec], request: Request, notes: list[str]
+) -> list[TaskSpec]:
+    """Return the tasks of the split that was asked for; without one those not for training."""
+    if suite.splits is None:
+        if request.split not in (None, "all"):
+            raise InputError(f"The suite {suite.name} has no splits: leave --split out.")
+        return specs
+    if request.split == "all":
+        return specs
+    fits = [
+        spec
+        for spec in specs
+        if suite.split(spec) == request.split
+        or (request.split is None and suite.split(spec) != "train")
+    ]
+    others = [spec for spec in specs if spec not in fits]
+    if others and (request.tasks or not fits):
+        raise InputError(
+            f"{others[0].id} is of the split {suite.split(others[0])} (the repository "
+            f"{repository_of(others[0])}): --split {suite.split(others[0])} or --split all plays "
+            "it, and every report says so."
+        )
+    if others and request.split is None:
+        notes.append(
+            f"{len(others)} tasks of training repositories are left out (--split all plays them)."
+        )
+    return fits
 
 
 def _assist(request: Request, model: str | None) -> AssistLevel:

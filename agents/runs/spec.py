@@ -140,6 +140,8 @@ class RunSettings(RunOptions):
         privileged: Whether the agent gets the reference patch.
         tasks: Ids of the tasks to play, in the suite's order.
         not_available: Ids of the tasks that were asked for but without an environment here.
+        split: Which split of the suite is played; "" where it has none.
+        training: How many of the tasks are of training repositories.
     """
 
     suite: str
@@ -149,6 +151,8 @@ class RunSettings(RunOptions):
     privileged: bool = False
     tasks: tuple[str, ...]
     not_available: tuple[str, ...] = ()
+    split: str = ""
+    training: int = 0
 
     def episode(self, task: str, sample: int, run: Path, budget_usd: float | None) -> EpisodeSpec:
         """Return the spec of one episode in the run folder `run`."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from repos.errors import InputError, RecordError, UnknownNameError
 from repos.plugins import installed_plugins, load_plugin, plugin_names
@@ -29,6 +30,7 @@ from repos.tasks.sources.swe_bench.suites import (
     is_here,
     suite_instances,
 )
+from repos.tasks.splits import NAMED, Split, read_splits, repository_of
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Suite:
         description: One line.
         specs: The tasks, sorted by id.
         digest: SHA-256 of the tasks' records.
+        splits: The split of repositories (`repos.tasks.splits`); those without one are of the
+            test split. None where the suite has no splits.
     """
 
     name: str
@@ -48,6 +52,11 @@ class Suite:
     description: str
     specs: tuple[TaskSpec, ...]
     digest: str
+    splits: Mapping[str, Split] | None = None
+
+    def split(self, spec: TaskSpec) -> str:
+        """Return a task's split; "" where the suite has none."""
+        return "" if self.splits is None else self.splits.get(repository_of(spec), "test")
 
     def spec(self, task: str) -> TaskSpec:
         """Return one task by id; the suite's own prefix may be left out.
@@ -133,11 +142,17 @@ def _bundled(name: str) -> Suite:
     return make_suite(name, facts.version, facts.description, bundled_specs(facts.folder))
 
 
-def make_suite(name: str, version: str, description: str, specs: Iterable[TaskSpec]) -> Suite:
+def make_suite(
+    name: str,
+    version: str,
+    description: str,
+    specs: Iterable[TaskSpec],
+    splits: Mapping[str, Split] | None = None,
+) -> Suite:
     """Return a suite; its digest follows from the records alone."""
     ordered = tuple(sorted(specs, key=lambda spec: spec.id))
     digest = hashlib.sha256("\n".join(s.to_json() for s in ordered).encode()).hexdigest()
-    return Suite(name, version, description, ordered, digest)
+    return Suite(name, version, description, ordered, digest, splits)
 
 
 def read_manifest(path: Path) -> Suite:
@@ -169,6 +184,7 @@ def read_manifest(path: Path) -> Suite:
         str(header.get("version", "0")),
         str(header.get("description", "")),
         specs.values(),
+        read_splits(header, f"{path}, line 1"),
     )
     return replace(suite, specs=tuple(_located(spec, path.parent) for spec in suite.specs))
 
@@ -201,7 +217,7 @@ def check_manifest_path(path: Path) -> None:
         )
 
 
-def open_manifest(path: Path, description: str = "") -> tuple[dict[str, str], dict[str, TaskSpec]]:
+def open_manifest(path: Path, description: str = "") -> tuple[dict[str, Any], dict[str, TaskSpec]]:
     """Return the header and the tasks of a manifest that is to be written or extended.
 
     Args:
@@ -212,11 +228,16 @@ def open_manifest(path: Path, description: str = "") -> tuple[dict[str, str], di
         RepoGymError: It can't be written, or what is there is no manifest.
     """
     check_manifest_path(path)
-    header = {"suite": path.stem, "version": "1"}
+    header: dict[str, Any] = {"suite": path.stem, "version": "1"}
     kept: dict[str, TaskSpec] = {}
     if path.exists():
         known = read_manifest(path)
         header |= {"suite": known.name, "version": known.version}
+        if known.splits is not None:
+            header["splits"] = {
+                split: sorted(name for name, of in known.splits.items() if of == split)
+                for split in NAMED
+            }
         description = known.description or description
         kept = {spec.id: spec for spec in known.specs}
     if description:

@@ -141,3 +141,12 @@ def test_predictions_keep_order_and_bytes(tmp_path):
     assert predictions[0]["model_name_or_path"] == "react+openai/gpt"
     assert predictions[0]["model_patch"] == "a0 é"
     assert len((tmp_path / "predictions.1.jsonl").read_text().splitlines()) == 3
+
+
+def test_a_run_on_training_repositories_says_so():
+    trained = SETTINGS.model_copy(update={"split": "all", "training": 1})
+    assert "TRAINING repositories" in title(trained) and "split: all" in title(trained)
+    held = SETTINGS.model_copy(update={"split": "test"})
+    assert title(held).endswith("split: test") and "TRAINING" not in title(held)
+    assert "split" not in title(SETTINGS)
+    assert summarise(trained, [], 0.0, None)["training"] == 1
