@@ -1,37 +1,47 @@
-"""Train with GRPO on real tasks: `python -m examples.grpo_trl MODEL [STEPS]` (`repogym[trl]`)."""
+"""Train a model with GRPO on real tasks (`repogym[trl]`, docs/training.md).
 
+python -m examples.grpo_trl MODEL [STEPS]    MODEL is a folder, a name, or a .gguf file
+"""
+
+import json
 import sys
+from pathlib import Path
 
-import torch  # type: ignore[import-not-found]
 from datasets import Dataset  # type: ignore[import-not-found]
+from transformers import AutoModelForCausalLM, AutoTokenizer  # type: ignore[import-not-found]
 from trl import GRPOConfig, GRPOTrainer  # type: ignore[import-not-found]
 
-from agents.training.adapters.trl import environment_factory
-from repos.tasks.suite import load_suite
+from agents.training.adapters.trl_rollout import RolloutFunction, episode_reward, prompts
+
+TURNS = 2
 
 
-def main(model: str, steps: int = 20) -> None:
-    """Play groups of four episodes a task; the reward is the fraction of mended tests."""
-    prompt = [{"role": "user", "content": "You repair software with tools; submit at the end."}]
-    rows = [{"prompt": prompt, "task": one.id, "seed": 0} for one in load_suite("swe-mini").specs]
-    tools = ["view", "search", "edit", "run_tests", "submit"]
+def calls(verdict: list[dict], **columns: object) -> list[float | None]:
+    """Reward calls of tools: a small model must learn to make them before it can mend anything."""
+    return [None if one["mask_sample"] else min(one["steps"], TURNS) / TURNS for one in verdict]
+
+
+def main(name: str, steps: int = 20) -> None:
+    """Play a pair of short episodes a step; print the log."""
+    path = Path(name)
+    where = (path.parent, {"gguf_file": path.name}) if path.suffix == ".gguf" else (name, {})
+    options = {"tools": ["list_files", "submit"], "reward": "fraction"}
     trainer = GRPOTrainer(
-        model=model,
-        train_dataset=Dataset.from_list(rows),
-        environment_factory=environment_factory("swe-mini", tools=tools, reward="fraction"),
+        model=AutoModelForCausalLM.from_pretrained(where[0], dtype="float32", **where[1]),
+        processing_class=AutoTokenizer.from_pretrained(where[0], **where[1]),
+        train_dataset=Dataset.from_list(prompts("swe-mini", system="Repair the software.")),
+        reward_funcs=[calls, episode_reward],
+        rollout_func=RolloutFunction("swe-mini", max_turns=TURNS, max_reply=32, **options),
         args=GRPOConfig(
-            output_dir="grpo-model",
-            max_steps=steps,
-            num_generations=4,
-            per_device_train_batch_size=4,
-            max_completion_length=8192,
-            bf16=torch.cuda.is_available(),
-            use_cpu=not torch.cuda.is_available(),
-            report_to=[],
+            output_dir="grpo-model", save_strategy="no", max_steps=steps, logging_steps=1,
+            num_generations=2, per_device_train_batch_size=2, max_completion_length=256,
+            learning_rate=2e-5, beta=0.0, bf16=False, use_cpu=True, report_to=[],
         ),
-    )
+    )  # fmt: skip
     trainer.train()
+    for row in trainer.state.log_history:
+        print(json.dumps(row))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], *(int(steps) for steps in sys.argv[2:3]))
+    main(sys.argv[1], *(int(number) for number in sys.argv[2:3]))

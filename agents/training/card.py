@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from agents.reports.reading import StoredRun
 from agents.runs.report import repogym_version
 from agents.training.selection import Choice, Source
-from repos.errors import RepoGymError
+from agents.training.splits import suite_of_run
 
 UNKNOWN = "unknown"
 
@@ -19,9 +19,18 @@ WHAT = {
     "and `tools` (JSON text). No chat template is applied.",
     "preference": "Pairs of a conversation that solved a task and one that did not, in the form of "
     "TRL's `DPOTrainer`: `prompt`, `chosen`, `rejected` and `tools` (JSON text).",
+    "refine": "A failed attempt and what came of it as `prompt`, a solving conversation of the "
+    "same task as `completion`: TRL's `SFTTrainer` puts no loss on the prompt. `tools` is JSON "
+    "text.",
+    "verifier": "The steps of episodes: `completions`, with a label each (whether an episode that "
+    "begins so solved the task), the share that did (`values`, of `episodes`), and `label`, what "
+    "this episode came to. `tools` is JSON text.",
+    "minari": "Steps of episodes as a Minari data set, in the folder `repogym`: "
+    "`MINARI_DATASETS_PATH` is this folder.",
     "parquet": "Every conversation of every episode, also of failed ones: `messages` and `tools` "
     "are JSON text. Leave out the rows with `mask_sample`: they have no valid verdict, and "
-    "`failure_kind` says why.",
+    "`failure_kind` says why. `replies` holds token ids and log-probabilities where the "
+    "endpoint gave them.",
 }
 
 
@@ -71,19 +80,10 @@ def origins(used: Sequence[Source]) -> list[Origin]:
 
 def _facts(run: StoredRun) -> dict[tuple[str, str], tuple[str, str]]:
     """Return licence and date of a run's tasks; empty where its suite is not of this machine."""
-    from repos.tasks.suite import load_suite, suite_names
-
-    settings = run.settings
-    # Only names and manifests: `package.module:NAME` would run code.
-    if settings.env not in suite_names() and not settings.env.endswith(".jsonl"):
+    suite = suite_of_run(run)
+    if suite is None:
         return {}
-    try:
-        suite = load_suite(settings.env)
-    except RepoGymError:
-        return {}
-    if suite.digest != settings.suite_digest:
-        return {}
-    name = f"{settings.suite} {settings.version}"
+    name = f"{run.settings.suite} {run.settings.version}"
     return {(name, s.id): (s.licence or UNKNOWN, s.date or UNKNOWN) for s in suite.specs}
 
 

@@ -17,7 +17,9 @@ def export(
         list[Path],
         typer.Argument(metavar="DIR...", help="Folders of runs, or the folder above them."),
     ],
-    form: Annotated[str, typer.Option("--format", help="sft, preference or parquet.")],
+    form: Annotated[
+        str, typer.Option("--format", help="sft, preference, refine, verifier, minari or parquet.")
+    ],
     out: Annotated[
         Path, typer.Option(metavar="DIR", help="New folder for the data and its card.")
     ] = Path("export"),
@@ -27,7 +29,7 @@ def export(
     truncated: Annotated[
         bool, typer.Option("--truncated", help="Take episodes that a bound ended, too.")
     ] = False,
-    pairs: Annotated[int, typer.Option(metavar="N", help="Most preference pairs a task.")] = 4,
+    pairs: Annotated[int, typer.Option(metavar="N", help="Most pairs or refinements a task.")] = 4,
     as_json: Annotated[bool, typer.Option("--json", help="JSON instead of text.")] = False,
 ) -> None:
     """Write training data from runs, with a data card: what is left out is counted."""

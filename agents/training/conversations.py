@@ -23,11 +23,14 @@ class Conversation:
         model: Name of the model that gave the last reply.
         messages: In the form of chat templates: OpenAI's, but with the arguments of a tool
             call as an object, and `reasoning_content` where the provider told it.
+        tokens: By place of the reply in `messages`: `token_ids`, `logprobs` and
+            `prompt_token_ids`; only of replies whose endpoint gave them.
     """
 
     branch: int
     model: str
     messages: tuple[dict[str, Any], ...]
+    tokens: tuple[dict[str, Any], ...] = ()
 
     @property
     def opening(self) -> tuple[dict[str, Any], ...]:
@@ -64,6 +67,7 @@ def read_conversations(events: Sequence[Event]) -> list[Conversation]:
             known.update(event["new"])
             replies.append((index, tuple(event["messages"]), event))
     reasoning = {request: event["reply"].get("reasoning", "") for _, request, event in replies}
+    sampled = {request: _tokens(event["reply"]) for _, request, event in replies}
     # A request that goes on from a reply holds it as its next assistant message.
     continued = {
         (request[:place], str(known[request[place]]["content"]))
@@ -86,13 +90,25 @@ def read_conversations(events: Sequence[Event]) -> list[Conversation]:
             thought = reasoning.get(request[:place], "")
             if message["role"] == "assistant" and thought:
                 message["reasoning_content"] = thought
-        found.append(Conversation(branches.get(index, 0), event["model"], tuple(messages)))
+        tokens = [
+            {"message": place, **sampled[request[:place]]}
+            for place, message in enumerate(messages)
+            if message["role"] == "assistant" and sampled.get(request[:place])
+        ]
+        branch = branches.get(index, 0)
+        found.append(Conversation(branch, event["model"], tuple(messages), tuple(tokens)))
     return found
 
 
 def offered_tools(events: Sequence[Event]) -> list[dict[str, Any]]:
     """Return the schemas of the tools that the episode of a journal's last play had."""
     return next((list(e["tools"]) for e in last_play(events) if e["kind"] == "reset"), [])
+
+
+def _tokens(reply: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a reply's endpoint told of its tokens; empty where it told nothing."""
+    names = ("token_ids", "logprobs", "prompt_token_ids")
+    return {name: list(reply[name]) for name in names if reply.get(name)}
 
 
 def _message(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,12 +10,14 @@ from typing import Any, Literal, get_args
 
 from agents.reports.reading import StoredRun
 from agents.runs.journal import write_atomic
+from agents.training.attempts import failed, groups, judgements, refinements
 from agents.training.card import Origin, card, origins
 from agents.training.conversations import Conversation
 from agents.training.selection import Choice, Selection, Source, select, sources
+from agents.training.splits import held_back
 from repos.errors import InputError, MissingExtraError
 
-Format = Literal["sft", "preference", "parquet"]
+Format = Literal["sft", "preference", "refine", "verifier", "minari", "parquet"]
 FORMATS: tuple[str, ...] = get_args(Format)
 
 
@@ -50,13 +51,16 @@ def export(
     Args:
         runs: Stored runs; several of the same tasks are needed for pairs.
         form: "sft" (conversations that solved their task), "preference" (pairs of a solving
-            and a failing conversation that open alike), or "parquet" (every episode).
+            and a failing conversation that open alike), "refine" (a failed attempt, then a
+            solving one), "verifier" (steps with labels), "minari" (steps of the environment), or
+            "parquet" (every episode).
         out: The folder.
         choice: Which episodes are taken.
-        pairs: Most pairs a task.
+        pairs: Most pairs a task, and most refinements.
 
     Raises:
-        InputError: The folder is not empty, nothing can be exported, or pyarrow is missing.
+        InputError: The folder is not empty, nothing can be exported, all tasks are of the test
+            split, or an extra is missing.
     """
     choice = choice or Choice()
     if form not in FORMATS:
@@ -66,13 +70,19 @@ def export(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} is not an empty folder: name another one with --out.")
     arrow = _pyarrow() if form == "parquet" else None
+    if form == "minari":
+        import agents.training.adapters.minari  # noqa: F401 - says what is missing
     selection = select(runs, choice)
     rows, used = _rows(form, runs, selection, choice, pairs)
     if not rows:
         why = ", ".join(f"{n} {reason}" for reason, n in selection.left_out.items())
         raise InputError(f"Nothing to export as {form} ({why or 'the runs have no episodes'}).")
     out.mkdir(parents=True, exist_ok=True)
-    if arrow is None:
+    if form == "minari":
+        from agents.training.adapters.minari import write_runs
+
+        file = write_runs(used, out)
+    elif arrow is None:
         file = out / f"{form}.jsonl"
         write_atomic(file, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     else:
@@ -94,11 +104,21 @@ def _rows(
     """Return the rows and the episodes that they come from; more reasons go to `selection`."""
     if form == "parquet":
         every = list(sources(runs))
-        # Nothing is left out of a table: who reads it masks by its columns.
-        selection.left_out.clear()
+        # Nothing else is left out of a table: who reads it masks by its columns.
+        held = {id(run): held_back(run) for run in runs}
+        every = [one for one in every if one.stored.task not in held[id(one.run)]]
+        for reason in [r for r in selection.left_out if not r.endswith(" split")]:
+            del selection.left_out[reason]
         return [row for source in every for row in _table_rows(source)], every
     if form == "preference":
         return _pairs(selection, choice, pairs)
+    if form == "refine":
+        return _refinements(selection, choice, pairs)
+    if form == "verifier":
+        judged = list(judgements(selection.taken, choice))
+        return [{**row, **_tools(s), **_facts(s)} for s, row in judged], selection.taken
+    if form == "minari":
+        return [_facts(source) for source in selection.taken], selection.taken
     solved = [source for source in selection.taken if source.succeeded(choice)]
     _count(selection, "not solved", len(selection.taken) - len(solved))
     forks = sum(len(s.conversations) - len(s.own) for s in solved)
@@ -114,20 +134,15 @@ def _rows(
 def _pairs(
     selection: Selection, choice: Choice, most: int
 ) -> tuple[list[dict[str, Any]], list[Source]]:
-    groups: dict[str, list[Source]] = defaultdict(list)
-    for source in selection.taken:
-        key = [source.run.settings.suite_digest, source.stored.task, source.main.opening]
-        groups[json.dumps([*key, source.tools], sort_keys=True)].append(source)
     rows: list[dict[str, Any]] = []
     used: dict[int, Source] = {}
-    for group in groups.values():
+    for group in groups(selection.taken):
         solved = [s for s in group if s.succeeded(choice)]
-        # A plausible success is no failure, even where it does not count as a success.
-        failed = [s for s in group if s.record and not (s.record.resolved or s.record.plausible)]
+        failures = [s for s in group if failed(s)]
         # First each success with its own failure, then the next failure, and so on.
         order = [
-            (good, failed[(place + turn) % len(failed)])
-            for turn in range(len(failed))
+            (good, failures[(place + turn) % len(failures)])
+            for turn in range(len(failures))
             for place, good in enumerate(solved)
         ]
         for good, bad in order[:most]:
@@ -142,6 +157,18 @@ def _pairs(
                     "rejected_fraction": bad.record.fraction if bad.record else 0.0,
                 }
             )
+    _count(selection, "without a partner", len(selection.taken) - len(used))
+    return rows, list(used.values())
+
+
+def _refinements(
+    selection: Selection, choice: Choice, most: int
+) -> tuple[list[dict[str, Any]], list[Source]]:
+    rows: list[dict[str, Any]] = []
+    used: dict[int, Source] = {}
+    for solved, attempt, row in refinements(selection.taken, choice, most):
+        used |= {id(solved): solved, id(attempt): attempt}
+        rows.append({**row, **_tools(solved), **_facts(solved)})
     _count(selection, "without a partner", len(selection.taken) - len(used))
     return rows, list(used.values())
 
@@ -194,7 +221,13 @@ def _table_rows(source: Source) -> Iterable[dict[str, Any]]:
     nothing = Conversation(0, "", ())
     for number, one in enumerate(source.conversations or [nothing]):
         messages = json.dumps(list(one.messages), ensure_ascii=False)
-        yield {**facts, "conversation": number, "branch": one.branch, "messages": messages}
+        yield {
+            **facts,
+            "conversation": number,
+            "branch": one.branch,
+            "messages": messages,
+            "replies": json.dumps(list(one.tokens), ensure_ascii=False),
+        }
 
 
 def _failure_kind(source: Source) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from agents.reports.reading import StoredEpisode, StoredRun, read_events
 from agents.runs.spec import EpisodeRecord
+from agents.runs.trajectory import last_play
 from agents.training.conversations import Conversation, offered_tools, read_conversations
+from agents.training.splits import held_back
 
 WHOLE_ENDS = ("submitted", "returned")
 """Ends that the agent chose itself; at any other the episode was cut off (`truncated`)."""
@@ -55,6 +57,11 @@ class Source:
     def damaged(self) -> bool:
         """Whether its journal can't be read as a whole."""
         return bool(self._journal[1])
+
+    @property
+    def play(self) -> list[Mapping[str, Any]]:
+        """The events of its last play."""
+        return list(last_play(self._journal[0]))
 
     @cached_property
     def conversations(self) -> list[Conversation]:
@@ -114,8 +121,10 @@ def select(runs: Sequence[StoredRun], choice: Choice) -> Selection:
         choice: Which episodes are taken.
     """
     selection = Selection()
+    held = {id(run): held_back(run) for run in runs}
     for source in sources(runs):
-        reason = _reason(source, choice)
+        split = held[id(source.run)].get(source.stored.task, "")
+        reason = f"of the {split} split" if split else _reason(source, choice)
         if reason:
             selection.left_out[reason] += 1
         else:

@@ -7,12 +7,15 @@ teaches it RepoGym's, for writing and for reading.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import gymnasium
 
 from agents.base import Agent
+from agents.training.selection import Source
 from envs.episode import Episode, EpisodeRecorder, ToolCall
 from envs.registration import register_all
 from envs.spaces import ToolCalls, Unicode
@@ -89,6 +92,76 @@ def record(
         )
     finally:
         env.close()
+
+
+def write_runs(sources: Sequence[Source], out: Path) -> Path:
+    """Write stored episodes as a data set, with the spaces of their suite's environment.
+
+    Args:
+        sources: Episodes of one suite; steps on forks are left out.
+        out: Folder that `MINARI_DATASETS_PATH` is to name.
+
+    Returns:
+        The data set's folder.
+
+    Raises:
+        InputError: Episodes of several suites or sets of tools, or of a suite that nobody could
+            make again.
+    """
+    kinds = {(one.run.settings.env, json.dumps(one.tools, sort_keys=True)) for one in sources}
+    suites = sorted({suite for suite, _ in kinds})
+    if len(kinds) != 1 or suites[0] not in built_in_versions():
+        raise InputError(
+            "A Minari data set has one suite that comes with RepoGym and one set of tools; the "
+            f"runs have {len(kinds)} ({', '.join(suites)})."
+        )
+    register_all()
+    suite, names = suites[0], [tool["function"]["name"] for tool in sources[0].tools]
+    env = gymnasium.make(
+        environment_id(suite, built_in_versions()[suite]), disable_env_checker=True, tools=names
+    )
+    kept = os.environ.get("MINARI_DATASETS_PATH")
+    os.environ["MINARI_DATASETS_PATH"] = str(out)
+    name = f"repogym/{suite}/runs-v0"
+    try:
+        minari.create_dataset_from_buffers(
+            name,
+            [_stored(one, number) for number, one in enumerate(sources)],
+            env=env,
+            data_format="arrow",
+            algorithm_name=", ".join(sorted({one.run.settings.agent for one in sources})),
+            description=f"Episodes of {suite} from stored runs.",
+        )
+    finally:
+        env.close()
+        if kept is None:
+            del os.environ["MINARI_DATASETS_PATH"]
+        else:
+            os.environ["MINARI_DATASETS_PATH"] = kept
+    return out / name
+
+
+def _stored(source: Source, number: int) -> EpisodeBuffer:
+    """Return a stored episode's steps."""
+    play = source.play
+    steps = [event for event in play if event["kind"] == "step" and not event["branch"]]
+    seen = [event["observation"] for event in play if event["kind"] == "reset"][-1:]
+    seen += [event["observation"] for event in steps]
+    ends = [
+        (e["done"] and e["end"] == "submitted", e["done"] and e["end"] != "submitted")
+        for e in steps
+    ]
+    facts = {"task": source.stored.task, "run": source.run.name}
+    return EpisodeBuffer(
+        id=number,
+        seed=source.run.settings.seed,
+        observations={key: [one[key] for one in seen] for key in seen[0]},
+        actions=[{"name": e["name"], "arguments": e["arguments"]} for e in steps],  # type: ignore[arg-type]
+        rewards=[float(e["reward"]) for e in steps],
+        terminations=[bool(own) for own, _ in ends],
+        truncations=[bool(cut) for _, cut in ends],
+        infos={key: [value] * len(seen) for key, value in facts.items()},
+    )
 
 
 class _Steps(EpisodeRecorder):

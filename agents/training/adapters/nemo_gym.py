@@ -93,6 +93,9 @@ class ResourcesServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # An answer goes out in one piece: in two, the second waits for an acknowledgement.
+            wbufsize = 1 << 16
+            disable_nagle_algorithm = True
 
             def do_GET(self) -> None:
                 _send(self, 200, {"status": "ok"})
@@ -223,3 +226,4 @@ def _send(request: BaseHTTPRequestHandler, status: int, body: Any, token: str = 
         request.send_header("Set-Cookie", f"{COOKIE}={token}; Path=/; HttpOnly")
     request.end_headers()
     request.wfile.write(data)
+    request.wfile.flush()

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from agents.reports.reading import find_runs, read_run
+from agents.runs.journal import read_journal
 from agents.training.conversations import read_conversations
 from agents.training.export import export
 from agents.training.selection import Choice
 from repos.errors import InputError
+from repos.tasks.suite import load_suite
 from tests.agents.reports.made import Episode, settings, write_run
 
 ROOT = Path(__file__).parents[3]
@@ -161,8 +163,6 @@ def test_nothing_is_written_over(tmp_path):
 
 
 def test_a_shortened_history_is_a_conversation_of_its_own(tmp_path):
-    from agents.runs.journal import read_journal
-
     episode = Episode(tmp_path, "alpha-1.0")
     texts = {
         "u": {"role": "user", "content": "Mend it."},
@@ -185,3 +185,84 @@ def test_a_shortened_history_is_a_conversation_of_its_own(tmp_path):
         ["Mend it.", "one", "Go on.", "two"],
         ["Mend it.", "(shortened)", "two", "Go on.", "three"],
     ]
+
+
+def test_refinements_mask_the_failed_attempt(played, tmp_path):
+    runs = [read_run(path) for path in find_runs([played / "runs"])]
+    made = export(runs, "refine", tmp_path / "out")
+    (row,) = rows(made.file)
+    roles = [message["role"] for message in row["prompt"]]
+    assert roles[:3] == ["system", "user", "assistant"] and roles[-1] == "user"
+    assert "hidden tests still fail" in row["prompt"][-1]["content"]
+    assert "git apply" in json.dumps(row["completion"])
+    assert "git apply" not in json.dumps(row["prompt"])
+    assert "test_ttl_refresh" not in json.dumps(row)
+
+
+def test_steps_are_labelled_by_what_begins_with_them(played, tmp_path):
+    runs = [read_run(path) for path in find_runs([played / "runs"])]
+    made = export(runs, "verifier", tmp_path / "out", choice=Choice(truncated=True))
+    found = {(row["label"], row["end"]): row for row in rows(made.file)}
+    solved, cut = found[True, "submitted"], found[True, "steps"]
+    failed = found[False, "submitted"]
+    assert solved["labels"] == [True, True] and cut["labels"] == [True]
+    assert solved["episodes"] == [2, 1] and solved["values"] == [1.0, 1.0]
+    assert failed["labels"] == [False, False] and failed["episodes"] == [1, 1]
+    assert [one["role"] for one in solved["completions"][0]] == ["assistant", "tool"]
+
+
+def test_steps_as_a_minari_data_set(played, tmp_path, monkeypatch):
+    import minari
+
+    runs = [read_run(path) for path in find_runs([played / "runs"])]
+    made = export(runs, "minari", tmp_path / "out", choice=Choice(truncated=True))
+    assert made.file == tmp_path / "out/repogym/swe-mini/runs-v0" and made.file.is_dir()
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "out"))
+    loaded = minari.load_dataset("repogym/swe-mini/runs-v0")
+    episodes = list(loaded.iterate_episodes())
+    assert sorted(len(one.rewards) for one in episodes) == [1, 2, 2]
+    solved = [one for one in episodes if one.rewards[-1] == 1.0 and one.terminations[-1]]
+    assert [one["name"] for one in solved[0].actions] == ["bash", "submit"]
+    assert len(solved[0].observations["text"]) == 3
+    assert all(loaded.action_space.contains(one) for one in solved[0].actions)
+
+
+def test_tasks_that_are_held_back_are_refused(tmp_path):
+    suite = load_suite("swe-lite")
+    by_split = {suite.split(spec): spec.id for spec in suite.specs}
+    assert set(by_split) == {"train", "validation", "test"}
+    run = write_run(
+        tmp_path / "run",
+        dict.fromkeys(sorted(by_split.values()), True),
+        env="swe-lite",
+        suite="swe-lite",
+        version=suite.version,
+        suite_digest=suite.digest,
+    )
+    made = export([read_run(run)], "sft", tmp_path / "out")
+    assert {row["task"] for row in rows(made.file)} == {by_split["train"]}
+    assert made.left_out == {"of the test split": 1, "of the validation split": 1}
+    card = (tmp_path / "out/README.md").read_text()
+    assert "- of the test split: 1" in card
+    from pyarrow import parquet
+
+    table = export([read_run(run)], "parquet", tmp_path / "table")
+    tasks = {row["task"] for row in parquet.read_table(table.file).to_pylist()}
+    assert tasks == {by_split["train"]}
+
+
+def test_token_ids_reach_the_table(tmp_path):
+    episode = Episode(tmp_path / "episode", "alpha-1.0")
+    new = {"m": {"role": "user", "content": "Mend it.", "tool_calls": [], "tool_call_id": None}}
+    reply = {
+        "text": "one", "tool_calls": [], "usage": {}, "reasoning": "", "token_ids": [5, 6],
+        "logprobs": [-0.5, -1.0], "prompt_token_ids": [1], "tokens": ["o", "ne"],
+    }  # fmt: skip
+    episode.journal.append(
+        "reply", thread=1, model="some/model", settings={}, messages=["m"], new=new, reply=reply
+    )
+    episode.end(resolved=True)
+    (one,) = read_conversations(read_journal(episode.folder / "episode.jsonl"))
+    assert one.tokens == (
+        {"message": 1, "token_ids": [5, 6], "logprobs": [-0.5, -1.0], "prompt_token_ids": [1]},
+    )

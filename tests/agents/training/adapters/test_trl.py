@@ -16,16 +16,19 @@ if "REPOGYM_TEST_TRL" not in os.environ:
 
 import torch
 import trl
-from datasets import Dataset
+from datasets import Dataset, load_dataset
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 from transformers.utils import get_json_schema
 
+from agents.reports.reading import read_run
 from agents.training import player
 from agents.training.adapters.trl import environment_factory
 from agents.training.adapters.trl_rollout import RolloutFunction, episode_reward, prompts
+from agents.training.export import export
 from agents.training.tokens import shown_tokens
 from repos.errors import InfrastructureError, InputError
+from tests.agents.reports.made import write_run
 
 ROOT = Path(__file__).parents[4]
 PATCH = (ROOT / "repos/data/bundled/swe_mini/warmcache-refresh/reference.patch").read_text()
@@ -289,3 +292,31 @@ def test_what_is_shown_follows_the_template():
         tail = fast.decode(shown_tokens(fast, before, "c", ended=ended))
         assert whole.endswith(tail)
         assert tail.startswith("<|im_end|>") is not ended
+
+
+def test_exports_are_loaded_and_train(tmp_path):
+    runs = [
+        read_run(write_run(tmp_path / name, {"alpha-1.0": won}))
+        for name, won in (("won", True), ("lost", False))
+    ]
+    fast = tokenizer()
+    for form, columns in (("sft", {"messages"}), ("refine", {"prompt", "completion"})):
+        made = export(runs, form, tmp_path / form)
+        rows = load_dataset("json", data_files=str(made.file), split="train")
+        assert columns <= set(rows.column_names) and len(rows) == made.rows
+        trainer = trl.SFTTrainer(
+            model=model(fast),
+            processing_class=fast,
+            train_dataset=rows.select_columns(sorted(columns)),
+            args=trl.SFTConfig(
+                output_dir=str(tmp_path / "out"), max_steps=1, per_device_train_batch_size=1,
+                report_to=[], use_cpu=True, bf16=False, logging_steps=1, max_length=4096,
+            ),
+        )  # fmt: skip
+        trainer.train()
+        losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
+        assert len(losses) == 1 and losses[0] > 0
+    for form in ("preference", "verifier"):
+        made = export(runs, form, tmp_path / form)
+        rows = load_dataset("json", data_files=str(made.file), split="train")
+        assert len(rows) == made.rows
