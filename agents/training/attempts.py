@@ -108,10 +108,11 @@ def _steps(answer: Sequence[Message]) -> list[list[Message]]:
 
 
 def _key(steps: list[list[Message]]) -> str:
+    """Return what episodes share that took the same steps; what the last one printed is not it."""
     # Ids of calls are the provider's own business, and differ between equal steps.
     kept = [
         (m["role"], m["content"], [call["function"] for call in m.get("tool_calls", ())])
-        for step in steps
+        for step in [*steps[:-1], steps[-1][:1]]
         for m in step
     ]
     return json.dumps(kept, sort_keys=True)
