@@ -128,12 +128,18 @@ class ReleaseRuns:
             if isinstance(calls, list)
         }
 
-    def script(self, text: str, changed: Texts) -> str | None:
-        """Return what a Python program prints; None where it fails or does not end in time."""
+    def script(self, text: str, changed: Texts, most: int = 8 << 10) -> str | None:
+        """Return what a Python program prints; None where it fails or does not end in time.
+
+        Args:
+            text: The program.
+            changed: Other texts of some files.
+            most: Bytes of output that are kept.
+        """
         self._write(changed)
         try:
             done = self.workspace.exec(
-                [PYTHON, "-W", "ignore", "-c", text], timeout_s=SCRIPT_S, max_output=8 << 10
+                [PYTHON, "-W", "ignore", "-c", text], timeout_s=SCRIPT_S, max_output=most
             )
         finally:
             self._write({path: self.texts[path] for path in changed})

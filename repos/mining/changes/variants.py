@@ -20,7 +20,8 @@ from repos.tasks.sources.reverted.records import Assertion
 
 TRIED = 60
 KEPT = 6
-LONGEST = 300
+LONGEST = 600
+MOST_OUTPUT = 1 << 20
 MOST_LINES = 12
 """Other assertions of a test that are looked at."""
 
@@ -111,7 +112,7 @@ def further_assertions(
 
 
 def _outcomes(runs: ReleaseRuns, texts: list[str], changed: Texts) -> list[str | None] | None:
-    printed = runs.script(SCRIPT.format(programs=json.dumps(texts)), changed)
+    printed = runs.script(SCRIPT.format(programs=json.dumps(texts)), changed, MOST_OUTPUT)
     try:
         values = [json.loads(line) for line in (printed or "").splitlines()]
     except ValueError:
