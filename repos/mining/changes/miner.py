@@ -122,6 +122,8 @@ class ChangeMiner:
         if not pair.changed("source"):
             raise NoTaskError("no source change")
         runner = choose_runner(contents(pair.new))
+        if runner == "unittest":
+            runner = "pytest"  # It runs such tests too, and tells where they fail.
         _, every = test_files(pair, get_runner(runner))
         if not every:
             raise NoTaskError("the archive holds no tests")

@@ -6,7 +6,7 @@ import ast
 import copy
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from repos.mining.changes.heads import FUNCTION, Head, NoSliceError, bound_names, free_names
 from repos.mining.changes.runs import Failed
@@ -83,6 +83,9 @@ def slice_of(source: bytes, failed: Failed, whole: bool = False) -> Slice:
         raise NoSliceError("a coroutine")
     owner = _owner(tree, function)
     target = _find_target(function, failed.line)
+    caught = _caught(target)
+    if caught is not None:
+        return slice_of(source, replace(failed, line=caught.lineno), whole)
     raises, asked = _asked(target.statement, whole)
     methods = {s.name for s in owner.body if isinstance(s, FUNCTION)} if owner else set()
     body = [_without_self(node) for node in asked]
@@ -189,6 +192,15 @@ def _find_target(function: ast.FunctionDef | ast.AsyncFunctionDef, line: int) ->
     if found is None:
         raise NoSliceError("no statement stands at the line")
     return _Target(found, before, looped)
+
+
+def _caught(target: _Target) -> ast.stmt | None:
+    """Return the block that raised, where an assertion looks at the exception of one before."""
+    names = free_names(target.statement)
+    for statement in reversed(target.before):
+        if _is_raises(statement) and bound_names(statement) & names:
+            return statement
+    return None
 
 
 def _end(block: Sequence[ast.stmt]) -> int:

@@ -211,6 +211,18 @@ def test_fixtures_of_the_file_and_a_few_of_pytest_are_shown():
     assert found.head[-1] == "monkeypatch.setenv('SIZE', '2')"
 
 
+def test_an_assertion_on_an_exception_shows_what_raised():
+    text = b"""\
+def test_it():
+    a = 1
+    with pytest.raises(ValueError) as caught:
+        int(f"x{a}")
+    assert 'x1' in str(caught.value)
+"""
+    found = slice_of(text, Failed("E", "t.py", "test_it", 5, {}, ()))
+    assert (found.head, found.body, found.raises) == (("a = 1",), "int(f'x{a}')", True)
+
+
 def test_other_assertions_of_a_test_are_found():
     text = b"""\
 def test_all(self):
