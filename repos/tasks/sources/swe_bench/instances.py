@@ -19,12 +19,14 @@ from repos.tasks.sources.swe_bench.records import SweBenchSource
 PARSERS = {
     "astropy/astropy": "parse_log_astropy",
     "django/django": "parse_log_django",
+    "matplotlib/matplotlib": "parse_log_matplotlib",
     "mwaskom/seaborn": "parse_log_seaborn",
     "pallets/flask": "parse_log_flask",
     "psf/requests": "parse_log_requests",
     "pydata/xarray": "parse_log_xarray",
     "pylint-dev/pylint": "parse_log_pylint",
     "pytest-dev/pytest": "parse_log_pytest",
+    "scikit-learn/scikit-learn": "parse_log_scikit",
     "sphinx-doc/sphinx": "parse_log_sphinx",
     "sympy/sympy": "parse_log_sympy",
 }

@@ -110,7 +110,7 @@ def find_recipe(repository: str, version: str, instance: str = "") -> Recipe | N
         version_module=facts.get("version_module", ""),
         edits=tuple(tuple(edit) for edit in entry.get("edits", ())),
         network=facts.get("network", ""),
-        compiled=entry.get("compiled", ""),
+        compiled=entry.get("compiled_instances", {}).get(instance, entry.get("compiled", "")),
         flaw=facts.get("flawed", {}).get(instance, ""),
     )
 

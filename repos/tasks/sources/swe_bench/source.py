@@ -83,6 +83,11 @@ def lay_out(patch: str, base: Path, hidden: Path, where: str) -> tuple[str, ...]
     return tuple(p for p in paths if (base / p).is_file() and not (hidden / p).exists())
 
 
+def numbers(version: str) -> tuple[int, ...]:
+    """Return the first two numbers of a version."""
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+
+
 def _edit(base: Path, edit: tuple[str, ...]) -> None:
     """Replace the first occurrence in each line of a file, as the official environment does."""
     name, *pairs = edit
@@ -104,6 +109,8 @@ def _write_metadata(source: SweBenchSource, base: Path, described: str) -> None:
         return
     folder = next((f for f in source.import_folders if (base / f).is_dir()), ".")
     version = described or f"{source.version}.0"
+    if numbers(described) < numbers(source.version):  # a mirror without the newer tags
+        version = f"{source.version}.0"
     for name in source.version_files:
         if (base / name).is_file():
             found = VERSION.search((base / name).read_text(encoding="utf-8", errors="replace"))
@@ -117,6 +124,6 @@ def _write_metadata(source: SweBenchSource, base: Path, described: str) -> None:
         (info / "PKG-INFO").write_text(text, encoding="utf-8")
     module = base / source.version_module if source.version_module else None
     if module is not None and module.parent.is_dir() and not module.exists():
-        numbers = tuple(int(p) if p.isdigit() else p for p in re.split(r"[.+]", version))
-        text = f"version = __version__ = {version!r}\nversion_tuple = {numbers!r}\n"
+        parts = tuple(int(p) if p.isdigit() else p for p in re.split(r"[.+]", version))
+        text = f"version = __version__ = {version!r}\nversion_tuple = {parts!r}\n"
         module.write_text(text, encoding="utf-8")
