@@ -1,6 +1,6 @@
 """What language servers answer on Django, and how fast: ty, jedi and pyright side by side.
 
-    python benchmarks/completion.py [--positions N] [--seed N] [--quick] [--json FILE]
+    python benchmarks/completion.py [--positions N] [--seed N] [--servers A,B] [--quick] [--json FILE]
 
 Each server runs in a sandbox of its own over the source of Django 5.1.4 from the package index, as
 in an episode, and is asked at the same N attributes (120; `--quick` 20), drawn by the seed from the
@@ -8,7 +8,8 @@ files of `django/`. The code is cut behind the dot; a hit is an answer that hold
 name. `first_completion_s` is counted from the start of the process. `diagnostics_ms` is the time
 from an edit that adds an undefined name and a missing member of a module to the answer;
 `diagnostics_found` is the share of edits of which both were told. `rss_mb` is the memory of all
-processes of the server at the end. A place that a server refuses counts as a miss (`refused`).
+processes of the server at the end. A place that a server refuses, or does not answer within 30
+seconds, counts as a miss (`refused`). `--servers` names some of the three.
 pyright is the one that is installed for RepoGym's own checks; it needs node in /usr.
 """
 
@@ -38,7 +39,7 @@ from repos.sandbox.protocol import ENVIRONMENT, Backend, Layers, Mount, SandboxS
 from repos.sandbox.select import get_backend  # noqa: E402
 from repos.sandbox.workspace import HARNESS_PYTHON, Workspace  # noqa: E402
 from repos.tasks.environments import PythonEnvironment  # noqa: E402
-from tools.language.client import RequestError  # noqa: E402
+from tools.language.client import LanguageServerError, RequestError  # noqa: E402
 from tools.language.positions import Place  # noqa: E402
 from tools.language.servers import KINDS, ServerKind, for_python  # noqa: E402
 from tools.language.session import Document, Server  # noqa: E402
@@ -155,7 +156,7 @@ class Measured:
 
     def diagnose(self, path: str) -> tuple[float, bool]:
         """Return what diagnostics after an edit took, and whether both errors were told."""
-        self.server.diagnose(self.original(path))
+        self._timed(lambda: self.server.diagnose(self.original(path)))
         edited = Document(path, self.original(path).text + EDIT)
         items, took = self._timed(lambda: self.server.diagnose(edited))
         told = " ".join(str(item.get("message")) for item in items)
@@ -168,6 +169,11 @@ class Measured:
         except RequestError:
             self.refused += 1
             items = []
+        except LanguageServerError:  # it has ended, or gave no answer in 30 s
+            self.refused += 1
+            items = []
+            self.server.close()
+            self.server = Server(self.workspace, self.server.kind)
         return items, 1000 * (time.perf_counter() - begun)
 
     def figures(self, places: Sequence[Position]) -> dict[str, float]:
@@ -203,6 +209,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Language servers on Django.")
     parser.add_argument("--positions", type=int, default=120)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--servers", default="ty,jedi,pyright")
     parser.add_argument("--quick", action="store_true", help="20 positions")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args(arguments)
@@ -213,6 +220,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     backend = get_backend("auto")
     try:
         for kind in (for_python(KINDS["ty"], minor_version()), KINDS["jedi"], PYRIGHT_KIND):
+            if kind.name not in options.servers.split(","):
+                continue
             measured = Measured(backend, kind, made)
             try:
                 found = measured.figures(places)

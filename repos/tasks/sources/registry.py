@@ -14,6 +14,7 @@ from repos.tasks.sources.base import SourceRecord, TaskSource
 
 BUILT_IN = {
     "bundled": "repos.tasks.sources.bundled:BundledTasks",
+    "dataset-part": "repos.tasks.sources.code_datasets.source:DatasetParts",
     "git": "repos.tasks.sources.git:GitRevisions",
     "kernel": "repos.tasks.sources.kernel:KernelMistakes",
     "mutant": "repos.tasks.sources.mutants.source:Mutants",

@@ -10,6 +10,7 @@ from typing import Any
 
 from repos.cache import cache_root, offline, publish
 from repos.errors import InfrastructureError, MissingExtraError, NotPreparedError, RecordError
+from repos.tasks.sources.code_datasets.rows import is_code_row
 
 Rows = list[dict[str, Any]]
 SUFFIXES = (".parquet", ".jsonl", ".json")
@@ -73,7 +74,7 @@ def holds_instances(path: Path) -> bool:
         row = json.loads(first)
     except (OSError, ValueError):
         return False
-    return isinstance(row, dict) and is_instance(row)
+    return isinstance(row, dict) and (is_instance(row) or is_code_row(row))
 
 
 def _json_lines(text: str, path: Path) -> Iterable[dict[str, Any]]:

@@ -102,14 +102,14 @@ def mirrors(root: Path, repository: str) -> Iterator[Path]:
     exact: list[Path] = []
     forks: list[Path] = []
     below = [path for path in sorted(root.iterdir()) if path.is_dir()]
-    inner = [p for path in below if not _git_folders(path) for p in _folders(path)]
+    inner = [p for path in below if not git_folders(path) for p in _folders(path)]
     for path in (*below, *inner):
         plain = path.relative_to(root).as_posix().lower().removesuffix(".git")
         parts = re.split(r"/|\+|__", plain)
         if parts in ([owner, name], [name]) or plain == f"{owner}-{name}":
-            exact += _git_folders(path)
+            exact += git_folders(path)
         elif parts[-1] == name:
-            forks += _git_folders(path)
+            forks += git_folders(path)
     yield from exact
     yield from forks
 
@@ -118,7 +118,8 @@ def _folders(path: Path) -> list[Path]:
     return [p for p in sorted(path.iterdir()) if p.is_dir()]
 
 
-def _git_folders(path: Path) -> list[Path]:
+def git_folders(path: Path) -> list[Path]:
+    """Return the git folders in a folder: itself, or those where mirrors have them."""
     found = [path / inside for inside in INSIDE]
     return [p for p in found if (p / "HEAD").is_file() and (p / "objects").is_dir()]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from repos.errors import RecordError
 from repos.tasks.catalogue import FETCHED_SUITES
 from repos.tasks.records import TaskSpec
+from repos.tasks.sources.code_datasets.rows import code_tasks, is_code_row
 from repos.tasks.sources.swe_bench.dataset import (
     SUFFIXES,
     holds_instances,
@@ -17,7 +18,7 @@ from repos.tasks.sources.swe_bench.dataset import (
     read_hub,
 )
 from repos.tasks.sources.swe_bench.instances import read_instances
-from repos.tasks.sources.swe_bench.options import DATASET
+from repos.tasks.sources.swe_bench.options import DATASET, MIRRORS
 
 
 def is_here(name: str) -> bool:
@@ -46,7 +47,7 @@ def is_dataset(path: Path) -> bool:
 
 
 def file_instances(path: Path) -> tuple[TaskSpec, ...]:
-    """Return the tasks of a file or folder in SWE-bench's schema.
+    """Return the tasks of a file or folder of SWE-bench, RepoClassBench or EvoCodeBench.
 
     Raises:
         RecordError: It is none.
@@ -55,10 +56,14 @@ def file_instances(path: Path) -> tuple[TaskSpec, ...]:
     if not path.exists():
         raise RecordError(f"There is no dataset {path}: give a parquet, JSON or JSON-lines file.")
     state = path.stat()
-    return _instances(str(path.resolve()), state.st_mtime_ns, state.st_size)
+    mirrors = os.environ.get(MIRRORS, "")
+    return _instances(str(path.resolve()), state.st_mtime_ns, state.st_size, mirrors)
 
 
 @lru_cache(maxsize=4)
-def _instances(path: str, changed: int, size: int) -> tuple[TaskSpec, ...]:
-    del changed, size  # parts of the key
-    return tuple(read_instances(read_dataset(Path(path)), path))
+def _instances(path: str, changed: int, size: int, mirrors: str) -> tuple[TaskSpec, ...]:
+    del changed, size, mirrors  # parts of the key
+    rows = read_dataset(Path(path))
+    if rows and is_code_row(rows[0]):
+        return tuple(code_tasks(rows, path))
+    return tuple(read_instances(rows, path))

@@ -1,0 +1,1 @@
+"""Data sets of code generation: RepoClassBench's Python tasks and EvoCodeBench."""
