@@ -1,9 +1,9 @@
 """What language servers answer on Django, and how fast: ty, jedi and pyright side by side.
 
-    python benchmarks/completion.py [--positions N] [--seed N] [--servers A,B] [--quick] [--json FILE]
+    python benchmarks/completion.py [--positions N] [--servers A,B] [--quick] [--json FILE]
 
 Each server runs in a sandbox of its own over the source of Django 5.1.4 from the package index, as
-in an episode, and is asked at the same N attributes (120; `--quick` 20), drawn by the seed from the
+in an episode, and is asked at the same N attributes (120; `--quick` 20), drawn by `--seed` from the
 files of `django/`. The code is cut behind the dot; a hit is an answer that holds the attribute's
 name. `first_completion_s` is counted from the start of the process. `diagnostics_ms` is the time
 from an edit that adds an undefined name and a missing member of a module to the answer;
