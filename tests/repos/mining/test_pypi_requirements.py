@@ -1,7 +1,12 @@
 import pytest
 
+from repos.environments.interpreters import minor_version
+from repos.mining.pypi.miner import Miner
 from repos.mining.pypi.requirements import declared_requirements, undeclared
+from repos.mining.pypi.selection import NoTaskError
 from repos.tasks.sources.pypi.archives import Member
+from repos.tasks.sources.pypi.index import PackageIndex
+from repos.tasks.sources.pypi.pairs import sort_pair
 
 
 def test_metadata_with_extras_and_markers():
@@ -53,3 +58,25 @@ def test_egg_info_and_setup_cfg():
 )
 def test_what_errors_ask_for(message, wanted):
     assert undeclared([message], ["demo"]) == wanted
+
+
+@pytest.mark.index
+def test_only_the_requirement_that_cannot_be_met_is_left_out(tmp_path):
+    def never(spec, files, fixed, repetition):
+        raise AssertionError("no test is run")
+
+    miner = Miner(trial=never, python=minor_version(), archives=tmp_path, index=PackageIndex())
+    info = "Metadata-Version: 2.1\nName: demo\nVersion: 2\nRequires-Dist: iniconfig\n"
+    tree = {"PKG-INFO": Member(info.encode()), "demo/__init__.py": Member(b"")}
+    pair = sort_pair("demo", tree, tree, "1", "2")
+    gone = "no-such-distribution-anywhere>=7"
+    refused = NoTaskError("they can't be met")
+    kept = miner._without_unmet(["iniconfig", gone, "six"], pair, "", refused)
+    assert kept == ["iniconfig", "six"]
+    kept = miner._without_unmet(["iniconfig", "six<1.12", "six>1.12"], pair, "", refused)
+    assert kept == ["iniconfig"]  # met one by one, but not together: those for running are left
+    with pytest.raises(NoTaskError, match="they can't be met"):
+        miner._without_unmet(["iniconfig"], pair, "", refused)
+    needs = {**tree, "PKG-INFO": Member(info.replace("iniconfig", gone).encode())}
+    with pytest.raises(NoTaskError, match="cannot be met"):
+        miner._without_unmet([gone], sort_pair("demo", needs, needs, "1", "2"), "", refused)
