@@ -172,7 +172,7 @@ ADAPTERS = (
     ("trl", trl, "", False),
     ("skyrl", skyrl, "skyrl_gym", False),
     ("nemo_gym", nemo_gym, "", True),
-    ("mcp", mcp, "mcp", True),
+    ("mcp", mcp, "mcp_types", True),
     ("openenv", openenv, "openenv", True),
 )
 

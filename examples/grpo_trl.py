@@ -1,14 +1,9 @@
-"""Train a model with GRPO on real tasks (`repogym[trl]`, docs/training.md).
-
-python -m examples.grpo_trl MODEL [STEPS]    MODEL is a folder, a name, or a .gguf file
-"""
+"""Train with GRPO on real tasks: `python -m examples.grpo_trl MODEL [STEPS]` (`repogym[trl]`)."""
 
 import json
 import sys
-from pathlib import Path
 
 from datasets import Dataset  # type: ignore[import-not-found]
-from transformers import AutoModelForCausalLM, AutoTokenizer  # type: ignore[import-not-found]
 from trl import GRPOConfig, GRPOTrainer  # type: ignore[import-not-found]
 
 from agents.training.adapters.trl_rollout import RolloutFunction, episode_reward, prompts
@@ -18,17 +13,19 @@ TURNS = 2
 
 def calls(verdict: list[dict], **columns: object) -> list[float | None]:
     """Reward calls of tools: a small model must learn to make them before it can mend anything."""
-    return [None if one["mask_sample"] else min(one["steps"], TURNS) / TURNS for one in verdict]
+    # Ending an episode that was not submitted counts as a step, too.
+    made = [one["steps"] - (one["end"] != "submitted") for one in verdict]
+    return [
+        None if one["mask_sample"] else min(n, TURNS) / TURNS
+        for one, n in zip(verdict, made, strict=True)
+    ]
 
 
-def main(name: str, steps: int = 20) -> None:
-    """Play a pair of short episodes a step; print the log."""
-    path = Path(name)
-    where = (path.parent, {"gguf_file": path.name}) if path.suffix == ".gguf" else (name, {})
+def main(model: str, steps: int = 20) -> None:
+    """Play a pair of short episodes a step, and print the log."""
     options = {"tools": ["list_files", "submit"], "reward": "fraction"}
     trainer = GRPOTrainer(
-        model=AutoModelForCausalLM.from_pretrained(where[0], dtype="float32", **where[1]),
-        processing_class=AutoTokenizer.from_pretrained(where[0], **where[1]),
+        model=model,
         train_dataset=Dataset.from_list(prompts("swe-mini", system="Repair the software.")),
         reward_funcs=[calls, episode_reward],
         rollout_func=RolloutFunction("swe-mini", max_turns=TURNS, max_reply=32, **options),
