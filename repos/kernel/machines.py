@@ -38,6 +38,7 @@ class Machine:
         image: The kernel below an output folder.
         target: What make builds for it; "" is its default.
         whole: Folders of the source that its build reads by more than the compiler.
+        drivers: Folders of the source's `drivers` that are kept besides the usual ones.
         needs: Programs by the Debian package that brings them.
         disk_in_archive: Whether a check's disk is a file of the initial file system, which
             init copies to a RAM disk; otherwise the kernel has a device for it.
@@ -50,6 +51,7 @@ class Machine:
     image: str
     target: str
     whole: tuple[str, ...]
+    drivers: tuple[str, ...]
     needs: tuple[tuple[str, str], ...]
     disk_in_archive: bool
     cpu_s: int
@@ -83,6 +85,7 @@ UML = Machine(
     image="linux",
     target="",
     whole=("arch/um/",),
+    drivers=(),
     needs=(),
     disk_in_archive=False,
     cpu_s=350,
@@ -94,6 +97,11 @@ QEMU = Machine(
     image="vmlinux",
     target="vmlinux",
     whole=("arch/x86/", "tools/"),
+    drivers=(
+        *("acpi", "bus", "clk", "clocksource", "cpufreq", "cpuidle", "dma-buf", "edac"),
+        *("firmware", "hwmon", "idle", "iommu", "irqchip", "nvmem", "of", "opp", "pci", "perf"),
+        *("platform", "pnp", "power", "powercap", "ras", "rtc", "thermal"),
+    ),
     needs=(("qemu-system-x86_64", "qemu-system-x86"),),
     disk_in_archive=True,
     cpu_s=350,

@@ -159,9 +159,9 @@ def prepared_kernel(
         full = folder / "full"
         full.mkdir()
         if isinstance(source, GitTree):
-            unpack_commit(source, full)
+            unpack_commit(source, full, machine.drivers)
         else:
-            unpack(package, full)
+            unpack(package, full, machine.drivers)
         for name in chosen.ubsan:
             with (full / name / "Makefile").open("a", encoding="utf-8") as makefile:
                 makefile.write("\nUBSAN_SANITIZE := y\n")
