@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import os
 import shutil
 import tarfile
 from pathlib import Path
@@ -58,13 +57,13 @@ def make_root(root, minor):
 @pytest.fixture(scope="module")
 def image(real_backend, tmp_path_factory):
     """The image's name, in the engine that the tests have."""
-    real_backend("docker")
+    address = real_backend("docker").engine.address
     root = tmp_path_factory.mktemp("image")
     make_root(root, CASES[0][1])
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w") as archive:
         archive.add(root, arcname=".")
-    engine = Engine(os.environ["REPOGYM_TEST_DOCKER"])
+    engine = Engine(address)
     try:
         # What was taken out of an image is kept by its name.
         tag = hashlib.sha256(data.getvalue()).hexdigest()[:12]
@@ -89,7 +88,7 @@ def row(tmp_path, monkeypatch):
 
 @pytest.mark.index
 def test_an_official_image_is_played_on_every_back_end(image, row, real_backend, monkeypatch):
-    monkeypatch.setenv("DOCKER_HOST", os.environ["REPOGYM_TEST_DOCKER"])
+    monkeypatch.setenv("DOCKER_HOST", real_backend("docker").engine.address)
     (spec,) = read_instances([{**row, "image": image}], "rows")
     assert choose_environment(spec) == "image" and spec.labels["image"] == image
     task = prepare(spec)
