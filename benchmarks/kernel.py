@@ -1,11 +1,8 @@
 """What a kernel task costs: preparing, edit to verdict, booting, memory, and whether titles repeat.
 
 CPU seconds are what carries over to other machines; wall times are of this one, as loaded as it is.
-`--qemu` compares with what one would do without all this, a `make` of the whole kernel for QEMU and
-a boot there: `loop_speedup` is their CPU seconds over those of our loop. The build counts what
-preparing took, so prepare with an empty compiler cache.
 
-    python benchmarks/kernel.py [--quick] [--qemu] [--json FILE]
+    python benchmarks/kernel.py [--quick] [--json FILE]
 """
 
 from __future__ import annotations
@@ -26,9 +23,8 @@ import record  # noqa: E402
 
 from repos.kernel.booting import compile_check  # noqa: E402
 from repos.kernel.building import OUTPUT, build_kernel, used_cpu_s  # noqa: E402
-from repos.kernel.machines import PREBUILT, UML  # noqa: E402
+from repos.kernel.machines import UML  # noqa: E402
 from repos.kernel.trees import prepared_kernel  # noqa: E402
-from repos.mining.kernel_tasks import recipe_task  # noqa: E402
 from repos.prepare import prepare  # noqa: E402
 from repos.runners.kernel.runner import CHECKS, run_check  # noqa: E402
 from repos.sandbox.select import get_backend  # noqa: E402
@@ -63,26 +59,6 @@ def peak_mb(workspace: Workspace) -> float:
     command = ["sh", "-c", PEAK, *command]
     done = workspace.exec(command, cwd="/tmp", env={"HOME": "/tmp", "TMPDIR": "/tmp"}, timeout_s=90)
     return int(done.text.split()[1]) / 1024
-
-
-def plain_loop() -> float:
-    """Return the CPU seconds of a whole build for QEMU, as preparing took them, and of a boot."""
-    spec = recipe_task(TASK, "qemu")
-    (environment,) = spec.environments.values()
-    assert isinstance(environment, KernelEnvironment)
-    kernel = prepared_kernel(environment.sources, environment.profile)
-    built = json.loads((kernel.folder / "cost.json").read_text())["cpu_s"]
-    task = prepare(spec)
-    backend = get_backend("auto")
-    try:
-        with Workspace(backend.create(task.layers, task.sandbox)) as workspace:
-
-            def boot() -> None:
-                assert run_check(workspace, REPRODUCER, output=f"{PREBUILT}/build").crash
-
-            return built + timed(workspace, boot)[1]
-    finally:
-        backend.close()
 
 
 def measure(runs: int, loops: int) -> tuple[dict[str, float], list[str]]:
@@ -142,13 +118,9 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="What a kernel task costs.")
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
-    parser.add_argument("--qemu", action="store_true", help="compare with a plain build for QEMU")
     parser.add_argument("--json", metavar="FILE", type=Path, help="also write the figures here")
     options = parser.parse_args()
     figures, titles = measure(3 if options.quick else 20, 1 if options.quick else 3)
-    if options.qemu:
-        figures["plain_loop_cpu_s"] = round(plain_loop(), 1)
-        figures["loop_speedup"] = round(figures["plain_loop_cpu_s"] / figures["loop_cpu_s"], 1)
     for key, value in figures.items():
         print(f"{key:24} {value}")
     if options.json:

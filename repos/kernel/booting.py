@@ -146,11 +146,9 @@ def boot(
     machine, baseline = facts or read_facts(workspace)
     files = {"init": program, "token": token.encode()}
     path = f"/tmp/boot-{secrets.token_hex(6)}.cpio"
-    disk = path.replace(".cpio", ".img") if image and not machine.disk_in_archive else ""
+    disk = path.replace(".cpio", ".img") if image else ""
     if disk:
         workspace.sandbox.write(disk, workspace.read(image))
-    elif image:
-        files["disk"] = workspace.read(image)
     workspace.sandbox.write(path, make_initramfs(files))
     try:
         done = workspace.exec(

@@ -1,4 +1,4 @@
-"""What kernels run on: User-Mode Linux, an ordinary process, or QEMU, an emulated x86_64."""
+"""What kernels run on: User-Mode Linux, whose kernel is an ordinary process."""
 
 from __future__ import annotations
 
@@ -13,17 +13,10 @@ PREBUILT = "/opt/repogym/kernel"
 `facts.json` says the machine and the titles of a clean boot."""
 
 MEMORY_MB = 128
-QEMU_MEMORY_MB = 256
 COMMON = ("rdinit=/init", "panic=-1", "panic_on_warn=1", "oops=panic")
 UML_ARGUMENTS = (
     f"mem={MEMORY_MB}M", "con=null", "con0=null,fd:1", "ssl=null", "hostname=kernel",
     "uml_dir=/tmp/", *COMMON,
-)  # fmt: skip
-QEMU_ARGUMENTS = ("console=ttyS0", "nokaslr", "reboot=t", "ends_by=reboot", *COMMON)
-QEMU_PROGRAM = (
-    "qemu-system-x86_64", "-accel", "tcg,tb-size=64", "-cpu", "max", "-smp", "2",
-    "-m", str(QEMU_MEMORY_MB), "-nodefaults", "-no-user-config", "-display", "none",
-    "-serial", "stdio", "-no-reboot",
 )  # fmt: skip
 
 
@@ -32,16 +25,13 @@ class Machine:
     """One kind of machine.
 
     Attributes:
-        name: "uml" or "qemu".
+        name: "uml".
         title: For people.
         arch: What make calls its architecture.
         image: The kernel below an output folder.
         target: What make builds for it; "" is its default.
         whole: Folders of the source that its build reads by more than the compiler.
-        drivers: Folders of the source's `drivers` that are kept besides the usual ones.
         needs: Programs by the Debian package that brings them.
-        disk_in_archive: Whether a check's disk is a file of the initial file system, which
-            init copies to a RAM disk; otherwise the kernel has a device for it.
         cpu_s: About what a build costs without a compiler cache, in CPU seconds.
     """
 
@@ -51,9 +41,7 @@ class Machine:
     image: str
     target: str
     whole: tuple[str, ...]
-    drivers: tuple[str, ...]
     needs: tuple[tuple[str, str], ...]
-    disk_in_archive: bool
     cpu_s: int
 
     def command(self, kernel: str, archive: str, disk: str = "") -> list[str]:
@@ -64,18 +52,8 @@ class Machine:
             archive: Path of the initial file system.
             disk: Path of a disk's image; "" for none.
         """
-        if self.name == "uml":
-            disks = [f"ubd0={disk}"] if disk else []
-            return [kernel, *UML_ARGUMENTS, f"initrd={archive}", *disks]
-        return [
-            *QEMU_PROGRAM,
-            "-kernel",
-            kernel,
-            "-initrd",
-            archive,
-            "-append",
-            " ".join(QEMU_ARGUMENTS),
-        ]
+        disks = [f"ubd0={disk}"] if disk else []
+        return [kernel, *UML_ARGUMENTS, f"initrd={archive}", *disks]
 
 
 UML = Machine(
@@ -85,28 +63,10 @@ UML = Machine(
     image="linux",
     target="",
     whole=("arch/um/",),
-    drivers=(),
     needs=(),
-    disk_in_archive=False,
     cpu_s=350,
 )
-QEMU = Machine(
-    name="qemu",
-    title="QEMU",
-    arch="x86_64",
-    image="vmlinux",
-    target="vmlinux",
-    whole=("arch/x86/", "tools/"),
-    drivers=(
-        *("acpi", "bus", "clk", "clocksource", "cpufreq", "cpuidle", "dma-buf", "edac"),
-        *("firmware", "hwmon", "idle", "iommu", "irqchip", "nvmem", "of", "opp", "pci", "perf"),
-        *("platform", "pnp", "power", "powercap", "ras", "rtc", "thermal"),
-    ),
-    needs=(("qemu-system-x86_64", "qemu-system-x86"),),
-    disk_in_archive=True,
-    cpu_s=350,
-)
-MACHINES = {machine.name: machine for machine in (UML, QEMU)}
+MACHINES = {machine.name: machine for machine in (UML,)}
 
 
 def get_machine(name: str) -> Machine:

@@ -127,8 +127,6 @@ def kernel_key(source: Source, profile: Profile) -> str:
     """Return a hash of all that a built kernel depends on."""
     compiler = subprocess.run(["gcc", "--version"], capture_output=True, text=True, check=True)
     facts = [source.sha256, profile.fragment, profile.ubsan, compiler.stdout, FORM]
-    if profile.machine.name != "uml":
-        facts.append(profile.machine.name)
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:20] + platform_key()[:4]
 
 
@@ -159,9 +157,9 @@ def prepared_kernel(
         full = folder / "full"
         full.mkdir()
         if isinstance(source, GitTree):
-            unpack_commit(source, full, machine.drivers)
+            unpack_commit(source, full)
         else:
-            unpack(package, full, machine.drivers)
+            unpack(package, full)
         for name in chosen.ubsan:
             with (full / name / "Makefile").open("a", encoding="utf-8") as makefile:
                 makefile.write("\nUBSAN_SANITIZE := y\n")

@@ -71,13 +71,13 @@ class KernelEnvironment(Record):
     Attributes:
         sources: Interchangeable source packages, the best first, or one git commit.
         profile: Name of the configuration (`repos.kernel.profiles`).
-        backend: What it runs on: "uml" (User-Mode Linux) or "qemu", as its profile says.
+        backend: How it boots: "uml" (User-Mode Linux).
     """
 
     kind: Literal["kernel"] = "kernel"
     sources: tuple[SourcePackage | GitTree, ...]
     profile: str = "small"
-    backend: Literal["uml", "qemu"] = "uml"
+    backend: Literal["uml"] = "uml"
 
 
 class ImageEnvironment(Record):
