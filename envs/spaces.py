@@ -180,6 +180,9 @@ def _draw(schema: Mapping[str, Any], rng: np.random.Generator, depth: int = 0) -
     if kind == "integer":
         low = int(schema.get("minimum", schema.get("exclusiveMinimum", -1) + 1))
         return int(rng.integers(low, max(low + 1, int(schema.get("maximum", low + 50)))))
+    if kind == "number" and schema.get("default"):
+        # Near the default: a time limit of a second would make episodes depend on the load.
+        return round(float(schema["default"]) * (0.5 + float(rng.random())), 2)
     if kind == "number":
         return round(float(rng.random()) * 10 + float(schema.get("minimum", 0.1)), 2)
     if kind == "boolean":
