@@ -73,6 +73,10 @@ BAD = {
     "unsafe sandbox": ([*RUN, "--sandbox", "process"], "--allow-unsafe"),
     "unknown reward": ([*RUN, "--reward", "resolve"], "Unknown reward 'resolve'"),
     "reward's module": ([*RUN, "--reward", "no_such_module:f"], "no_such_module"),
+    "unknown split": (
+        ["--env", "swe-lite", "--agent", "noop", "--split", "trian"],
+        "Unknown split 'trian'. Did you mean 'train'?",
+    ),
     "unknown assist": ([*RUN, "--assist", "test"], "Unknown assist level 'test'"),
     "symbolic with none": (
         ["--env", "swe-mini", "--agent", "react", "--assist", "none"],

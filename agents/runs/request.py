@@ -119,7 +119,10 @@ def _refusal(error: ValidationError) -> InputError:
     first = error.errors()[0]
     field, value, limits = str(first["loc"][0]), first.get("input"), first.get("ctx", {})
     if field in _CHOICES:
-        choices = get_args(Request.model_fields[field].annotation)
+        annotation = Request.model_fields[field].annotation
+        # A choice that may be left out is `Literal[...] | None`.
+        parts = [get_args(part) or (part,) for part in get_args(annotation)]
+        choices = [name for part in parts for name in part if isinstance(name, str)]
         return UnknownNameError(_CHOICES[field], str(value), choices)
     option = _REPEATED.get(field, f"--{field.replace('_', '-')}")
     shown = f"{value:g}" if isinstance(value, float) else value

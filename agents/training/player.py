@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from envs.episode import Episode, ToolCall
 from envs.registration import make
-from repos.errors import AgentError, InfrastructureError
+from repos.errors import AgentError, InfrastructureError, InputError
 
 FailureKind = Literal["", "infrastructure", "agent_error", "abandoned"]
 
@@ -104,8 +104,13 @@ class Player:
             seed: Seed of the environment.
 
         Raises:
-            InputError: No such task.
+            InputError: No such task, or a value of another type.
         """
+        # Both may come over a network.
+        if task is not None and not isinstance(task, str):
+            raise InputError(f"The task {task!r} is no text: give a task's id.")
+        if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool) or seed < 0):
+            raise InputError(f"The seed {seed!r} does not fit: give a whole number, 0 or more.")
         with self._lock:
             self._episode, self._verdict, self._task = None, None, task or ""
             options = {"task": task} if task else None

@@ -152,7 +152,8 @@ class ResourcesServer:
         elif place == "verify":
             _send(request, 200, body | self._verify(token), token)
         elif place == "aggregate_metrics":
-            _send(request, 200, aggregate(body.get("verify_responses", [])))
+            responses = body.get("verify_responses", [])
+            _send(request, 200, aggregate(responses if isinstance(responses, list) else []))
         elif not self.sessions.known(token):
             _send(request, 400, {"error": OVER}, token)
         else:
@@ -184,7 +185,7 @@ def aggregate(responses: Sequence[Any]) -> dict[str, Any]:
     known = [one for one in responses if isinstance(one, dict)]
     valid = [one for one in known if not one.get("mask_sample")]
     means = {
-        f"mean/{name}": sum(float(one.get(name) or 0.0) for one in valid) / len(valid)
+        f"mean/{name}": sum(_number(one.get(name)) for one in valid) / len(valid)
         for name in METRICS
         if valid
     }
@@ -196,11 +197,18 @@ def aggregate(responses: Sequence[Any]) -> dict[str, Any]:
     }
 
 
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, (bool, int, float)) else 0.0
+
+
 def _body(request: BaseHTTPRequestHandler) -> dict[str, Any]:
     length = int(request.headers.get("Content-Length") or 0)
     if not 0 <= length <= MOST_BYTES:
         raise ValueError(f"{length} bytes, at most {MOST_BYTES} are taken")
-    body = json.loads(request.rfile.read(length) or b"{}")
+    try:
+        body = json.loads(request.rfile.read(length) or b"{}")
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
     if not isinstance(body, dict):
         raise ValueError(f"it holds {type(body).__name__}")
     return body

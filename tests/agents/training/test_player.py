@@ -32,6 +32,20 @@ def test_after_the_end_nothing_happens(player):
     assert player.verdict == verdict
 
 
+@pytest.mark.parametrize(
+    ("task", "seed", "words"),
+    [
+        (["x"], 1, "is no text"),
+        (TASK, "1", "seed '1'"),
+        (TASK, -5, "seed -5"),
+        (TASK, True, "seed"),
+    ],
+)
+def test_values_of_another_type_are_one_sentence(player, task, seed, words):
+    with pytest.raises(InputError, match=words):
+        player.start(task, seed)
+
+
 def test_what_the_trainer_ends_is_scored_as_truncated(player):
     player.start(TASK)
     verdict = player.finish()

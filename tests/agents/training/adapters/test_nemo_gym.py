@@ -87,6 +87,24 @@ def test_failures_are_masked_and_idle_episodes_end():
             ResourcesServer("swe-mini", port=server.port)
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("/seed_session", b'{"task": "%s", "seed": "a"}' % TASK.encode(), 400),
+        ("/aggregate_metrics", b'{"verify_responses": 3}', 200),
+        ("/aggregate_metrics", b'{"verify_responses": [1, {"reward": "x"}]}', 200),
+        ("/bash", b"[" * 100_000, 400),
+    ],
+    ids=["seed", "no list", "no number", "nested"],
+)
+def test_odd_requests_are_answered(path, body, status):
+    with ResourcesServer("swe-mini", **OPTIONS) as server:
+        one = Agent(server)
+        one.http.request("POST", path, body)
+        assert one.http.getresponse().status == status
+        assert len(server.sessions) == 0
+
+
 def test_masked_episodes_are_left_out_of_the_means():
     told = aggregate([{"reward": 1.0}, {"reward": 0.0}, {"reward": 0.0, "mask_sample": True}])
     assert told["key_metrics"]["mean/reward"] == 0.5
