@@ -132,8 +132,9 @@ def _copy(path: Path, said: str, workdir: str) -> Copy:
     for source in sources:
         relative = source.lstrip("/") or "."
         found = sorted(root.glob(relative)) if any(c in relative for c in "*?[") else []
-        found = found or [(root / relative).resolve()]
-        for one in found:
+        found = found or [root / relative]
+        # Patterns too are followed before the check: `../*` would bring in files of this machine.
+        for one in [place.resolve() for place in found]:
             if not (one.exists() and one.is_relative_to(root)):
                 raise InputError(f"{path}: COPY names {source}, which is not beside it.")
             name = one.relative_to(root).as_posix()

@@ -63,11 +63,15 @@ def test_a_dockerfile_is_read(tmp_path):
         ("FROM a\nCOPY --from=b /x /y\n", "without Docker"),
         ("FROM a\nCOPY missing /y\n", "not beside it"),
         ("FROM a\nCOPY ../secret /y\n", "not beside it"),
+        ("FROM a\nCOPY ../secre* /y\n", "not beside it"),
+        ("FROM a\nCOPY link /y\n", "not beside it"),
+        ("FROM a\nCOPY lin* /y\n", "not beside it"),
         ("FROM a\nONBUILD RUN x\n", "ONBUILD"),
     ],
 )
 def test_what_can_not_be_followed_is_refused(tmp_path, text, said):
     (tmp_path.parent / "secret").touch()
+    (tmp_path / "link").symlink_to("../secret")
     (tmp_path / "Dockerfile").write_text(text)
     with pytest.raises(InputError, match=said):
         read_dockerfile(tmp_path / "Dockerfile")
