@@ -130,8 +130,9 @@ class RayPool:
             )
         except Exception as error:  # a bare one where a node is late, as on a busy machine
             where = f"--address {address}" if address else "a cluster of this machine"
+            why = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
             raise InputError(
-                f"Ray can't use {where}: {str(error).splitlines()[0].rstrip('.')}. Start one "
+                f"Ray can't use {where}: {why}. Start one "
                 "with `ray start --head`, or leave --address out."
             ) from error
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
