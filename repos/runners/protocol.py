@@ -33,6 +33,7 @@ class TestOutcome:
         seconds: Its duration. Never part of an observation.
         message: Exception type and message, one line; "" where it passed.
         traceback: Frames, short; "" where it passed.
+        cpu_seconds: Processor time of it and its ended children; None where nothing told it.
     """
 
     __test__ = False
@@ -41,6 +42,7 @@ class TestOutcome:
     seconds: float = 0.0
     message: str = ""
     traceback: str = ""
+    cpu_seconds: float | None = None
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from repos.mining.pypi.selection import (
     test_files,
     test_paths,
 )
-from repos.mining.pypi.verdicts import seconds, verdicts, why_nothing
+from repos.mining.pypi.verdicts import seconds, verdicts, why_nothing, work
 from repos.prepare import prepare
 from repos.runners.protocol import TestRun
 from repos.runners.python.source import function_spans
@@ -103,11 +103,11 @@ class ChangeMiner:
             raise NoTaskError(f"too big: {len(change.hunks)} hunks change code")
         task = prepare(spec, environment=self.environment)
         files = every
-        if seconds(first) > self.rule.seconds:
+        if work(first) > self.rule.seconds:
             touched = set(pair.changed("test"))
             files = [path for path in every if path in touched]
             if not files:
-                raise NoTaskError(f"the tests take {seconds(first):.0f} s")
+                raise NoTaskError(f"the tests take {work(first):.0f} s")
         runs = ReleaseRuns(task, self.backend, change.new)
         try:
             yield from self._changes(runs, change, spec, files, pair)
@@ -251,7 +251,7 @@ class ChangeMiner:
         draft = self._draft(spec, change, found, taken)
         if not fixed:
             fixed += [self._run(draft, files, True, n) for n in range(REPETITIONS)]
-        whole = seconds(fixed[0]) <= self.rule.whole_seconds
+        whole = work(fixed[0]) <= self.rule.whole_seconds
         deciding = files
         if not whole or len(fixed[0].outcomes) > self.rule.ids:
             deciding = list(files_of(found.tests, runner))

@@ -18,7 +18,7 @@ class ChangeRule:
         failing: Tests that a task's base fails at most.
         functions: Functions that a change touches at most.
         pins: Packages that the tests may need, all together.
-        seconds: Wall time of the tests that are run for each unit, at most.
+        seconds: Processor seconds of the tests that are run for each unit, at most.
         whole_seconds: Up to this time all test files decide, beyond it those of failing tests.
         ids: Tests at most for all test files to decide.
         bits: Bits of blind answers that must remain.

@@ -20,8 +20,14 @@ from repos.tasks.sources.reverted.hunks import Texts
 
 INSIDE = Path(__file__).parent / "inside"
 PLUGINS = "/tmp/repogym-mining"
-RUN_S = 60.0
-SCRIPT_S = 15.0
+RUN_S = 120.0
+SCRIPT_CPU_S = 10
+"""Processor seconds of an example: a busy machine must not change what is admitted."""
+
+SCRIPT_S = 60.0
+
+LIMITED = ("/bin/sh", "-c", f'ulimit -t {SCRIPT_CPU_S}; exec "$@"', "sh")
+"""What a program is started with, to end it by its processor time."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +145,7 @@ class ReleaseRuns:
         self._write(changed)
         try:
             done = self.workspace.exec(
-                [PYTHON, "-W", "ignore", "-c", text], timeout_s=SCRIPT_S, max_output=most
+                [*LIMITED, PYTHON, "-W", "ignore", "-c", text], timeout_s=SCRIPT_S, max_output=most
             )
         finally:
             self._write({path: self.texts[path] for path in changed})

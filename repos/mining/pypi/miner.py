@@ -21,7 +21,7 @@ from repos.mining.pypi.selection import (
     test_paths,
 )
 from repos.mining.pypi.symptoms import describe_symptoms, tells
-from repos.mining.pypi.verdicts import seconds, verdicts, why_nothing
+from repos.mining.pypi.verdicts import seconds, verdicts, why_nothing, work
 from repos.runners.protocol import TestRun
 from repos.runners.registry import choose_runner, get_runner
 from repos.scoring.grading import files_of
@@ -184,17 +184,17 @@ class Miner:
         if not changed:
             raise NoTaskError("no changed test file")
         spec, first = self.find_environment(spec, pair, uploaded, changed)
-        if seconds(first) > self.rule.seconds:
-            raise NoTaskError(f"the changed tests take {seconds(first):.0f} s")
+        if work(first) > self.rule.seconds:
+            raise NoTaskError(f"the changed tests take {work(first):.0f} s")
         before = self.trial(self._provisional(spec), changed, False, 0)
         versions = (pair.old_version, pair.new_version)
         if not verdicts([first], [before], versions, runner)[0].fail_to_pass:
             raise NoTaskError(why_nothing(first, before))
         chosen, fixed, base = changed, [first], [before]
         more = len(every) > len(changed) and pair.package not in self.slow
-        if more and seconds(first) <= self.rule.whole_seconds:
+        if more and work(first) <= self.rule.whole_seconds:
             whole = self.trial(self._provisional(spec), every, True, 0)
-            if not whole.complete or seconds(whole) > self.rule.whole_seconds:
+            if not whole.complete or work(whole) > self.rule.whole_seconds:
                 self.slow.add(pair.package)
             elif len(whole.outcomes) <= self.rule.ids:
                 chosen, fixed, base = every, [whole], []
@@ -207,8 +207,8 @@ class Miner:
             raise NoTaskError("no test fails before and passes after in all three repetitions")
         if not expected.pass_to_pass:
             raise NoTaskError("no test passes before and after")
-        if took > self.rule.seconds:
-            raise NoTaskError(f"the tests take {took:.0f} s")
+        if max(map(work, fixed)) > self.rule.seconds:
+            raise NoTaskError(f"the tests take {max(map(work, fixed)):.0f} s")
         symptom = spec.symptom or describe_symptoms(failures, pair.layout.packages)
         self._check_telling(pair, expected, symptom)
         return spec.model_copy(

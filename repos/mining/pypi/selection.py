@@ -25,7 +25,7 @@ class Rule:
         source_files: Source files that the reference patch may change.
         changed_lines: Lines that it may add and remove in them.
         pins: Packages that the tests may need, all together.
-        seconds: Wall time that the expected tests may take.
+        seconds: Processor seconds that the expected tests may take.
         whole_seconds: Up to this time all test files decide, beyond it the changed ones.
         ids: Expected tests at most for all test files to decide.
         silent_lines: Changed lines at most where the release has no changelog entry.

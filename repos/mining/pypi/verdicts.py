@@ -76,6 +76,19 @@ def seconds(run: TestRun) -> float:
     return sum(outcome.seconds for outcome in run.outcomes.values())
 
 
+def work(run: TestRun) -> float:
+    """Return what a run's tests cost, in seconds: what a busy machine takes longer for is the same.
+
+    Processor time where the runner tells it, else time by the clock. A test that waits counts a
+    tenth of its time by the clock, so that none is free.
+    """
+    return sum(
+        outcome.seconds if outcome.cpu_seconds is None
+        else max(outcome.cpu_seconds, outcome.seconds / 10)
+        for outcome in run.outcomes.values()
+    )  # fmt: skip
+
+
 def why_nothing(fixed: TestRun, base: TestRun) -> str:
     """Return why two runs show no test that the fix repairs."""
     for run, side in ((fixed, "new"), (base, "old")):

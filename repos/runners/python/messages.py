@@ -37,6 +37,7 @@ class Tested(_Told):
     id: Ident
     status: Literal["passed", "failed", "error", "skipped", "xfailed", "xpassed"]
     seconds: Seconds
+    cpu_seconds: Seconds | None = None
     message: Text = ""
     traceback: Text = ""
 

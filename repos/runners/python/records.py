@@ -51,8 +51,9 @@ def fold(records: Sequence[Message]) -> Folded:
                 if earlier is not None and earlier.status != "passed":
                     continue
                 folded.outcomes[record.id] = TestOutcome(
-                    record.status, round(record.seconds, 4), record.message, record.traceback
-                )
+                    record.status, round(record.seconds, 4), record.message, record.traceback,
+                    record.cpu_seconds,
+                )  # fmt: skip
             case NotCollected():
                 folded.errors[record.id] = record.message
             case Covered():

@@ -1,4 +1,4 @@
-from repos.mining.pypi.verdicts import MAX_ID, verdicts, why_nothing
+from repos.mining.pypi.verdicts import MAX_ID, verdicts, why_nothing, work
 from repos.runners.protocol import TestOutcome, TestRun
 from repos.runners.registry import get_runner
 
@@ -64,3 +64,12 @@ def test_skipped_and_xfailed_tests_decide_nothing():
         PYTEST,
     )
     assert (expected.fail_to_pass, expected.pass_to_pass) == ((), ())
+
+
+def test_work_is_processor_time_and_a_tenth_of_waiting():
+    outcomes = {
+        "busy": TestOutcome("passed", seconds=9.0, cpu_seconds=3.0),
+        "waits": TestOutcome("passed", seconds=20.0, cpu_seconds=0.1),
+        "untold": TestOutcome("passed", seconds=1.5),
+    }
+    assert work(TestRun(outcomes, {}, True, (), None, "")) == 3.0 + 2.0 + 1.5

@@ -83,3 +83,19 @@ def test_a_file_that_can_not_be_collected_does_not_hide_the_others(workspace):
         assert statuses(report) == whole
         assert list(report.collection_errors) == ["tests/test_torn.py"]
     warm.close()
+
+
+def test_a_test_that_waits_costs_no_processor_time(workspace):
+    waits = b"import time\n\ndef test_waits():\n    time.sleep(0.6)\n"
+    computes = b"""
+
+def test_computes():
+    end = time.process_time() + 0.3
+    while time.process_time() < end:
+        pass
+"""
+    workspace.write("tests/test_cost.py", waits + computes)
+    told = get_runner("pytest").run(workspace, ["tests/test_cost.py"]).outcomes
+    waited, computed = (told[f"tests/test_cost.py::test_{n}"] for n in ("waits", "computes"))
+    assert waited.seconds >= 0.6 > 0.3 > waited.cpu_seconds
+    assert computed.cpu_seconds >= 0.3

@@ -4,6 +4,7 @@ Standard library and pytest only; imported by `repogym_framework`.
 """
 
 import gc
+import os
 import re
 
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
@@ -71,6 +72,11 @@ test file makes hundreds of thousands of objects, and looking through all of the
 took a third of the time of a whole run."""
 
 
+def cpu_seconds():
+    """CPU seconds of this process and of its ended children, which do not grow with the load."""
+    return sum(os.times()[:4])
+
+
 class Recorder:
     """Collects one record a test and passes it to `emit` when the test is over."""
 
@@ -81,6 +87,7 @@ class Recorder:
         self.collected = None
         self.told = set()
         self.reason = ""
+        self.begun = 0.0
         self.thresholds = gc.get_threshold()
 
     def pytest_load_initial_conftests(self):
@@ -120,6 +127,10 @@ class Recorder:
             reason += " (exit status %d)" % status
             self.emit({"kind": "unfinished", "missing": missing, "reason": reason})
 
+    def pytest_runtest_logstart(self):
+        """Note the time at which a test begins."""
+        self.begun = cpu_seconds()
+
     def pytest_runtest_logreport(self, report):
         """Fold the three phases (and subtests) of a test into its worst status."""
         record = self.open.setdefault(
@@ -154,6 +165,7 @@ class Recorder:
         record = self.open.pop(nodeid, None)
         if record is not None:
             self.told.add(nodeid)
+            record["cpu_seconds"] = round(max(0.0, cpu_seconds() - self.begun), 3)
             self.emit(record)
 
     def pytest_collectreport(self, report):
