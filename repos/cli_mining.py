@@ -114,16 +114,24 @@ def remove_code(
     suite: Annotated[
         str, typer.Option(help="Suite of release pairs, whose pins and tests are used.")
     ] = "swe-lite",
+    wanted: Annotated[int, typer.Option(min=1, help="Tasks of a package at most.")] = 12,
+    levels: Annotated[
+        list[str] | None,
+        typer.Option("--level", help="Only this level (repeatable); levels take turns."),
+    ] = None,
     python: PythonOption = "",
     sandbox: SandboxOption = "auto",
     allow_unsafe: UnsafeOption = False,
 ) -> None:
-    """Make tasks by removing code that a package's own tests cover; validate and append them."""
-    from repos.mining.removed.command import remove_from
+    """Make tasks by removing code that a package's own tests cover; validate and append them.
+
+    The same command goes on where it was ended.
+    """
+    from repos.mining.removed.command import removal_rule, remove_from
 
     count = remove_from(
         names, output, suite=suite, python=python, sandbox=sandbox, allow_unsafe=allow_unsafe,
-        report=typer.echo,
+        report=lambda line: print(line, flush=True), rule=removal_rule(wanted, levels or ()),
     )  # fmt: skip
     if not count:
         typer.echo("No part passed validation: nothing was written.")

@@ -27,24 +27,26 @@ SHORT = 30
 """Characters below which a text that stands elsewhere too gives nothing away."""
 
 
+LEVELS: tuple[Level, ...] = ("function", "class", "block", "function", "statement", "expression")
+"""The turns in which levels get tasks: functions twice as many as each other one."""
+
+
 @dataclass(frozen=True)
 class RemovalRule:
     """Which parts become tasks; the defaults are the rule of the suite repo-lite.
 
     Attributes:
-        wanted: Tasks of one package at most, by level.
-        tries: Candidates tried for each wanted task.
+        wanted: Tasks of one package at most.
+        levels: The levels, in the turns in which they get a task each, again and again.
+        tries: Candidates tried in a turn; a level of which none fits gets no other turn.
         tests: Test functions that run the part, at least and at most.
         lines: Lines of the part, at least and at most, by level.
         characters: Least length of a masked expression or statement.
     """
 
-    wanted: Mapping[Level, int] = field(
-        default_factory=lambda: {
-            "function": 3, "class": 1, "expression": 1, "statement": 1, "block": 1,
-        }
-    )  # fmt: skip
-    tries: int = 3
+    wanted: int = 12
+    levels: tuple[Level, ...] = LEVELS
+    tries: int = 4
     tests: tuple[int, int] = (2, 40)
     lines: Mapping[Level, tuple[int, int]] = field(
         default_factory=lambda: {
@@ -72,6 +74,13 @@ class Candidate:
     text: bytes
     tests: tuple[TestPart, ...]
     dependencies: tuple[str, ...]
+
+
+def overlap(one: Candidate, other: Candidate) -> bool:
+    """Whether two parts share code."""
+    if one.path != other.path:
+        return False
+    return one.part.start < other.part.end and other.part.start < one.part.end
 
 
 def candidates(

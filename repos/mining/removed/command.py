@@ -7,10 +7,12 @@ from pathlib import Path
 
 from repos.environments.interpreters import find_python, minor_version
 from repos.errors import InputError, RepoGymError
+from repos.mining.removed.candidates import LEVELS, RemovalRule
 from repos.mining.removed.miner import RemovalMiner, Report
 from repos.sandbox.select import get_backend
 from repos.tasks.records import TaskSpec
 from repos.tasks.sources.pypi.records import PyPIPairSource
+from repos.tasks.sources.removed.records import Level
 from repos.tasks.suite import load_suite, open_manifest, write_manifest
 
 DESCRIPTION = "Code removed from small pure-Python packages, to be written again."
@@ -25,6 +27,7 @@ def remove_from(
     sandbox: str,
     allow_unsafe: bool,
     report: Report,
+    rule: RemovalRule | None = None,
 ) -> int:
     """Append validated tasks of packages to a manifest; return how many tasks it holds.
 
@@ -38,6 +41,7 @@ def remove_from(
         sandbox: Name of the back end.
         allow_unsafe: Whether a back end without isolation may be used.
         report: Told what became of each candidate, one line.
+        rule: Which parts are taken, and how many.
 
     Raises:
         RepoGymError: A name is not of the suite, or the manifest can't be written.
@@ -49,10 +53,10 @@ def remove_from(
     chosen = origins(names, suite)
     backend = get_backend(sandbox, allow_unsafe=allow_unsafe)
     try:
-        miner = RemovalMiner(backend, python, report=report)
+        miner = RemovalMiner(backend, python, rule or RemovalRule(), report)
         for origin in chosen:
             try:
-                for spec in miner.mine(origin):
+                for spec in miner.mine(origin, set(kept)):
                     kept[spec.id] = spec
                     write_manifest(output, header, list(kept.values()))
             except InputError:
@@ -62,6 +66,23 @@ def remove_from(
     finally:
         backend.close()
     return len(kept)
+
+
+def removal_rule(wanted: int, levels: Sequence[str] = ()) -> RemovalRule:
+    """Return the rule with another number of tasks a package, and only some levels.
+
+    Args:
+        wanted: Tasks of a package at most.
+        levels: Names of levels; none stand for all of them.
+
+    Raises:
+        InputError: There is no such level.
+    """
+    chosen: tuple[Level, ...] = tuple(one for one in LEVELS if not levels or one in levels)
+    wrong = next((level for level in levels if level not in LEVELS), None)
+    if wrong is not None:
+        raise InputError(f"--level is one of {', '.join(sorted(set(LEVELS)))}, not {wrong!r}.")
+    return RemovalRule(wanted=wanted, levels=chosen)
 
 
 def origins(names: Sequence[str], suite: str) -> list[TaskSpec]:

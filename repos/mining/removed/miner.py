@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,24 +13,48 @@ from repos.errors import InfrastructureError, InputError, RepoGymError
 from repos.mining.pypi.selection import NoTaskError
 from repos.mining.pypi.validated import admit
 from repos.mining.pypi.verdicts import seconds, verdicts
-from repos.mining.removed.candidates import Candidate, Coverage, RemovalRule, candidates, parses
+from repos.mining.removed.candidates import (
+    Candidate,
+    Coverage,
+    RemovalRule,
+    candidates,
+    overlap,
+    parses,
+)
+from repos.mining.removed.release import Release, TestPlace
 from repos.prepare import prepare
 from repos.runners.protocol import TestRun
 from repos.runners.registry import get_runner
 from repos.sandbox.protocol import Backend
 from repos.sandbox.surroundings import varied
-from repos.sandbox.workspace import Workspace
 from repos.scoring.score import run_expected
 from repos.scoring.validation import REPETITIONS
 from repos.tasks.environments import python_id
 from repos.tasks.records import Expected, TaskSpec
-from repos.tasks.sources.pypi.archives import Tree, read_archive
+from repos.tasks.sources.pypi.archives import read_archive
 from repos.tasks.sources.pypi.index import PackageIndex
 from repos.tasks.sources.pypi.records import PyPIPairSource
-from repos.tasks.sources.removed.records import RemovedCodeSource
+from repos.tasks.sources.removed.records import Level, RemovedCodeSource
 from repos.tasks.sources.removed.text import digest, remove_part
 
 Report = Callable[[str], None]
+
+
+@dataclass
+class _Origin:
+    """A package that is worked on.
+
+    Attributes:
+        spec: Pins, runner and folders.
+        release: The whole release, open in a sandbox.
+        coverage: Which lines each of its tests runs.
+        fixed: Runs of all of its test files, in other surroundings each; made once.
+    """
+
+    spec: TaskSpec
+    release: Release
+    coverage: Coverage
+    fixed: list[TestRun] = field(default_factory=list)
 
 
 @dataclass
@@ -54,11 +78,14 @@ class RemovalMiner:
         """Id of the environment that tasks get."""
         return python_id(self.python)
 
-    def mine(self, origin: TaskSpec) -> Iterator[TaskSpec]:
+    def mine(self, origin: TaskSpec, known: Collection[str] = ()) -> Iterator[TaskSpec]:
         """Yield the validated tasks of one release, as they are found.
+
+        Levels take turns, so that what is found at any time is spread over them.
 
         Args:
             origin: A task whose new release, pins, tests and runner are used.
+            known: Ids of tasks that were found before: they count, and are not made again.
 
         Raises:
             InputError: It is not of the source "pypi", or not played on this Python.
@@ -70,95 +97,94 @@ class RemovalMiner:
             raise InputError(
                 f"{origin.id} is no pair of releases that is played in {self.environment}."
             )
-        archives = cache_root() / "archives"
-        release = read_archive(
-            PackageIndex().fetch(origin.source.package, origin.source.new, archives)
-        )
-        coverage = self._coverage(origin, release)
-        runner = get_runner(origin.runner)
-        with tempfile.TemporaryDirectory(prefix="repogym-removed-") as name:
-            package = origin.source.package
-            found = candidates(package, release, coverage, runner, self.rule, Path(name) / "tree")
-        fixed: list[TestRun] = []
-        for level, wanted in self.rule.wanted.items():
-            taken = 0
-            for candidate in found.get(level, [])[: wanted * self.rule.tries]:
-                if taken == wanted:
-                    break
-                name = f"{candidate.path} {candidate.part.name} ({level})"
-                try:
-                    spec = self._measure(origin, release, candidate, fixed)
-                except InfrastructureError:
-                    raise
-                except RepoGymError as error:
-                    self.report(f"{origin.source.package}: {name}: no task: {error}")
-                    continue
-                taken += 1
-                count = len(spec.expected[self.environment].fail_to_pass)
-                self.report(f"{spec.id}: task ({count} fail to pass)")
-                yield spec
-
-    def _coverage(self, origin: TaskSpec, release: Tree) -> Coverage:
-        """Return which lines of the release each of its passing tests runs."""
+        package, archives = origin.source.package, cache_root() / "archives"
+        tree = read_archive(PackageIndex().fetch(package, origin.source.new, archives))
         task = prepare(origin, environment=self.environment)
-        files = sorted({p for p in get_runner(origin.runner).test_files(
-            {path: member.data for path, member in release.items()}
-        ) if any(p == t or p.startswith(t + "/") for t in origin.test_paths)})  # fmt: skip
-        with Workspace(self.backend.create(task.layers, task.sandbox)) as workspace:
-            for path, member in release.items():
-                if not member.link:
-                    workspace.write(path, member.data)
-            told = get_runner(origin.runner).run(workspace, files, timeout_s=400, coverage=True)
-        if told.coverage is None:
-            raise NoTaskError(f"no coverage: {told.output[-300:]}")
-        return {
-            test: lines
-            for test, lines in told.coverage.items()
-            if test in told.outcomes and told.outcomes[test].status == "passed"
-        }
+        with Release(task, tree, self.backend) as release:
+            coverage = release.coverage()
+            with tempfile.TemporaryDirectory(prefix="repogym-removed-") as name:
+                runner, folder = get_runner(origin.runner), Path(name) / "tree"
+                found = candidates(package, tree, coverage, runner, self.rule, folder)
+            yield from self._turns(_Origin(origin, release, coverage), found, known)
 
-    def _measure(
-        self, origin: TaskSpec, release: Tree, candidate: Candidate, fixed: list[TestRun]
-    ) -> TaskSpec:
+    def _turns(
+        self, origin: _Origin, found: Mapping[Level, Sequence[Candidate]], known: Collection[str]
+    ) -> Iterator[TaskSpec]:
+        """Yield tasks of a package until there are enough, a level a turn."""
+        waiting = {level: list(found.get(level, ())) for level in self.rule.levels}
+        taken: list[Candidate] = []
+        while len(taken) < self.rule.wanted and any(waiting.values()):
+            for level in self.rule.levels:
+                if len(taken) == self.rule.wanted:
+                    break
+                for _ in range(self.rule.tries):
+                    fits = (c for c in waiting[level] if not any(overlap(c, t) for t in taken))
+                    candidate = next(fits, None)
+                    if candidate is None:
+                        waiting[level] = []
+                        break
+                    waiting[level].remove(candidate)
+                    spec = self._try(origin, candidate, known)
+                    if spec is not None:
+                        taken.append(candidate)
+                        if spec.id not in known:
+                            yield spec
+                        break
+                else:
+                    waiting[level] = []
+
+    def _try(
+        self, origin: _Origin, candidate: Candidate, known: Collection[str]
+    ) -> TaskSpec | None:
+        """Return the task of a candidate, None where it gives none, and report what came of it."""
+        draft = self._draft(origin.spec, candidate, 0)
+        if draft.id in known:
+            return draft
+        try:
+            spec = self._measure(origin, candidate)
+        except InfrastructureError:
+            raise
+        except RepoGymError as error:
+            self.report(f"{draft.id}: no task: {error}")
+            return None
+        count = len(spec.expected[self.environment].fail_to_pass)
+        self.report(f"{spec.id}: task ({count} fail to pass)")
+        return spec
+
+    def _measure(self, origin: _Origin, candidate: Candidate) -> TaskSpec:
         """Return the validated task of one candidate.
 
-        Args:
-            origin: Pins, runner and folders.
-            release: The whole release.
-            candidate: What is removed.
-            fixed: Runs of all test files of the whole release, made once: restored, every
-                candidate gives the same files.
+        A quick run of all of the release's tests comes first, and refuses most of those that
+        are refused.
 
         Raises:
             NoTaskError: Its tests do not decide.
         """
-        part, member = candidate.part, release[candidate.path]
+        part, member = candidate.part, origin.release.tree[candidate.path]
         if not parses(remove_part(member.data, part.start, part.end, part.level)):
             raise NoTaskError("the file can't be read without it")
-        runner = get_runner(origin.runner)
-        draft = self._draft(origin, candidate, 0)
-        if not fixed:
-            every = [
-                path
-                for path in runner.test_files({p: m.data for p, m in release.items()})
-                if any(path == t or path.startswith(t + "/") for t in origin.test_paths)
-            ]
-            fixed += [self._run(draft, every, True, n) for n in range(REPETITIONS)]
-        files = sorted({test.path for test in candidate.tests})
-        base = [self._run(draft, files, False, n) for n in range(REPETITIONS)]
-        expected, _ = verdicts(fixed, base, ("\0", "\0"), runner)
-        failing = {runner.split_id(test).place for test in expected.fail_to_pass}
         places = [(test.path, test.name) for test in candidate.tests]
-        if not all(run.complete for run in (*fixed, *base)):
-            raise NoTaskError("the tests do not end regularly")
-        if len(failing) < 2:
-            raise NoTaskError("fewer than two tests fail without it")
-        if not failing <= set(places):
-            raise NoTaskError("a test fails that coverage does not name")
+        failing = origin.release.failing(origin.coverage, candidate)
+        _check(failing, places)
+        runner = get_runner(origin.spec.runner)
         sizes = {p: t.last - t.first for p, t in zip(places, candidate.tests, strict=True)}
         shown = min(failing, key=lambda place: (sizes[place], place))
-        took = sum(seconds(run) for run in fixed[:1])
-        spec = self._draft(origin, candidate, places.index(shown)).model_copy(
+        draft = self._draft(origin.spec, candidate, places.index(shown))
+        files = sorted({test.path for test in candidate.tests})
+        base = [self._run(draft, files, False, n) for n in range(REPETITIONS)]
+        if not origin.fixed:  # restored, every candidate gives the same files
+            origin.fixed += [
+                self._run(draft, origin.release.files, True, n) for n in range(REPETITIONS)
+            ]
+        expected, _ = verdicts(origin.fixed, base, ("\0", "\0"), runner)
+        if not all(run.complete for run in (*origin.fixed, *base)):
+            raise NoTaskError("the tests do not end regularly")
+        failing = {runner.split_id(test).place for test in expected.fail_to_pass}
+        _check(failing, places)
+        if shown not in failing:
+            raise NoTaskError("the test that would be shown does not fail in all runs")
+        took = sum(seconds(run) for run in origin.fixed[:1])
+        spec = draft.model_copy(
             update={
                 "expected": {self.environment: expected},
                 "seconds": {self.environment: round(took, 1)},
@@ -210,3 +236,11 @@ class RemovalMiner:
                 "dependencies": " ".join(candidate.dependencies),
             },
         )
+
+
+def _check(failing: Collection[TestPlace], covering: Collection[TestPlace]) -> None:
+    """Refuse a part that too few tests miss, or that tests miss which coverage does not name."""
+    if len(failing) < 2:
+        raise NoTaskError("fewer than two tests fail without it")
+    if not set(failing) <= set(covering):
+        raise NoTaskError("a test fails that coverage does not name")

@@ -138,7 +138,7 @@ def backend():
 
 def test_a_covered_function_becomes_a_task_that_only_its_code_resolves(origin, backend):
     lines = []
-    rule = RemovalRule(wanted={"function": 1})
+    rule = RemovalRule(wanted=1, levels=("function",))
     (spec,) = RemovalMiner(backend, minor_version(), rule, lines.append).mine(origin)
     assert lines == [f"{spec.id}: task (3 fail to pass)"]
     assert spec.id == "shapes-1.1-shapes.area.area"
@@ -160,7 +160,7 @@ def test_a_covered_function_becomes_a_task_that_only_its_code_resolves(origin, b
 
 
 def test_a_record_that_does_not_fit_its_archive_is_refused(origin, backend):
-    rule = RemovalRule(wanted={"function": 1})
+    rule = RemovalRule(wanted=1, levels=("function",))
     (spec,) = RemovalMiner(backend, minor_version(), rule).mine(origin)
     for change in ({"text_sha256": "0" * 64}, {"path": "src/shapes/gone.py"}, {"end": (99, 0)}):
         source = spec.source.model_copy(update=change)
