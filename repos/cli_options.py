@@ -35,7 +35,7 @@ DatasetOption = Annotated[
     Path | None,
     typer.Option(
         "--dataset", metavar="FILE", callback=use_dataset,
-        help="Rows of a suite of SWE-bench: parquet, JSON, JSON lines, or a folder.",
+        help="Rows of a suite of others: parquet, JSON, JSON lines, or a folder.",
     ),
 ]  # fmt: skip
 MirrorsOption = Annotated[

@@ -47,7 +47,9 @@ class Verdict:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-def validate(task: Task, *, backend: Backend, repetitions: int = REPETITIONS) -> Verdict:
+def validate(
+    task: Task, *, backend: Backend, repetitions: int = REPETITIONS, empty: bool = True
+) -> Verdict:
     """Admit a task only if the untouched base fails it and the reference patch resolves it.
 
     Every FAIL_TO_PASS test must fail (or be missing by a collection error) on the base with
@@ -58,6 +60,8 @@ def validate(task: Task, *, backend: Backend, repetitions: int = REPETITIONS) ->
         task: A prepared task.
         backend: Makes the sandboxes.
         repetitions: Runs a side.
+        empty: Also score a diff that changes nothing. Where runs without the fix have shown
+            already that all FAIL_TO_PASS tests fail, it can't be resolved.
 
     Raises:
         InfrastructureError: No verdict could be reached.
@@ -109,10 +113,10 @@ def validate(task: Task, *, backend: Backend, repetitions: int = REPETITIONS) ->
     trips = False
     details: dict[str, Any] = {}
     if not problems:
-        nothing, _ = score(task, b"", backend=backend)
+        nothing = score(task, b"", backend=backend)[0] if empty else None
         reference, _ = score(task, task.hidden.reference, backend=backend)
         details["bits"] = reference.bits
-        if nothing.resolved or nothing.plausible:
+        if nothing is not None and (nothing.resolved or nothing.plausible):
             problems.append("a diff that changes nothing is scored as resolved")
         if not (reference.resolved or reference.plausible):
             trips = bool(reference.tampered)

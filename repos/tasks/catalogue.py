@@ -43,14 +43,16 @@ class FetchedSuite:
     """A suite of others, whose rows are fetched or named.
 
     Attributes:
-        dataset: Its name on the Hugging Face hub.
+        dataset: Its name on the Hugging Face hub; "" where only a file of it can be named.
         version: Changes whenever tasks are made of the same rows in another way.
         description: One line.
+        benchmark: Whose rows they are.
     """
 
     dataset: str
     version: str
     description: str
+    benchmark: str = "SWE-bench"
 
 
 FETCHED_SUITES = {
@@ -61,6 +63,18 @@ FETCHED_SUITES = {
     ),
     "swe-bench-verified": FetchedSuite(
         "SWE-bench/SWE-bench_Verified", "1", "SWE-bench Verified (needs --dataset or the hub)."
+    ),
+    "repo-class-bench": FetchedSuite(
+        "",
+        "1",
+        "Python classes of RepoClassBench, to be written again (needs --dataset, --repos-from).",
+        "RepoClassBench",
+    ),
+    "evo-code-bench": FetchedSuite(
+        "",
+        "1",
+        "Functions of EvoCodeBench, to be written again (needs --dataset, --repos-from).",
+        "EvoCodeBench",
     ),
 }
 

@@ -15,7 +15,7 @@ from repos.sandbox.protocol import Backend
 from repos.sandbox.select import get_backend
 from repos.sandbox.surroundings import varied
 from repos.scoring.score import run_expected
-from repos.scoring.validation import validate
+from repos.scoring.validation import Verdict, validate
 from repos.tasks.environments import python_id
 from repos.tasks.records import TaskSpec
 from repos.tasks.sources.pypi.index import PackageIndex
@@ -118,7 +118,13 @@ def _trial(
     return run
 
 
-def admit(spec: TaskSpec, backend: Backend, environment: str, least_bits: float = 0.0) -> TaskSpec:
+def admit(
+    spec: TaskSpec,
+    backend: Backend,
+    environment: str,
+    least_bits: float = 0.0,
+    empty: bool = True,
+) -> TaskSpec:
     """Validate a mined task in one environment; return the record to keep.
 
     Mining has made validation's runs of both sides already, in the same sandbox and by the same
@@ -130,14 +136,20 @@ def admit(spec: TaskSpec, backend: Backend, environment: str, least_bits: float 
         backend: Makes the sandboxes.
         environment: Id of the environment that is played.
         least_bits: Bits of blind answers that must remain.
+        empty: Whether an empty diff is scored too; see `validate`.
 
     Raises:
         NoTaskError: Validation refuses it, or its answers are easy to guess.
     """
-    verdict = validate(prepare(spec, environment=environment), backend=backend, repetitions=0)
+
+    def judged(one: TaskSpec) -> Verdict:
+        task = prepare(one, environment=environment)
+        return validate(task, backend=backend, repetitions=0, empty=empty)
+
+    verdict = judged(spec)
     if verdict.equality_trips and spec.canaries == "full":
         spec = spec.model_copy(update={"canaries": "plain"})
-        verdict = validate(prepare(spec, environment=environment), backend=backend, repetitions=0)
+        verdict = judged(spec)
     if not verdict.valid:
         raise NoTaskError("validation refuses it: " + "; ".join(verdict.problems))
     if float(verdict.details["bits"]) < least_bits:

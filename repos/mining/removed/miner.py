@@ -190,7 +190,7 @@ class RemovalMiner:
                 "seconds": {self.environment: round(took, 1)},
             }
         )
-        return admit(spec, self.backend, self.environment)
+        return admit(spec, self.backend, self.environment, empty=False)
 
     def _run(self, spec: TaskSpec, files: Sequence[str], restored: bool, number: int) -> TestRun:
         task = prepare(spec, environment=self.environment)

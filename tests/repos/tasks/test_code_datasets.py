@@ -8,8 +8,8 @@ import pytest
 from repos.errors import InputError, RecordError
 from repos.prepare import prepare
 from repos.scoring.score import score
-from repos.tasks.sources.swe_bench.options import MIRRORS
-from repos.tasks.suite import load_suite
+from repos.tasks.sources.swe_bench.options import DATASET, MIRRORS
+from repos.tasks.suite import load_suite, missing_suites
 
 STACK = '''\
 """A stack."""
@@ -132,6 +132,45 @@ def test_a_function_of_evocodebench(mirrors, tmp_path, backend):
     text = (task.layers.testbed[0] / "tools/stack.py").read_text()
     assert '"""Return the other way round."""\n    raise NotImplementedError\n' in text
     assert "second, first" not in text
+
+
+def test_a_suite_reads_the_file_that_is_named(mirrors, tmp_path, monkeypatch):
+    classes, functions = tmp_path / "python_data.json", tmp_path / "data.jsonl"
+    classes.write_text(json.dumps([class_row(mirrors)]))
+    functions.write_text(json.dumps(FUNCTION) + "\n")
+    suites = {"repo-class-bench": classes, "evo-code-bench": functions}
+    for name in suites:
+        assert name in missing_suites()
+        with pytest.raises(InputError, match=f"rows of {name} must be named: --dataset FILE"):
+            load_suite(name)
+    for name, path in suites.items():
+        monkeypatch.setenv(DATASET, str(path))
+        suite = load_suite(f"repogym/{name}-v1")
+        assert (suite.name, suite.version) == (name, "1")
+        assert suite.specs == load_suite(str(path)).specs
+        assert {*suites, "swe-bench-lite"} & {*missing_suites()} == {*suites, "swe-bench-lite"} - {
+            name
+        }
+    with pytest.raises(RecordError, match=r"of EvoCodeBench, not of SWE-bench: play it as --env e"):
+        load_suite("swe-bench-lite")
+
+
+def test_published_paths_name_the_repository_in_several_ways(mirrors, tmp_path, monkeypatch):
+    path = tmp_path / "python_data.json"
+
+    def place(**changed):
+        path.write_text(json.dumps([{**class_row(mirrors), **changed}]))
+        (spec,) = load_suite(str(path)).specs
+        return spec.source.folder, spec.source.path
+
+    theirs = "/home/author/experiment/repos/small/tools/stack.py"
+    assert place(file=theirs) == place() == ("acme__small-7", "tools/stack.py")
+    with pytest.raises(RecordError, match=r"row 1: file: .* does not say which repository"):
+        place(file="/home/author/stack.py")
+    path = tmp_path / "data.json"
+    path.write_text(json.dumps([FUNCTION]))
+    monkeypatch.delenv(MIRRORS)  # the row itself says how deep the repository lies
+    assert load_suite(str(path)).specs[0].source.folder == "Data/small-tools"
 
 
 def test_what_does_not_fit_is_one_sentence(mirrors, tmp_path, monkeypatch):

@@ -23,7 +23,7 @@ class DatasetPartSource(SourceRecord):
     """
 
     kind: str = "dataset-part"
-    folder: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/+-]*$")
+    folder: str = Field(pattern=r"^[A-Za-z0-9](?:\.?[A-Za-z0-9_/+ -])*$")
     commit: str = ""
     path: str
     first: int = Field(default=0, ge=0)

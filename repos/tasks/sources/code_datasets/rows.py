@@ -24,8 +24,9 @@ CLASS_ROW = ("task_id", "class_name", "file", "detailed_description", "evaluatio
 FUNCTION_ROW = ("namespace", "completion_path", "body_position", "requirement", "tests")
 
 
-class _Commit(BaseModel):
+class _Repository(BaseModel):
     commit_id: str = ""
+    issue_id: str = ""
 
 
 class _Directives(BaseModel):
@@ -40,16 +41,17 @@ class _ClassRow(BaseModel):
     file: str
     detailed_description: str
     ground_truth_class_body: str
-    repo_metadata: _Commit = _Commit()
+    repo_metadata: _Repository = _Repository()
     evaluation_metadata: _Directives
 
 
 class _FunctionRow(BaseModel):
-    """A row of EvoCodeBench's `data.jsonl`, as far as it is used."""
+    """A row of EvoCodeBench's or DevEval's `data.jsonl`, as far as it is used."""
 
     namespace: str
     type: str = "function"
     completion_path: str
+    project_path: str = ""
     body_position: tuple[int, int]
     dependency: dict[str, list[str]] = {}
     indent: int = 4
@@ -71,7 +73,7 @@ def code_tasks(rows: Iterable[Mapping[str, Any]], where: str) -> Iterator[TaskSp
     for number, row in enumerate(rows, start=1):
         try:
             if "class_name" in row:
-                yield _class_task(_ClassRow.model_validate(row))
+                yield _class_task(_ClassRow.model_validate(row), f"{where}, row {number}")
             else:
                 yield _function_task(_FunctionRow.model_validate(row))
         except ValidationError as error:
@@ -80,9 +82,9 @@ def code_tasks(rows: Iterable[Mapping[str, Any]], where: str) -> Iterator[TaskSp
             raise RecordError(f"{where}, row {number}: {place}: {first['msg']}.") from error
 
 
-def _class_task(row: _ClassRow) -> TaskSpec:
+def _class_task(row: _ClassRow, where: str) -> TaskSpec:
     tests = row.evaluation_metadata.test_directives
-    folder, path = _folder_of(row.file, tests)
+    folder, path = _class_place(row, where)
     source = DatasetPartSource(
         folder=folder,
         commit=row.repo_metadata.commit_id,
@@ -98,7 +100,7 @@ def _class_task(row: _ClassRow) -> TaskSpec:
 
 
 def _function_task(row: _FunctionRow) -> TaskSpec:
-    folder, path = _folder_of(row.completion_path, row.tests)
+    folder, path = _function_place(row)
     name = row.namespace.rpartition(".")[2]
     told = [f"The body of the {row.type} `{name}` in `{path}` was removed. Write it again."]
     told += [f"{key}:\n{text.strip()}" for key, text in row.requirement.items() if text.strip()]
@@ -133,17 +135,36 @@ def _task(
     )
 
 
-def _folder_of(path: str, tests: Iterable[str]) -> tuple[str, str]:
-    """Return the repository's folder in a path, and the rest.
+def _class_place(row: _ClassRow, where: str) -> tuple[str, str]:
+    """Return the repository's folder and the file's path in it.
 
-    EvoCodeBench may have a folder of a topic above it: that one holds no file of the tests.
+    Some published rows hold the path on their author's machine, `/…/repos/NAME/PATH`: there the
+    folder is the one that the row's `issue_id` names.
     """
-    parts = PurePosixPath(path).parts
+    if not row.file.startswith("/"):
+        folder, _, path = row.file.partition("/")
+        return folder, path
+    _, mark, rest = row.file.rpartition("/repos/")
+    path = rest.partition("/")[2]
+    if not mark or not path or not row.repo_metadata.issue_id:
+        raise RecordError(f"{where}: file: {row.file} does not say which repository's file it is.")
+    return row.repo_metadata.issue_id, path
+
+
+def _function_place(row: _FunctionRow) -> tuple[str, str]:
+    """Return the repository's folder and the file's path in it.
+
+    Rows without `project_path` may have a folder of a topic above the repository's: that one
+    holds no file of the tests.
+    """
+    if row.project_path and row.completion_path.startswith(row.project_path + "/"):
+        return row.project_path, row.completion_path[len(row.project_path) + 1 :]
+    parts = PurePosixPath(row.completion_path).parts
     root = os.environ.get(MIRRORS)
     depth = 1
     if root and len(parts) > 2:
         below = Path(root, *parts[:2])
-        depth = 2 if any((below / test).is_file() for test in _files(tests)) else 1
+        depth = 2 if any((below / test).is_file() for test in _files(row.tests)) else 1
     return "/".join(parts[:depth]), "/".join(parts[depth:])
 
 

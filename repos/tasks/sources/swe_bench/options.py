@@ -15,7 +15,7 @@ MIRRORS = "REPOGYM_REPOS_FROM"
 
 
 def use_dataset(path: Path | None) -> Path | None:
-    """Make suites of SWE-bench read their rows from a file or folder.
+    """Make suites of others read their rows from a file or folder.
 
     Raises:
         InputError: There is none.

@@ -1,12 +1,13 @@
-"""The suites of SWE-bench: where their rows come from, and the tasks made of them."""
+"""The suites of others: where their rows come from, and the tasks made of them."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from repos.errors import RecordError
+from repos.errors import InputError, RecordError
 from repos.tasks.catalogue import FETCHED_SUITES
 from repos.tasks.records import TaskSpec
 from repos.tasks.sources.code_datasets.rows import code_tasks, is_code_row
@@ -23,20 +24,41 @@ from repos.tasks.sources.swe_bench.options import DATASET, MIRRORS
 
 def is_here(name: str) -> bool:
     """Whether a suite's rows are on this machine, or a file of them was named."""
-    return bool(os.environ.get(DATASET)) or hub_file(FETCHED_SUITES[name].dataset, "test").is_file()
+    named, facts = os.environ.get(DATASET), FETCHED_SUITES[name]
+    if named:
+        return benchmark_of(file_instances(Path(named).expanduser())) == facts.benchmark
+    return bool(facts.dataset) and hub_file(facts.dataset, "test").is_file()
 
 
 def suite_instances(name: str) -> tuple[TaskSpec, ...]:
     """Return the tasks of a suite by its name.
 
     Raises:
-        RecordError: The file that was named is no dataset.
+        InputError: Its rows are on no hub, and no file of them was named.
+        RecordError: The file that was named is no dataset, or one of another benchmark.
         MissingExtraError: An extra is needed to read or fetch it.
         InfrastructureError: The hub did not give it.
     """
-    named = os.environ.get(DATASET)
-    path = Path(named).expanduser() if named else read_hub(FETCHED_SUITES[name].dataset)
-    return file_instances(path)
+    named, facts = os.environ.get(DATASET), FETCHED_SUITES[name]
+    if not named and not facts.dataset:
+        raise InputError(
+            f"The rows of {name} must be named: --dataset FILE, the file that "
+            f"{facts.benchmark} publishes."
+        )
+    path = Path(named).expanduser() if named else read_hub(facts.dataset)
+    found = file_instances(path)
+    if found and benchmark_of(found) != facts.benchmark:
+        fitting = [n for n, f in FETCHED_SUITES.items() if f.benchmark == benchmark_of(found)]
+        raise RecordError(
+            f"{path} holds rows of {benchmark_of(found)}, not of {facts.benchmark}: play it as "
+            f"--env {' or '.join(fitting)}."
+        )
+    return found
+
+
+def benchmark_of(specs: Sequence[TaskSpec]) -> str:
+    """Return whose rows tasks were made of."""
+    return specs[0].labels.get("dataset", "SWE-bench") if specs else ""
 
 
 def is_dataset(path: Path) -> bool:
