@@ -6,7 +6,7 @@ from repos.cache import cache_root
 from repos.environments.interpreters import minor_version
 from repos.errors import InputError, RecordError
 from repos.mining.removed.candidates import RemovalRule
-from repos.mining.removed.command import remove_from
+from repos.mining.removed.command import removal_rule, remove_from
 from repos.mining.removed.miner import RemovalMiner
 from repos.prepare import prepare
 from repos.sandbox.select import get_backend
@@ -138,8 +138,10 @@ def backend():
 
 def test_a_covered_function_becomes_a_task_that_only_its_code_resolves(origin, backend):
     lines = []
-    rule = RemovalRule(wanted=1, levels=("function",))
-    (spec,) = RemovalMiner(backend, minor_version(), rule, lines.append).mine(origin)
+    miner = RemovalMiner(backend, minor_version(), RemovalRule(), lines.append)
+    (spec,) = miner.mine(origin)  # its statements and expressions overlap with it
+    assert lines == [f"{spec.id}: task (3 fail to pass)"]
+    assert list(miner.mine(origin, {spec.id})) == []
     assert lines == [f"{spec.id}: task (3 fail to pass)"]
     assert spec.id == "shapes-1.1-shapes.area.area"
     assert spec.labels == {"level": "function", "lines": "3", "dependencies": "shapes.units.metres"}
@@ -166,6 +168,14 @@ def test_a_record_that_does_not_fit_its_archive_is_refused(origin, backend):
         source = spec.source.model_copy(update=change)
         with pytest.raises(RecordError, match=r"not what the record|no file|fewer lines"):
             prepare(spec.model_copy(update={"source": source}))
+
+
+def test_the_number_of_tasks_and_their_levels_can_be_chosen():
+    assert removal_rule(12) == RemovalRule()
+    rule = removal_rule(5, ["block", "class"])
+    assert (rule.wanted, set(rule.levels)) == (5, {"class", "block"})
+    with pytest.raises(InputError, match=r"--level is one of block, class, .* not 'line'"):
+        removal_rule(5, ["function", "line"])
 
 
 def test_an_unknown_package_is_named(tmp_path):
