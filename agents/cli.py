@@ -95,7 +95,7 @@ def run(
         ),
     ] = None,
     reward: Annotated[
-        str, typer.Option(help="resolved, fraction, or package.module:function.")
+        str, typer.Option(help="resolved, fraction, reported, or package.module:function.")
     ] = "resolved",
     agent_arg: Annotated[
         list[str] | None, typer.Option(metavar="K=V", help="Argument of the agent.")

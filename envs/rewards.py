@@ -27,7 +27,12 @@ def fraction(score: Score) -> float:
     return score.fraction
 
 
-REWARDS: dict[str, Reward] = {"resolved": resolved, "fraction": fraction}
+def reported(score: Score) -> float:
+    """Return the reward that the task's own checks left (Harbor); `fraction` where they do not."""
+    return score.metrics.get("reward", score.fraction)
+
+
+REWARDS: dict[str, Reward] = {"resolved": resolved, "fraction": fraction, "reported": reported}
 
 
 def get_reward(reward: str | Reward) -> Reward:

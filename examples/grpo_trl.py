@@ -8,7 +8,7 @@ from trl import GRPOConfig, GRPOTrainer  # type: ignore[import-not-found]
 
 from agents.training.adapters.trl_rollout import RolloutFunction, episode_reward, prompts
 
-START = '```tool\n{"name": "list_files"'
+START = '```tool\n{"name": "submit"'
 
 
 def form(completions: list, verdict: list[dict], **columns: object) -> list[float | None]:
@@ -19,17 +19,17 @@ def form(completions: list, verdict: list[dict], **columns: object) -> list[floa
 
 
 def main(model: str, steps: int = 20) -> None:
-    """Play six episodes of one reply a step, and print the log."""
-    options = {"tools": ["list_files", "submit"], "reward": "fraction"}
+    """Play four episodes of one reply a step, and print the log."""
     trainer = GRPOTrainer(
         model=model,
         train_dataset=Dataset.from_list(prompts("swe-mini", system="Repair the software.")),
         reward_funcs=[form, episode_reward],
-        rollout_func=RolloutFunction("swe-mini", max_turns=1, max_reply=24, **options),
+        rollout_func=RolloutFunction("swe-mini", max_turns=1, max_reply=24, tools=["submit"]),
         args=GRPOConfig(
             output_dir="grpo-model", save_strategy="no", max_steps=steps, logging_steps=1,
-            num_generations=6, per_device_train_batch_size=6, max_completion_length=64,
+            num_generations=4, per_device_train_batch_size=4, max_completion_length=64,
             learning_rate=3e-5, beta=0.0, bf16=False, use_cpu=True, report_to=[],
+            gradient_checkpointing=False,
         ),
     )  # fmt: skip
     trainer.train()

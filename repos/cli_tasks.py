@@ -106,7 +106,7 @@ def show_task(
 ) -> None:
     """Show one task as an agent sees it."""
     from repos.environments.choosing import choose_environment, is_available
-    from repos.prepare import build_files, patched_files, statement
+    from repos.prepare import build_files, patched_files, prepare, statement
     from repos.scoring.keys import known_key
     from repos.tasks.suite import load_suite
 
@@ -130,8 +130,11 @@ def show_task(
     if hidden:
         facts["environment"] = choose_environment(spec, environment)
         facts["fail_to_pass"] = list(spec.expected[facts["environment"]].fail_to_pass)
-        facts["files"] = list(patched_files(files.reference))
-        facts["reference"] = files.reference.decode("utf-8", "replace")
+        reference = files.reference
+        if spec.source.inside() is not None:  # only running the solution tells
+            reference = prepare(spec, environment=environment).hidden.reference
+        facts["files"] = list(patched_files(reference))
+        facts["reference"] = reference.decode("utf-8", "replace")
     if as_json:
         typer.echo(json.dumps(facts, indent=1, ensure_ascii=False))
         return

@@ -21,6 +21,7 @@ from repos.cache import (
 )
 from repos.environments.choosing import choose_environment
 from repos.environments.compiling import compile_layer
+from repos.environments.finishing import finished_files
 from repos.environments.interpreters import NotAvailableError as NotAvailableError
 from repos.environments.interpreters import PythonInstallation
 from repos.environments.layers import environment_layers
@@ -75,8 +76,23 @@ def prepare(
         around = environment_layers(
             spec.environments[chosen], files.base, spec.source_dirs, runner.packages
         )
-        source = _source_layer(spec, files, around.python)
         mounts = runner.layers(files.base, around)
+        inside = spec.source.inside()
+        if inside is not None:
+            files = finished_files(
+                files,
+                inside,
+                f"tasks/{files_key(spec)}",
+                Layers(
+                    (),
+                    (*around.mounts, *mounts, *server_mounts()),
+                    around.path,
+                    around.links,
+                    around.variables,
+                ),
+                SandboxSpec(**spec.sandbox),  # type: ignore[arg-type]
+            )
+        source = _source_layer(spec, files, around.python)
     except NotPreparedError as error:
         named = suite if suite in suite_names() else "FILE.jsonl"
         raise NotPreparedError(
@@ -99,6 +115,8 @@ def prepare(
             Mount(base_git, BASE_GIT),
         ),
         path=around.path,
+        links=around.links,
+        variables=around.variables,
     )
     public = PublicTask(
         id=spec.id,

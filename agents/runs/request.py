@@ -35,6 +35,9 @@ from tools.registry import DEFAULT_TOOLS
 
 DEFAULT_MODEL = "symbolic"
 
+MOST_REASONS = 10
+"""Of how many tasks that can't be played here the screen says why."""
+
 UNTRAINED = "validation+test"
 """The split of a run that named none."""
 
@@ -225,7 +228,20 @@ def _tasks(suite: Suite, request: Request, notes: list[str]) -> tuple[list[str],
         raise InputError(f"The suite {suite.name} holds no task.")
     if not here:
         choose_environment(specs[0], request.environment)  # says why not, and what to do
+    notes += _reasons([suite.spec(name) for name in missing], request.environment)
     return here[: request.limit], missing
+
+
+def _reasons(specs: list[TaskSpec], environment: str) -> list[str]:
+    """Return why tasks can't be played here, a sentence each, up to a bound."""
+    told = []
+    for spec in specs[:MOST_REASONS]:
+        try:
+            choose_environment(spec, environment)
+        except InputError as error:
+            told.append(f"Left out: {error}")
+    more = len(specs) - MOST_REASONS
+    return [*told, *([f"Left out: {more} more tasks."] if more > 0 else [])]
 
 
 def _of_split(

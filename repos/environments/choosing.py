@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from repos.environments.harbor import check_packages, missing_packages
 from repos.environments.images import check_image
 from repos.environments.interpreters import (
     NotAvailableError,
@@ -15,7 +16,12 @@ from repos.environments.tools import check_programs, missing_programs
 from repos.errors import InputError, UnknownNameError
 from repos.kernel import trees as kernels
 from repos.kernel.profiles import get_profile
-from repos.tasks.environments import ImageEnvironment, KernelEnvironment, OnPython
+from repos.tasks.environments import (
+    HarborEnvironment,
+    ImageEnvironment,
+    KernelEnvironment,
+    OnPython,
+)
 from repos.tasks.records import TaskSpec
 
 
@@ -94,6 +100,8 @@ def _ranked(spec: TaskSpec) -> list[str]:
 
 def _is_here(spec: TaskSpec, name: str) -> bool:
     environment = spec.environments[name]
+    if isinstance(environment, HarborEnvironment) and missing_packages(environment):
+        return False
     if isinstance(environment, OnPython):
         return is_installed(environment.python)
     if isinstance(environment, KernelEnvironment):
@@ -110,6 +118,8 @@ def _is_here(spec: TaskSpec, name: str) -> bool:
 def _check(spec: TaskSpec, name: str) -> None:
     environment = spec.environments[name]
     try:
+        if isinstance(environment, HarborEnvironment):
+            check_packages(environment)
         if isinstance(environment, OnPython):
             find_python(environment.python)
         elif isinstance(environment, KernelEnvironment):

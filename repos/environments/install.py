@@ -29,7 +29,7 @@ def make_venv(folder: Path, python: PythonInstallation) -> Path:
     return folder / "lib" / f"python{python.minor}" / "site-packages"
 
 
-def install(where: Sequence[str], pins: Sequence[str], python: str) -> None:
+def install(where: Sequence[str], pins: Sequence[str], python: str, *, closed: bool = True) -> None:
     """Unpack pinned wheels.
 
     Args:
@@ -37,6 +37,7 @@ def install(where: Sequence[str], pins: Sequence[str], python: str) -> None:
             environment that `python` belongs to.
         pins: `name==version`, the whole closure.
         python: The interpreter that will import them.
+        closed: Whether the pins are the whole closure; else what they need comes along.
 
     Raises:
         NotPreparedError: Something must be fetched and REPOGYM_OFFLINE is set.
@@ -44,8 +45,9 @@ def install(where: Sequence[str], pins: Sequence[str], python: str) -> None:
     """
     index = PackageIndex().configuration
     mode = ["--offline"] if offline() else []
+    alone = ["--no-deps"] if closed else []
     done = _uv(
-        "pip", "install", "-q", "--no-deps", "--only-binary", ":all:", "--python", python,
+        "pip", "install", "-q", *alone, "--only-binary", ":all:", "--python", python,
         "--link-mode", "hardlink", *where, *index.uv_arguments(), *mode, *pins,
         certificates=index.certificates,
     )  # fmt: skip

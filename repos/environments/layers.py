@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from repos.environments.harbor import check_packages, harbor_links
 from repos.environments.images import image_layer, image_python
 from repos.environments.interpreters import PythonInstallation, find_python
 from repos.environments.python import interpreter_mounts, python_layer
@@ -14,6 +15,7 @@ from repos.kernel.trees import changed_build, prepared_kernel
 from repos.sandbox.protocol import ENVIRONMENT, Mount
 from repos.tasks.environments import (
     Environment,
+    HarborEnvironment,
     ImageEnvironment,
     KernelEnvironment,
     ToolsEnvironment,
@@ -29,12 +31,16 @@ class EnvironmentLayers:
         path: Folders put in front of PATH, as seen inside.
         python: The task's interpreter, or None where the environment has none.
         layer: The folder at `/env`, or None where there is none.
+        links: Links that its programs need (`repos.sandbox.protocol.Layers`).
+        variables: Variables of all programs.
     """
 
     mounts: tuple[Mount, ...] = ()
     path: tuple[str, ...] = ()
     python: PythonInstallation | None = None
     layer: Path | None = None
+    links: tuple[tuple[str, str], ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
 
 
 def environment_layers(
@@ -72,6 +78,13 @@ def environment_layers(
             python=image_python(environment, layer),
             layer=layer,
         )
+    links: tuple[tuple[str, str], ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
+    if isinstance(environment, HarborEnvironment):
+        check_packages(environment)
+        links = harbor_links(environment.workdir)
+        named = {**environment.variables, "HARBOR_WORKDIR": environment.workdir}
+        variables = tuple(sorted(named.items()))
     python = find_python(environment.python)
     layer = python_layer(environment, base, source_dirs, python, packages)
     return EnvironmentLayers(
@@ -79,4 +92,6 @@ def environment_layers(
         path=(f"{ENVIRONMENT}/bin",),
         python=python,
         layer=layer,
+        links=links,
+        variables=variables,
     )

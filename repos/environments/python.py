@@ -17,7 +17,7 @@ from repos.environments.interpreters import PythonInstallation, running_python
 from repos.environments.metadata import checkout_scripts, release_metadata
 from repos.sandbox.interpreter import package_folders
 from repos.sandbox.protocol import ENVIRONMENT, TESTBED, Mount
-from repos.tasks.environments import OnPython, SweBenchEnvironment
+from repos.tasks.environments import HarborEnvironment, OnPython, SweBenchEnvironment
 
 PYTHON = f"{ENVIRONMENT}/bin/python"
 """The environment's Python, as sandboxes see it."""
@@ -79,7 +79,8 @@ def python_layer(
     def build(folder: Path) -> None:
         site = make_venv(folder, python)
         if pins:
-            install((), pins, str(folder / "bin" / "python"))
+            closed = not isinstance(environment, HarborEnvironment)
+            install((), pins, str(folder / "bin" / "python"), closed=closed)
         else:
             copy_harness(site, python, packages)
         import_path(site, source_dirs)

@@ -11,6 +11,7 @@ from repos.runners.unittest.detect import only_unittest
 
 BUILT_IN = {
     "kernel": "repos.runners.kernel.runner:KernelRunner",
+    "harbor": "repos.runners.harbor.runner:HarborRunner",
     "django": "repos.runners.django.runner:DjangoRunner",
     "pytest": "repos.runners.pytest.runner:PytestRunner",
     "swe-bench-pytest": "repos.runners.pytest.swe_bench:SweBenchPytest",

@@ -48,11 +48,16 @@ class Layers:
         testbed: Folders merged at `/testbed`; later ones lie above earlier ones.
         mounts: Further folders and files (environment, interpreter, protected tests).
         path: Folders put in front of PATH, as seen inside.
+        links: Symbolic links outside of `/testbed`, each its place and what it leads to; only
+            bubblewrap makes them.
+        variables: Variables of all programs, name and value.
     """
 
     testbed: tuple[Path, ...]
     mounts: tuple[Mount, ...] = ()
     path: tuple[str, ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,25 @@ class SweBenchEnvironment(OnPython):
     compiled: str = ""
 
 
+class HarborEnvironment(OnPython):
+    """What a task folder of Harbor asks for, as far as this machine can have it without Docker.
+
+    Its requirements are what the folder installs, which need not be the whole closure.
+
+    Attributes:
+        packages: Packages of the system that must be installed here.
+        workdir: The task's working folder, which is a link to the repository.
+        variables: Variables of all programs.
+    """
+
+    kind: Literal["harbor"] = "harbor"
+    packages: tuple[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.+-]*$")], ...] = ()
+    workdir: Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/-]+$")] = "/testbed"
+    variables: dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], str] = Field(
+        default_factory=dict
+    )
+
+
 class ToolsEnvironment(Record):
     """Programs of the machine itself, for what is not written in Python.
 
@@ -98,6 +117,7 @@ class ImageEnvironment(Record):
 Environment = Annotated[
     PythonEnvironment
     | SweBenchEnvironment
+    | HarborEnvironment
     | ImageEnvironment
     | ToolsEnvironment
     | KernelEnvironment,

@@ -24,6 +24,7 @@ from repos.tasks.catalogue import (
 )
 from repos.tasks.records import TaskSpec, parse_record
 from repos.tasks.sources.git import GitSource, is_url
+from repos.tasks.sources.harbor.folders import harbor_tasks, is_harbor
 from repos.tasks.sources.swe_bench.suites import (
     file_instances,
     is_dataset,
@@ -92,8 +93,8 @@ def load_suite(name: str) -> Suite:
         name: A name ("swe-mini", or an entry point in the group `repogym.suites`), an
             environment id ("repogym/swe-mini-v1", with "package.module:" in front where that
             module registers it), the path of a `.jsonl` manifest, that of a file or folder of
-            instances in SWE-bench's schema, or `package.module:NAME` (a `Suite`, or a function
-            that returns one).
+            instances in SWE-bench's schema or of a folder of Harbor's task folders, or
+            `package.module:NAME` (a `Suite`, or a function that returns one).
 
     Raises:
         UnknownNameError: No such suite.
@@ -110,6 +111,9 @@ def load_suite(name: str) -> Suite:
         return read_manifest(MANIFESTS / f"{name}.jsonl")
     if is_manifest(name):
         path = Path(name)
+        if is_harbor(path):
+            about = f"Task folders of Harbor, from {path.resolve().name}."
+            return make_suite(path.resolve().name, "0", about, harbor_tasks(path))
         if is_dataset(path):
             about = f"Instances in SWE-bench's schema, from {path.name}."
             return make_suite(path.stem, "0", about, file_instances(path))

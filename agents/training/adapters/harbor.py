@@ -17,7 +17,6 @@ import tempfile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from agents.training.dockerfile import Copy, Recipe, Run, read_dockerfile
 from envs.lease import BackendLease
 from repos.cache import SCRATCH, cache_root, owned_prefix, remove_abandoned, remove_tree
 from repos.errors import InfrastructureError, InputError, MissingExtraError
@@ -25,6 +24,7 @@ from repos.prepare import prepare
 from repos.sandbox.protocol import TESTBED, Layers, Mount, Sandbox, SandboxSpec
 from repos.scoring.verdicts import score_once
 from repos.tasks.records import Task
+from repos.tasks.sources.harbor.dockerfile import Copy, Recipe, Run, read_dockerfile
 from repos.tasks.suite import load_suite
 
 try:

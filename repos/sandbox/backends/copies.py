@@ -22,11 +22,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from repos.errors import InfrastructureError
+from repos.errors import InfrastructureError, SandboxUnavailableError
 from repos.sandbox.client import FILE_TIMEOUT_S, ServerClient
 from repos.sandbox.guest.server import codec
 from repos.sandbox.guest.server.files import remove_tree
-from repos.sandbox.protocol import TESTBED, Isolation, Snapshot
+from repos.sandbox.protocol import TESTBED, Isolation, Layers, Snapshot
 
 FILL_TIMEOUT_S = 1200.0
 COPIES, SNAPSHOTS = "repogym-copies-", "repogym-docker-"
@@ -172,6 +172,19 @@ class CopyClient(ServerClient):
         blob = self._channel.call("changed", {"path": TESTBED}, FILE_TIMEOUT_S)
         words = blob.decode("utf-8", "surrogateescape").split("\0")[:-1]
         return dict(zip(words[::2], words[1::2], strict=True))
+
+
+def refuse_links(name: str, layers: Layers) -> None:
+    """Make sure that layers need no links in the sandbox's root.
+
+    Raises:
+        SandboxUnavailableError: They do.
+    """
+    if layers.links:
+        raise SandboxUnavailableError(
+            f"The sandbox {name} can't show the repository at {layers.links[0][0]}, as this task "
+            "needs: use bubblewrap (--sandbox bubblewrap)."
+        )
 
 
 def remove_leftovers(prefix: str) -> list[str]:

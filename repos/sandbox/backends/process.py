@@ -24,7 +24,13 @@ from typing import Unpack
 
 from repos.errors import InfrastructureError
 from repos.sandbox import zipapps
-from repos.sandbox.backends.copies import COPIES, CopyClient, Family, remove_leftovers
+from repos.sandbox.backends.copies import (
+    COPIES,
+    CopyClient,
+    Family,
+    refuse_links,
+    remove_leftovers,
+)
 from repos.sandbox.backends.translation import Translation, shadow_environment
 from repos.sandbox.channel import Channel, socket_pair
 from repos.sandbox.guest.server import codec
@@ -90,6 +96,7 @@ class ProcessBackend:
         Raises:
             InfrastructureError: A layer does not exist, or the server does not start.
         """
+        refuse_links(self.name, layers)
         sources = [*layers.testbed, *(mount.source for mount in layers.mounts)]
         missing = [str(path) for path in sources if not os.path.exists(path)]
         if missing:

@@ -42,6 +42,7 @@ def environment(layers: Layers) -> dict[str, str]:
     """Return the variables that programs inside start with; none come from the host."""
     path = [*layers.path, f"{TOOLS}/bin", "/usr/local/bin", "/usr/bin", "/bin"]
     return {
+        **dict(layers.variables),
         "HOME": HOME,
         "USER": "agent",
         "LANG": "C.UTF-8",
@@ -181,5 +182,8 @@ def build(
         if mount.target.startswith(f"{TESTBED}/"):
             continue  # mounted with what lies at /testbed
         out.bind(str(mount.source), mount.target, writable=mount.writable)
+    for place, leads_to in layers.links:
+        out.folders(str(PurePosixPath(place).parent))
+        out.items += ["--symlink", leads_to, place]
     out.items += ["--remount-ro", "/", "--chdir", "/", "--"]
     return out.items

@@ -40,6 +40,27 @@ class OfficialCheck:
     limit_s: float = 1800.0
 
 
+@dataclass(frozen=True)
+class Inside:
+    """What a source has run in a task's own environment, without a network, while preparing.
+
+    Attributes:
+        name: Of the task, for messages.
+        folder: Where the task's own programs see the repository.
+        build: Shell commands that make the base of the files: folder, command and variables.
+        solution: Folder with `solve.sh`, which makes the reference of the base; None for none.
+        path: Folders put in front of PATH.
+        limit_s: Bound of each command, in seconds.
+    """
+
+    name: str
+    folder: str
+    build: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = ()
+    solution: Path | None = None
+    path: tuple[str, ...] = ()
+    limit_s: float = 600.0
+
+
 class SourceRecord(Record):
     """Where a task's files come from; each kind of source has a record type of its own.
 
@@ -51,6 +72,10 @@ class SourceRecord(Record):
 
     def official_check(self) -> OfficialCheck | None:
         """Return the benchmark's own check, or None where there is no such thing."""
+        return None
+
+    def inside(self) -> Inside | None:
+        """Return what completes the files by running programs, or None for nothing."""
         return None
 
 

@@ -16,6 +16,7 @@ BUILT_IN = {
     "bundled": "repos.tasks.sources.bundled:BundledTasks",
     "dataset-part": "repos.tasks.sources.code_datasets.source:DatasetParts",
     "git": "repos.tasks.sources.git:GitRevisions",
+    "harbor": "repos.tasks.sources.harbor.source:HarborTasks",
     "kernel": "repos.tasks.sources.kernel:KernelMistakes",
     "mutant": "repos.tasks.sources.mutants.source:Mutants",
     "pypi": "repos.tasks.sources.pypi.source:ReleasePairs",

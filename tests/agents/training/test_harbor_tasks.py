@@ -6,9 +6,9 @@ import pytest
 from typer.testing import CliRunner
 
 from agents.training.cli import app
-from agents.training.dockerfile import Copy, Run, read_dockerfile
 from agents.training.harbor_tasks import export_tasks
 from repos.errors import InputError
+from repos.tasks.sources.harbor.dockerfile import Copy, Run, read_dockerfile
 from repos.tasks.suite import load_suite
 
 

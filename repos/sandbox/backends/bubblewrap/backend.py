@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from repos.errors import InfrastructureError, SandboxUnavailableError
@@ -96,9 +97,7 @@ class BubblewrapBackend(SandboxStarter):
             raise InfrastructureError(f"These layers of a sandbox do not exist: {missing}.")
         if not layers.testbed:
             raise InfrastructureError("A sandbox needs at least one layer at /testbed.")
-        layers = Layers(
-            tuple(Path(os.path.realpath(path)) for path in layers.testbed),
-            layers.mounts,
-            layers.path,
+        layers = replace(
+            layers, testbed=tuple(Path(os.path.realpath(path)) for path in layers.testbed)
         )
         return BubblewrapSandbox(self, layers, spec, Family(), ())

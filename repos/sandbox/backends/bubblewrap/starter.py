@@ -151,7 +151,7 @@ class SandboxStarter:
         daemon = self.daemon
         inside = f"{TESTBED}/"
         mounts = tuple(m for m in layers.mounts if not m.target.startswith(inside))
-        key = (mounts, layers.path, spec)
+        key = (mounts, layers.path, layers.links, layers.variables, spec)
         if key not in self._orders:
             if len(self._orders) >= MAX_ORDERS:
                 self._orders.clear()

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from repos.errors import InfrastructureError, MissingExtraError, SandboxUnavailableError
 from repos.sandbox.backends.bubblewrap.backend import own_layer
-from repos.sandbox.backends.copies import Family
+from repos.sandbox.backends.copies import Family, refuse_links
 from repos.sandbox.backends.docker.host import ContainerHost, no_engine
 from repos.sandbox.backends.docker.sandbox import OPEN, DockerSandbox
 from repos.sandbox.protocol import Isolation, Layers, Probe, SandboxSpec
@@ -65,6 +65,7 @@ class DockerBackend(ContainerHost):
             SandboxUnavailableError: There is no engine.
             InfrastructureError: The engine failed, or a layer does not exist.
         """
+        refuse_links(self.name, layers)
         sources = [*layers.testbed, *(mount.source for mount in layers.mounts)]
         missing = [str(path) for path in sources if not os.path.exists(path)]
         if missing:

@@ -18,6 +18,10 @@ IGNORED = {
 """Instructions without a meaning here: programs are the machine's, commands come from outside."""
 
 
+UV = re.compile(r"--from=ghcr\.io/astral-sh/uv\S*\s")
+"""Copies a program that only installs what is otherwise provided."""
+
+
 @dataclass(frozen=True)
 class Copy:
     """Files of the build folder that go into the sandbox.
@@ -86,6 +90,8 @@ def read_dockerfile(path: Path) -> Recipe:
         elif word == "ARG":
             arguments |= _pairs(said if "=" in said else f"{said}=")
         elif word in ("COPY", "ADD"):
+            if UV.match(rest):
+                continue
             recipe.steps.append(_copy(path, said, recipe.workdir))
         elif word == "RUN":
             command = rest if not rest.startswith("[") else shlex.join(json.loads(rest))
@@ -94,6 +100,18 @@ def read_dockerfile(path: Path) -> Recipe:
         elif word not in IGNORED:
             raise InputError(f"{path}: the instruction {word} can't be followed without Docker.")
     return recipe
+
+
+def base_image(path: Path) -> str:
+    """Return the image that a Dockerfile begins with; "" where it names none."""
+    arguments: dict[str, str] = {}
+    for word, rest in _instructions(path.read_text(encoding="utf-8")):
+        if word == "ARG":
+            arguments |= _pairs(rest if "=" in rest else f"{rest}=")
+        elif word == "FROM":
+            words = [part for part in _filled(rest, arguments).split() if not part.startswith("--")]
+            return words[0] if words else ""
+    return ""
 
 
 def _instructions(text: str) -> list[tuple[str, str]]:

@@ -1,0 +1,1 @@
+"""Tests of Harbor: a script that leaves a reward in a file."""
