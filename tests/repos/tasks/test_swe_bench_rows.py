@@ -54,6 +54,13 @@ def other():
     return {**ROW, "instance_id": "django__django-2", "repo": "somebody/else"}
 
 
+def test_only_folders_of_tests_that_need_file_locks_get_them():
+    (plain,) = read_instances([ROW], "rows")
+    stored = TEST_PATCH.replace("tests/shop/tests.py", "tests/file_storage/tests.py")
+    (locking,) = read_instances([{**ROW, "test_patch": stored}], "rows")
+    assert plain.sandbox == {} and locking.sandbox == {"seccomp": "locks"}
+
+
 def test_a_row_becomes_a_task():
     (spec,) = read_instances([ROW], "rows")
     assert spec.id == "django__django-1" and spec.title == "Sums are wrong."

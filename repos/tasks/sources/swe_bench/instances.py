@@ -130,6 +130,8 @@ def read_instance(row: Mapping[str, Any]) -> TaskSpec:
         environments["image"] = ImageEnvironment(image=image)
         labels["image"] = image
     tests = Expected(fail_to_pass=fail_to_pass, pass_to_pass=pass_to_pass)
+    folders = recipe.locks if recipe else ()
+    locks = any(path.startswith(folders) for path in patch_paths(test_patch))
     return TaskSpec(
         id=source.instance,
         source=source,
@@ -139,6 +141,7 @@ def read_instance(row: Mapping[str, Any]) -> TaskSpec:
         test_paths=tuple(p for p in patch_paths(test_patch) if p not in deleted),
         environments=environments,
         expected=dict.fromkeys(environments, tests),
+        sandbox={"seccomp": "locks"} if locks else {},
         date=str(row.get("created_at") or "")[:10],
         labels=labels,
     )

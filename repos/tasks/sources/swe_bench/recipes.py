@@ -36,6 +36,7 @@ class Recipe:
         network: What of the network its tests need: "httpbin", or "".
         compiled: A release whose compiled modules are used, or "".
         flaw: Why the instance's expected tests tell nothing of the fix, or "".
+        locks: Folders of tests that need file locks.
     """
 
     environment: str
@@ -54,6 +55,7 @@ class Recipe:
     network: Literal["", "httpbin"]
     compiled: str = ""
     flaw: str = ""
+    locks: tuple[str, ...] = ()
 
 
 @lru_cache(maxsize=1)
@@ -112,6 +114,7 @@ def find_recipe(repository: str, version: str, instance: str = "") -> Recipe | N
         network=facts.get("network", ""),
         compiled=entry.get("compiled_instances", {}).get(instance, entry.get("compiled", "")),
         flaw=facts.get("flawed", {}).get(instance, ""),
+        locks=tuple(facts.get("locks", ())),
     )
 
 
