@@ -19,6 +19,7 @@ VERBS = {
     "report": ("agents.reports.cli", "Print the figures of runs, or plot them for a paper."),
     "show": ("agents.reports.cli", "Print a run or an episode on the terminal."),
     "export": ("agents.training.cli", "Write training data from runs."),
+    "curriculum": ("agents.training.cli", "Order tasks by how hard they were in runs."),
     "export-tasks": ("agents.training.cli", "Write a suite's tasks for another framework."),
     "toolgen-data": ("agents.training.cli", "Write code with triggers to train ToolGen."),
     "doctor": ("repos.cli", "Say what works on this machine and how to mend the rest."),

@@ -1,4 +1,4 @@
-"""The commands that make training data: of runs `export`, of code `toolgen-data`."""
+"""The commands for training: data of runs and of code, tasks in the order of their difficulty."""
 
 from __future__ import annotations
 
@@ -47,6 +47,62 @@ def export(
     typer.echo(f"Written: {made.file} ({made.rows} rows of {made.episodes} episodes)")
     for reason, number in sorted(made.left_out.items()):
         typer.echo(f"Left out: {number} ({reason})")
+
+
+@app.command()
+def curriculum(
+    folders: Annotated[
+        list[Path],
+        typer.Argument(metavar="DIR...", help="Folders of runs, or the folder above them."),
+    ],
+    order: Annotated[str, typer.Option(help="easy, hard or learnable first.")] = "easy",
+    sample: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Draw N tasks by what they teach, instead."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 0,
+    plausible: Annotated[
+        bool, typer.Option("--plausible", help="Take plausible successes as successes.")
+    ] = False,
+    ids: Annotated[
+        bool, typer.Option("--ids", help="Ids alone, separated by commas, as trainers take them.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of text.")] = False,
+) -> None:
+    """Show how hard tasks were in runs, and in which order, or how often, to train on them."""
+    from agents.reports.reading import find_runs, read_run
+    from agents.training.curriculum import measure
+
+    found = measure([read_run(path) for path in find_runs(folders)], plausible=plausible)
+    names = found.tasks(order) if sample is None else found.sample(sample, seed)  # type: ignore[arg-type]
+    if ids:
+        typer.echo(",".join(names))
+        return
+    known = {one.task: one for one in found.difficulties}
+    if as_json:
+        rows = [
+            {
+                "task": name,
+                "attempts": known[name].attempts,
+                "resolved": known[name].resolved,
+                "difficulty": round(known[name].difficulty, 4),
+                "weight": round(known[name].weight, 4),
+            }
+            for name in names
+        ]
+        told = {"tasks": rows, "held_back": found.held_back, "left_out": found.left_out}
+        typer.echo(json.dumps(told, indent=1))
+        return
+    for name in names:
+        one = known[name]
+        share = f"{one.resolved} of {one.attempts} resolved"
+        typer.echo(
+            f"{name:<40} {share:<20} difficulty {one.difficulty:.2f} weight {one.weight:.2f}"
+        )
+    typer.echo(
+        f"Left out: {found.left_out} episodes without a verdict that can be trusted, "
+        f"{found.held_back} tasks of the validation and the test split"
+    )
 
 
 @app.command("toolgen-data")

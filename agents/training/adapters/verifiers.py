@@ -57,7 +57,8 @@ class EpisodesConfig(vf.TasksetConfig):
 
     Attributes:
         suite: As on the command line after `--env`.
-        tasks: Ids, separated by commas; "" takes all.
+        tasks: Ids, separated by commas, in the order to play (`repogym curriculum --ids`); ""
+            takes all.
         seed: Seed of the environments.
     """
 
@@ -67,7 +68,7 @@ class EpisodesConfig(vf.TasksetConfig):
 
 
 class Episodes(vf.Taskset[EpisodeTask, EpisodesConfig]):
-    """The tasks of a suite, in its order."""
+    """The tasks of a suite, in its order or in the one that was asked for."""
 
     def load(self) -> Iterator[EpisodeTask]:
         """Yield the tasks.
@@ -77,10 +78,8 @@ class Episodes(vf.Taskset[EpisodeTask, EpisodesConfig]):
         """
         suite = load_suite(self.config.suite)
         names = [name.strip() for name in self.config.tasks.split(",") if name.strip()]
-        wanted = {suite.spec(name).id for name in names}
-        for spec in suite.specs:
-            if wanted and spec.id not in wanted:
-                continue
+        chosen = {spec.id: spec for spec in map(suite.spec, names)}
+        for spec in chosen.values() or suite.specs:
             data = EpisodeData(
                 id=spec.id, name=spec.id, suite=suite.name, task=spec.id, seed=self.config.seed
             )
