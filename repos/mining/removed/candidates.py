@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import random
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -139,7 +139,13 @@ def _fitting(source: bytes, rule: RemovalRule) -> Iterator[Part]:
         every = list(parts(source))
     except (SyntaxError, ValueError):
         return
+    bodies = [part for part in every if part.level in ("function", "class")]
+    written = Counter(
+        part.name for part in bodies if part_text(source, part.start, part.end) != b"..."
+    )  # not those of overloads
     for part in every:
+        if part in bodies and written[part.name] > 1:
+            continue  # such as a property's getter and setter: the name does not tell which
         least, most = rule.lines[part.level]
         if not least <= len(part.lines) <= most:
             continue

@@ -13,8 +13,9 @@ from repos.sandbox.select import get_backend
 from repos.scoring.score import score
 from repos.tasks.environments import PythonEnvironment, python_id
 from repos.tasks.records import Expected, TaskSpec, parse_record
-from repos.tasks.sources.pypi.records import PyPIPairSource
-from repos.tasks.sources.removed.records import TestPart
+from repos.tasks.sources.pypi.records import Archive, PyPIPairSource
+from repos.tasks.sources.removed.records import RemovedCodeSource, TestPart
+from repos.tasks.sources.removed.statement import compose
 from repos.tasks.sources.removed.text import part_text, parts, remove_part, without_tests
 
 HERE = python_id(minor_version())
@@ -55,6 +56,23 @@ def test_parts_are_bodies_without_docstrings_and_masked_nodes():
     ]  # fmt: skip
     assert 'return "ö" + str(limit)' in [text(p) for p in found("statement")]
     assert [text(p) for p in found("block")] == ['limit -= 1\n            return "ö" + str(limit)']
+
+
+def test_of_two_definitions_of_a_name_the_statement_shows_the_one_with_the_part():
+    pair = (
+        "class Box:\n    @property\n    def size(self):\n        return self.width * 2\n\n"
+        "    @size.setter\n    def size(self, value):\n        self.width = value // 2\n"
+    )
+    archive = Archive(filename="box-1.0.tar.gz", sha256="0" * 64, version="1.0")
+    test = TestPart(path="t.py", name="test_box", first=1, last=2)
+    wholes = [part for part in parts(pair.encode()) if part.level in ("class", "function")]
+    for part, head in zip(wholes, ("class Box", "@property", "@size"), strict=True):
+        source = RemovedCodeSource(
+            package="box", archive=archive, path="box.py", name=part.name, level=part.level,
+            start=part.start, end=part.end, text_sha256="0" * 64, tests=(test,), shown=test,
+        )  # fmt: skip
+        told = compose(source, "1.0", pair.encode(), b"def test_box():\n    assert box\n")
+        assert f"```python\n{head}" in told
 
 
 def test_what_is_left_parses_and_no_longer_holds_the_part():

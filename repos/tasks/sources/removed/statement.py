@@ -31,7 +31,7 @@ def compose(source: RemovedCodeSource, version: str, original: bytes, test: byte
         original: The file that holds the part, as released.
         test: The file of the test that stays.
     """
-    node = dict(definitions(ast.parse(original)))[source.name]
+    node = _definition(ast.parse(original), source)
     asked = ASKED[source.level].format(name=source.name, path=source.path, line=source.start[0])
     head = f"You are in the repository of the Python package `{source.package}`, at release "
     told = [f"{head}{version}.", f"{asked} Everything else is as it was released."]
@@ -44,6 +44,17 @@ def compose(source: RemovedCodeSource, version: str, original: bytes, test: byte
     )
     told.append(_code(shown))
     return "\n\n".join(told) + "\n"
+
+
+def _definition(tree: ast.Module, source: RemovedCodeSource) -> Definition:
+    """Return the definition that is removed or holds the part; a name may be defined twice."""
+    named = [node for name, node in definitions(tree) if name == source.name]
+    line = source.start[0]
+    return next((node for node in named if line in range(node.lineno, _end(node) + 1)), named[-1])
+
+
+def _end(node: Definition) -> int:
+    return node.end_lineno or node.lineno
 
 
 def _code(text: str) -> str:
