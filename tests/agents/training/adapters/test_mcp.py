@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import http.client
+import socket
 from pathlib import Path
 
 import httpx2
@@ -27,8 +29,8 @@ def server():
 async def client(ticket, token=None):
     headers = {"Authorization": f"Bearer {token or ticket.token}"}
     async with (
-        httpx2.AsyncClient(headers=headers, timeout=240) as http,
-        Client(streamable_http_client(ticket.url, http_client=http)) as made,
+        httpx2.AsyncClient(headers=headers, timeout=240) as web,
+        Client(streamable_http_client(ticket.url, http_client=web)) as made,
     ):
         yield made
 
@@ -77,6 +79,19 @@ def test_without_the_token_of_an_open_episode_nothing_is_answered(server, token)
         headers["Authorization"] = f"Bearer {token}"
     body = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
     assert httpx2.post(server.url, json=body, headers=headers).status_code == 401
+
+
+def test_the_parts_of_an_answer_do_not_wait_for_each_other(server):
+    """Nagle's algorithm is off on the server's side of a connection."""
+    host, _, port = server.url.removeprefix("http://").removesuffix("/mcp").partition(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=60)
+    connection.request("POST", "/mcp")
+    assert connection.getresponse().read()
+    own = connection.sock.getsockname()
+    held = [one.transport for one in server._http.server_state.connections]
+    (ours,) = [one for one in held if one.get_extra_info("peername") == own]
+    assert ours.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    connection.close()
 
 
 def test_what_does_not_fit_is_said_before_the_server_starts():
