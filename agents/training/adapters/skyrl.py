@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from agents.models.protocol import Message
-from agents.models.text_tools import CALL_FORMAT, parse_calls, render_messages
+from agents.models.text_tools import render_messages
 from agents.training.player import Player, Verdict
+from agents.training.replies import play_reply
 from repos.errors import InputError, MissingExtraError
 
 try:
@@ -25,11 +26,6 @@ NAME = "repogym"
 
 MAX_TURNS = 50
 """Replies of an episode where the configuration says nothing."""
-
-SILENT = f"Your reply had no call. Write one like this:\n\n{CALL_FORMAT}"
-
-END_TURNS = "turns"
-"""Why an episode ended whose replies were used up (`end`)."""
 
 
 def register(name: str = NAME) -> None:
@@ -64,7 +60,6 @@ class SkyRLEpisode(BaseTextEnv):
         self._task = row.get("task")
         self._seed = row.get("seed")
         self._player = Player(config.get("suite", "swe-mini"), **options)
-        self._names = {tool["function"]["name"] for tool in self._player.tools}
 
     @property
     def verdict(self) -> Verdict | None:
@@ -83,17 +78,8 @@ class SkyRLEpisode(BaseTextEnv):
     def step(self, action: str) -> BaseTextEnvStepOutput:
         """Run the calls of a reply, in order, until the episode ends."""
         self.turns += 1
-        _, calls = parse_calls(action, self._names, turn=self.turns)
-        texts = []
-        for call in calls:
-            if self._player.verdict is not None:
-                break
-            answer = self._player.call(call.name, call.arguments)
-            texts.append(f"Result of {call.name}:\n{answer.text}")
-        if self._player.verdict is None and self.turns >= self.max_turns:
-            self._player.finish(END_TURNS)
+        said = play_reply(self._player, action, self.turns, self.max_turns)
         verdict = self._player.verdict
-        said = "\n\n".join(texts) or SILENT
         return BaseTextEnvStepOutput(
             observations=[] if verdict else [{"role": "user", "content": said}],
             reward=verdict.reward if verdict else 0.0,

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from agents.models.protocol import Message
-from agents.models.text_tools import CALL_FORMAT, parse_calls, render_messages
+from agents.models.text_tools import render_messages
 from agents.training.player import Player, Verdict
+from agents.training.replies import play_reply
 from agents.training.tokens import TokenTrack, prompt_tokens, shown_tokens
 from repos.errors import InputError
 from repos.tasks.suite import load_suite
@@ -23,11 +24,6 @@ PREFIX = "repogym:"
 """Begins the message of a prompt that names the episode; the problem takes its place."""
 
 SYSTEM = "You repair software with tools, and submit at the end."
-SILENT = f"Your reply had no call. Write one like this:\n\n{CALL_FORMAT}"
-
-END_TURNS = "turns"
-"""Why an episode ended whose replies were used up (`end`)."""
-
 END_TOKENS = "tokens"
 """Why an episode ended whose tokens were used up (`end`)."""
 
@@ -80,7 +76,6 @@ class _Play:
     track: TokenTrack
     turns: int = 0
     verdict: Verdict | None = None
-    names: set[str] = field(default_factory=set)
 
 
 class RolloutFunction:
@@ -189,17 +184,9 @@ class RolloutFunction:
         """Run the calls of a reply and return what to tell the model."""
         play.turns += 1
         reply = tokenizer.decode(ids, skip_special_tokens=True)
-        _, calls = parse_calls(reply, play.names, turn=play.turns)
-        texts = []
-        for call in calls:
-            if play.player.verdict is not None:
-                break
-            answer = play.player.call(call.name, call.arguments)
-            texts.append(f"Result of {call.name}:\n{answer.text}")
-        if play.player.verdict is None and play.turns >= self._max_turns:
-            play.player.finish(END_TURNS)
+        shown = play_reply(play.player, reply, play.turns, self._max_turns)
         play.verdict = play.player.verdict
-        return "\n\n".join(texts) or SILENT
+        return shown
 
 
 def read_prompt(prompt: Any) -> tuple[list[dict[str, str]], dict[str, Any]]:
@@ -221,9 +208,8 @@ def _begin(player: Player, messages: list[dict[str, str]], problem: str, tokeniz
     said = [Message(m["role"], m["content"]) for m in messages]  # type: ignore[arg-type]
     told = render_messages([*said, Message("user", problem)], player.tools)
     shown = [{"role": m.role, "content": m.content} for m in told]
-    names = {tool["function"]["name"] for tool in player.tools}
     track = TokenTrack(prompt_tokens(tokenizer, shown))
-    return _Play(player, shown, track, verdict=player.verdict, names=names)
+    return _Play(player, shown, track, verdict=player.verdict)
 
 
 def _end_id(tokenizer: Any) -> int:

@@ -18,13 +18,12 @@ from agents.models.protocol import Message
 from agents.models.text_tools import parse_calls, render_messages
 from agents.training.adapters.trl_rollout import (
     END_TOKENS,
-    END_TURNS,
-    SILENT,
     Generate,
     generate_with_trainer,
     read_prompt,
 )
 from agents.training.player import Verdict, failed_verdict, verdict_of
+from agents.training.replies import END_TURNS, SILENT
 from agents.training.tokens import TokenTrack, prompt_tokens, shown_tokens
 from agents.training.trees import Node, Turn, advantages
 from envs.episode import Episode, ToolCall

@@ -15,8 +15,9 @@ from typing import Any
 from pydantic import Field
 
 from agents.models.protocol import Message
-from agents.models.text_tools import CALL_FORMAT, parse_calls, render_messages
+from agents.models.text_tools import render_messages
 from agents.training.player import Player, Verdict
+from agents.training.replies import END_TURNS, play_reply
 from repos.errors import InputError, MissingExtraError
 from repos.tasks.suite import load_suite
 
@@ -27,8 +28,6 @@ except ImportError as error:
 
 __all__ = ["EpisodeEnv", "Episodes"]
 
-SILENT = f"Your reply had no call. Write one like this:\n\n{CALL_FORMAT}"
-END_TURNS = "turns"
 """Why an episode ended whose replies were used up (`end`)."""
 
 METRICS = ("resolved", "plausible", "fraction", "truncated", "steps")
@@ -81,7 +80,11 @@ class Episodes(vf.Taskset[EpisodeTask, EpisodesConfig]):
         chosen = {spec.id: spec for spec in map(suite.spec, names)}
         for spec in chosen.values() or suite.specs:
             data = EpisodeData(
-                id=spec.id, name=spec.id, suite=suite.name, task=spec.id, seed=self.config.seed
+                id=spec.id,
+                name=spec.id,
+                suite=self.config.suite,
+                task=spec.id,
+                seed=self.config.seed,
             )
             yield EpisodeTask(data, self.config.task)
 
@@ -135,22 +138,14 @@ class EpisodeEnv(vf.Env[EpisodeEnvConfig]):
 
 async def _play(player: Player, data: EpisodeData, interaction: Any, most: int) -> Verdict:
     problem = await asyncio.to_thread(player.start, data.task, data.seed)
-    names = {tool["function"]["name"] for tool in player.tools}
     # A model that talks to its user has no system message of ours: the tools stand before.
     told = render_messages([Message("system", ""), Message("user", problem)], player.tools)
     said = "\n\n".join(message.content for message in told if message.content)
-    for turn in range(most):
+    for turn in range(1, most + 1):
         if player.verdict is not None:
             break
         segment = await interaction.turn(said)
         if segment.terminated:
             break
-        _, calls = parse_calls(segment.last_reply, names, turn=turn)
-        texts = []
-        for call in calls:
-            if player.verdict is not None:
-                break
-            answer = await asyncio.to_thread(player.call, call.name, call.arguments)
-            texts.append(f"Result of {call.name}:\n{answer.text}")
-        said = "\n\n".join(texts) or SILENT
+        said = await asyncio.to_thread(play_reply, player, segment.last_reply, turn, most)
     return await asyncio.to_thread(player.finish, END_TURNS)
