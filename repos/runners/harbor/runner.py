@@ -20,7 +20,7 @@ from repos.environments.layers import EnvironmentLayers
 from repos.runners.protocol import GradeRequest, Runner, TestId, TestOutcome, TestReport, TestRun
 from repos.sandbox.protocol import TESTBED, Mount
 from repos.sandbox.workspace import Workspace
-from repos.tasks.sources.harbor.records import CHECK, SHIMS, TESTS
+from repos.tasks.sources.harbor.records import CHECK, SHIMS, TESTS, VARIABLES
 
 MOST_BYTES = 4096
 """Of a reward's file."""
@@ -36,6 +36,12 @@ mkdir -p {PLACE}/logs/verifier {PLACE}/logs/agent {PLACE}/logs/artifacts {PLACE}
 mkdir -p "$HOME/.local/bin" && touch "$HOME/.local/bin/env"
 cp -R {TESTBED}/{TESTS}/. {PLACE}/tests/
 """
+
+_RUN = f"""\
+export PATH={SHIMS}:$PATH
+. /tests/{VARIABLES} && cd "$1" && exec /bin/bash /tests/test.sh
+"""
+"""Runs the script as Harbor would."""
 
 
 class HarborRunner(Runner):
@@ -64,9 +70,7 @@ class HarborRunner(Runner):
             why = f"the tests could not be laid out: {laid.text[-300:]}"
             return TestRun({CHECK: TestOutcome("error", message=why)}, log=laid.text)
         folder = workspace.exec(["printenv", "HARBOR_WORKDIR"]).stdout.decode().strip() or TESTBED
-        done = workspace.exec(
-            ["/bin/bash", "-c", script("/tests/test.sh", folder)], timeout_s=request.timeout_s
-        )
+        done = workspace.exec(["/bin/bash", "-c", _RUN, "-", folder], timeout_s=request.timeout_s)
         if done.limit == "time":
             return TestRun({}, limit="time", log=done.text)
         try:
@@ -98,11 +102,6 @@ class HarborRunner(Runner):
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Show nothing: a script is hidden whole."""
         return (), ()
-
-
-def script(path: str, folder: str) -> str:
-    """Return the shell command that runs a script of a task as Harbor would."""
-    return f"export PATH={SHIMS}:$PATH; cd {folder} && exec /bin/bash {path}"
 
 
 def read_reward(workspace: Workspace) -> float:

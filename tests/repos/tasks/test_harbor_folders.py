@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agents.training.harbor_tasks import export_tasks
+from envs.rewards import compute_reward, reported
 from repos.environments.choosing import choose_environment
 from repos.environments.interpreters import NotAvailableError
 from repos.errors import RecordError, SandboxUnavailableError
@@ -167,9 +168,14 @@ def new_file(path: str, text: str) -> bytes:
 
 def test_a_reward_is_hostile_data(tmp_path, backend):
     """What the tested code leaves in place of a reward is a verdict, whatever it is."""
-    write_task(tmp_path / "tasks" / "hostile", test="bash /app/answer.sh\n")
+    check = '[ "$SECRET" = "it\'s" ] && bash /app/answer.sh\n'
+    folder = write_task(tmp_path / "tasks" / "hostile", test=check)
+    facts = TOML.replace("[agent]", '[verifier.env]\nSECRET = "it\'s"\n[agent]')
+    (folder / "task.toml").write_text(facts)
     suite = load_suite(str(tmp_path / "tasks" / "hostile"))
     task = prepare(suite.specs[0], suite=suite.name)
+    with Workspace(backend.create(task.layers, task.sandbox)) as workspace:
+        assert b"SECRET" not in workspace.exec(["env"]).stdout  # the tests' alone
     place = "/logs/verifier/reward"
     tries = {
         f"echo nan > {place}.txt": "error",
@@ -184,6 +190,7 @@ def test_a_reward_is_hostile_data(tmp_path, backend):
     for command, verdict in tries.items():
         found, log = score(task, new_file("answer.sh", command), backend=backend)
         assert found.checks == {CHECK: verdict}, (command, log)
+        assert compute_reward(reported, found) == {"failed": 0.5, "passed": 1.0}.get(verdict, 0.0)
     hidden = new_file(CHECK, f"echo 1 > {place}.txt")  # the tests are the harness's
     found, log = score(task, hidden, backend=backend)
     assert not found.resolved, log
@@ -241,6 +248,7 @@ def test_what_scripts_install_is_read():
         (("task.toml", "build_timeout_sec", "gpus = 1\nbuild_timeout_sec"), "needs a GPU"),
         (("task.toml", "schema_v", 'artifacts = ["/var/db"]\nschema_v'), "hands over /var/db"),
         (("task.toml", "[agent]", 'env = {KEY = "${KEY}"}\n[agent]'), "KEY of your machine"),
+        (("task.toml", "[agent]", 'env = {GIT_DIR = "/x"}\n[agent]'), "variable GIT_DIR"),
     ],
 )
 def test_what_needs_docker_is_one_sentence(tmp_path, edit, said):

@@ -11,7 +11,7 @@ from typing import Any
 from repos.errors import InputError, RecordError
 from repos.tasks.environments import HarborEnvironment
 from repos.tasks.records import Expected, TaskSpec
-from repos.tasks.sources.harbor.recipe import HarborRecipe, read_recipe
+from repos.tasks.sources.harbor.recipe import HarborRecipe, checked_variables, read_recipe
 from repos.tasks.sources.harbor.records import CHECK, TESTS, HarborSource, folder_digest
 
 ENVIRONMENT = "harbor"
@@ -69,17 +69,18 @@ def _task(folder: Path, facts: dict[str, Any]) -> TaskSpec:
     try:
         _check(folder, facts, machine, verifier)
         recipe = read_recipe(folder, str(machine.get("workdir") or ""))
+        recipe.variables |= checked_variables(machine.get("env", {}))
+        checked_variables(verifier.get("env", {}))  # of the tests alone
         _check_artifacts(facts, recipe.workdir)
     except InputError as error:
         why = str(error).rstrip(".")
-    variables = {**recipe.variables, **machine.get("env", {}), **verifier.get("env", {})}
     environment = HarborEnvironment(
         python=recipe.python or "{}.{}".format(*sys.version_info),
         requirements=recipe.requirements,
         install=recipe.project,
         packages=recipe.packages,
         workdir=recipe.workdir,
-        variables={} if why else variables,
+        variables={} if why else recipe.variables,
     )
     seconds = min(float(verifier.get("timeout_sec", 600.0)), LONGEST_S)
     about, metadata = facts.get("task", {}), facts.get("metadata", {})
@@ -118,6 +119,7 @@ def _check(
         "needs MCP servers": machine.get("mcp_servers"),
         "brings skills": machine.get("skills_dir"),
         "waits for a health check": machine.get("healthcheck"),
+        "gives its solution variables": facts.get("solution", {}).get("env"),
         "has another environment for its verifier": verifier.get("environment"),
     }
     for what, wished in wishes.items():
@@ -126,10 +128,6 @@ def _check(
     for hook in verifier.get("collect", []):
         if not str(hook.get("command", "")).rstrip().endswith(f"> {COLLECTED}"):
             raise InputError("it collects files by a command: that needs Docker")
-    values = [*machine.get("env", {}).items(), *verifier.get("env", {}).items()]
-    for name, value in values:
-        if "${" in str(value):
-            raise InputError(f"it asks for the variable {name} of your machine, which stays there")
 
 
 def _check_artifacts(facts: dict[str, Any], workdir: str) -> None:

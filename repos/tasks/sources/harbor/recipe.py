@@ -27,7 +27,7 @@ TAKEN += ("/bin", "/sbin", "/home/agent", "/tests", "/logs", "/solution")
 """Where a working folder can't be."""
 
 OWN_PATHS = {"", "/root/.local/bin", "/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"}
-FORBIDDEN = ("LD_", "PATH", "HOME", "USER", "TMPDIR", "SHELL")
+FORBIDDEN = ("LD_", "GIT_", "PATH", "HOME", "USER", "TMPDIR", "SHELL", "BASH_ENV", "HARBOR_")
 
 
 @dataclass
@@ -86,7 +86,7 @@ def read_recipe(folder: Path, workdir: str = "") -> HarborRecipe:
         if found.others:
             kept = Run(" && ".join(found.others), cwd if cwd != "/" else place, step.env)
             recipe.steps.append(kept)
-    recipe.variables = _variables(asked.env)
+    recipe.variables = checked_variables(asked.env)
     tests = folder / "tests" / "Dockerfile"
     if tests.is_file():
         _image(tests)
@@ -118,12 +118,19 @@ def _lies_in(path: str, folders: tuple[str, ...]) -> bool:
     return any(path == folder or path.startswith(f"{folder}/") for folder in folders)
 
 
-def _variables(env: dict[str, str]) -> dict[str, str]:
+def checked_variables(env: dict[str, str]) -> dict[str, str]:
+    """Return variables that programs of a task get; a plain PATH is left out.
+
+    Raises:
+        InputError: One would steer what a sandbox does for itself, or is one of the host's.
+    """
     kept = {}
     for name, value in env.items():
         if name == "PATH" and set(value.split(":")) <= OWN_PATHS:
             continue
-        if name.startswith(FORBIDDEN):
+        if "${" in value:
+            raise InputError(f"it asks for the variable {name} of your machine, which stays there")
+        if name.startswith(FORBIDDEN) or not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
             raise InputError(f"it sets the variable {name}, which a sandbox has for itself")
         kept[name] = value
     return kept

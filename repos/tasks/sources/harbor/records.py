@@ -15,6 +15,9 @@ TESTS = ".harbor-tests"
 SHIMS = "/opt/harbor/bin"
 """Where programs stand that scripts install with: what they ask for is there already."""
 
+VARIABLES = ".repogym-variables"
+"""Beside the tests: the variables that only they get, as a shell reads them."""
+
 CHECK = f"{TESTS}/test.sh"
 """The one test id of a task."""
 

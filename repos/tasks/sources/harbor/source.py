@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import posixpath
+import shlex
 import shutil
+import tomllib
 from pathlib import Path
 
 from repos.errors import InputError, RecordError
 from repos.tasks.sources.base import BuiltFiles
 from repos.tasks.sources.harbor.dockerfile import Copy
 from repos.tasks.sources.harbor.recipe import read_recipe
-from repos.tasks.sources.harbor.records import TESTS, HarborSource, folder_digest
+from repos.tasks.sources.harbor.records import TESTS, VARIABLES, HarborSource, folder_digest
 
 
 class HarborTasks:
@@ -33,7 +35,12 @@ class HarborTasks:
             raise RecordError(f"{folder}: {error}.") from error
         if (base / TESTS).exists():
             raise RecordError(f"{folder}: its files have a folder {TESTS}, which scoring needs.")
-        shutil.copytree(folder / "tests", dest / "hidden" / TESTS, symlinks=True)
+        tests = dest / "hidden" / TESTS
+        shutil.copytree(folder / "tests", tests, symlinks=True)
+        facts = tomllib.loads((folder / "task.toml").read_text(encoding="utf-8"))
+        env = facts.get("verifier", {}).get("env", {})
+        lines = [f"export {name}={shlex.quote(value)}\n" for name, value in sorted(env.items())]
+        (tests / VARIABLES).write_text("".join(lines), encoding="utf-8")
         return BuiltFiles(
             base=base,
             hidden=dest / "hidden",
