@@ -8,7 +8,7 @@ the 64 candidates; `right_share` says how many that are. A policy is trained on 
 parts of five and tried on the fifth, so that each package is held out once; its reward is 1 for the
 undoing. `*_pass1` is the share of bugs that the first choice resolves by visible and hidden tests,
 `within5_*` that one of the first five does. The orders are uniform (one draw by seed), by
-suspiciousness, hand-made (as `symbolic` ranks before any trial) and learned. Intervals of the gains
+suspiciousness, hand-made (as the generator ranks) and learned. Intervals of the gains
 are bootstrapped by package: 95%, from 2,000 draws. `real_*` are the same for the tasks of swe-lite
 whose right edit is among the candidates (`learning_real.py`), by a policy that was trained on the
 bugs of all other packages; `--quick` leaves them out. Bugs and outcomes are kept by content, so
@@ -82,7 +82,8 @@ def case_of(bug: Bug, package: Package) -> Case:
     """Return a bug with its candidates and the orders that need no training."""
     evidence = bug.observation.evidence()
     found = choices(evidence, K)
-    features = candidate_features(evidence, found).astype(np.float64)
+    scored = [(one.score, one.proposal) for one in found]
+    features = candidate_features(evidence, scored).astype(np.float64)
     rewards = np.zeros(len(found))
     rewards[list(bug.right)] = 1.0
     drawn = list(range(len(found)))

@@ -16,7 +16,6 @@ import numpy as np
 
 sys.path[:0] = [str(Path(__file__).resolve().parent.parent)]
 
-from agents.training.repair_policy import Array  # noqa: E402
 from envs.repair_choice import RepairChoiceEnv, Situation  # noqa: E402
 from repos.environments.choosing import available  # noqa: E402
 from repos.errors import InfrastructureError, InputError  # noqa: E402
@@ -24,6 +23,7 @@ from repos.prepare import prepare  # noqa: E402
 from repos.sandbox.select import get_backend  # noqa: E402
 from repos.sandbox.workspace import Workspace  # noqa: E402
 from repos.scoring.patches import sections  # noqa: E402
+from tools.repair.learned import Array  # noqa: E402
 from tools.repair.paths import is_test_file  # noqa: E402
 from tools.trial_fork import make_edits  # noqa: E402
 

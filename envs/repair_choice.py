@@ -320,7 +320,9 @@ class RepairChoiceEnv(gymnasium.Env[dict[str, Any], np.int64]):
         if not found:
             return None
         rows = np.zeros((self.count, len(FEATURES)), dtype=np.float32)
-        rows[: len(found)] = candidate_features(evidence, found)
+        rows[: len(found)] = candidate_features(
+            evidence, [(one.score, one.proposal) for one in found]
+        )
         state = state_features(evidence, len(found) / self.count)
         return Situation(task, found, rows, state, VisibleTests.of(evidence), key)
 

@@ -1,4 +1,4 @@
-"""A small policy for `repogym/repair-choice-v1`: weights of a candidate's numbers, learned.
+"""Trains a small policy for `repogym/repair-choice-v1`: weights of a candidate's numbers.
 
 The chance of a candidate is a softmax over a weighted sum of its `FEATURES`. Training follows the
 exact gradient of the log of the expected reward of one try, which is what REINFORCE (R. Williams,
@@ -7,20 +7,13 @@ exact gradient of the log of the expected reward of one try, which is what REINF
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from repos.errors import InputError
-from tools.repair.choices import GENERATOR
-from tools.repair.features import FEATURES
-
-Array = NDArray[np.float64]
+from tools.repair.learned import Array, ChoicePolicy
 
 
 @dataclass(frozen=True)
@@ -29,42 +22,6 @@ class Example:
 
     features: Array
     rewards: Array
-
-
-@dataclass(frozen=True)
-class ChoicePolicy:
-    """Weights of the features, by `tools.repair.features.FEATURES`."""
-
-    weights: Array
-
-    def scores(self, features: NDArray[np.floating]) -> Array:
-        """Return a number for each candidate; the highest is the most promising."""
-        return np.asarray(features, dtype=np.float64) @ self.weights
-
-    def order(self, features: NDArray[np.floating]) -> list[int]:
-        """Return the candidates, the most promising first; of equal ones the earlier."""
-        return [int(n) for n in np.argsort(-self.scores(features), kind="stable")]
-
-    def save(self, path: Path, command: str) -> None:
-        """Write the weights with the command that they were trained by."""
-        weights = dict(zip(FEATURES, map(float, self.weights), strict=True))
-        record = {"generator": GENERATOR, "command": command, "weights": weights}
-        path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read weights.
-
-        Raises:
-            InputError: They were trained for another generator of candidates.
-        """
-        record = json.loads(path.read_text(encoding="utf-8"))
-        if record["generator"] != GENERATOR or set(record["weights"]) != set(FEATURES):
-            raise InputError(
-                f"{path} was trained for {record['generator']}, and candidates come from "
-                f"{GENERATOR}: train again (benchmarks/learning.py)."
-            )
-        return cls(np.array([record["weights"][name] for name in FEATURES]))
 
 
 def train(

@@ -59,6 +59,10 @@ class Proposal:
         return sum(edit.end - edit.start + len(edit.new) for edit in self.edits)
 
 
+Scored = tuple[float, Proposal]
+"""A proposal with its score."""
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A proposal with its score and the edits as the tools take them."""
@@ -109,14 +113,14 @@ def value(proposal: Proposal, suspicion: float) -> float:
     return score * (LITERAL_FACTOR if proposal.literal else 1.0)
 
 
-def ranked(proposals: Iterable[tuple[Proposal, float]], seed: int) -> list[tuple[float, Proposal]]:
+def ranked(proposals: Iterable[tuple[Proposal, float]], seed: int) -> list[Scored]:
     """Rank proposals, the best first, without repetitions.
 
     Args:
         proposals: With the suspiciousness of their line.
         seed: Decides between equal ones.
     """
-    best: dict[tuple[Edit, ...], tuple[float, Proposal]] = {}
+    best: dict[tuple[Edit, ...], Scored] = {}
     for proposal, suspicion in proposals:
         score = value(proposal, suspicion)
         edits = tuple(sorted(proposal.edits, key=lambda e: (e.path, e.start)))

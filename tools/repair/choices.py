@@ -24,7 +24,7 @@ TEMPLATE_SHARE = 6
 
 
 def choices(evidence: Evidence, count: int) -> list[Candidate]:
-    """Return candidate repairs, ranked as the model `symbolic` ranks them before any trial.
+    """Return candidate repairs, ranked by hand-made scores.
 
     Args:
         evidence: What is known of the fault.

@@ -1,7 +1,7 @@
 """Numbers that describe candidate repairs and failing tests, each in [0, 1].
 
 Nothing here knows what became of a candidate: the numbers follow from the source, the failing
-tests, coverage and the statement alone. Their order is part of `choices.GENERATOR`'s version.
+tests, coverage and the statement alone. Whoever changes what they mean raises `VERSION`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.repair.candidates import Candidate
+from tools.repair.candidates import Proposal, Scored
 from tools.repair.evidence import Evidence
-from tools.repair.source import Module, nodes
+from tools.repair.source import FunctionNode, Module, nodes
+
+VERSION = "repair-features-1"
+"""Name and version of the numbers."""
 
 TEMPLATES = (
     "comparison bound same-field further-part drop-part junction negate-part negation truth "
@@ -72,11 +75,11 @@ _TOKEN = re.compile(r"\w+|[<>=!]=|//|\*\*|[^\s\w]")
 _NAME = re.compile(r"[A-Za-z_]\w+")
 
 
-def candidate_features(evidence: Evidence, candidates: Sequence[Candidate]) -> NDArray[np.float32]:
-    """Return a row of `FEATURES` for each candidate."""
-    reader = _Reader(evidence, candidates)
-    rows = [reader.row(rank, candidate) for rank, candidate in enumerate(candidates)]
-    return np.asarray(rows, dtype=np.float32).reshape(len(candidates), len(FEATURES))
+def candidate_features(evidence: Evidence, ranked: Sequence[Scored]) -> NDArray[np.float32]:
+    """Return a row of `FEATURES` for each candidate; the best by hand-made scores stand first."""
+    reader = _Reader(evidence, ranked)
+    rows = [reader.row(rank, *one) for rank, one in enumerate(ranked)]
+    return np.asarray(rows, dtype=np.float32).reshape(len(ranked), len(FEATURES))
 
 
 def state_features(evidence: Evidence, filled: float) -> NDArray[np.float32]:
@@ -105,11 +108,11 @@ def state_features(evidence: Evidence, filled: float) -> NDArray[np.float32]:
 class _Reader:
     """Reads the numbers of candidates of one fault."""
 
-    def __init__(self, evidence: Evidence, candidates: Sequence[Candidate]) -> None:
+    def __init__(self, evidence: Evidence, ranked: Sequence[Scored]) -> None:
         self.evidence = evidence
         self.highest = max(evidence.suspicion.values(), default=1.0) or 1.0
-        self.best = max((one.score for one in candidates), default=1.0) or 1.0
-        self.count = max(1, len(candidates))
+        self.best = max((score for score, _ in ranked), default=1.0) or 1.0
+        self.count = max(1, len(ranked))
         traced = [failure.frames for failure in evidence.failures]
         self.frames = {(f.path, f.line) for frames in traced for f in frames}
         own = [[f for f in frames if f.path in evidence.modules] for frames in traced]
@@ -127,10 +130,10 @@ class _Reader:
         self.code = {word.lower() for word in evidence.words.code}
         self.plain = self.code | set(evidence.words.plain)
         self._statements: dict[str, list[tuple[int, int, ast.stmt]]] = {}
+        self._names: dict[tuple[str, int], frozenset[str]] = {}
 
-    def row(self, rank: int, candidate: Candidate) -> list[float]:
+    def row(self, rank: int, score: float, proposal: Proposal) -> list[float]:
         """Return the numbers of one candidate."""
-        proposal = candidate.proposal
         module = self.evidence.modules[proposal.path]
         place = (proposal.path, proposal.line)
         function = module.function_at(proposal.line)
@@ -142,8 +145,7 @@ class _Reader:
         added, removed = after - before, before - after
         names = {token for token in added if _NAME.fullmatch(token)}
         line = module.lines[proposal.line - 1] if proposal.line <= len(module.lines) else ""
-        body = module.segment(function) if function else module.text[:20_000]
-        here = set(_NAME.findall(body))
+        here = self._names_of(module, function)
         ran = [files for files in self.covers if proposal.line in files.get(proposal.path, ())]
         first = function.lineno if function else 1
         last = (function.end_lineno or first) if function else len(module.lines)
@@ -154,7 +156,7 @@ class _Reader:
             len(ran) / max(1, len(self.covers)),
             _log(self.spectrum.get(proposal.path, {}).get(proposal.line, 0), self.good),
             proposal.prior / 2,
-            candidate.score / self.best,
+            score / self.best,
             rank / self.count,
             _log(proposal.size(), 400),
             _log(len(proposal.edits) - 1, 8),
@@ -180,6 +182,14 @@ class _Reader:
             *(float(token in added) for token in TOKENS),
         ]
         return [min(1.0, max(0.0, value)) for value in values]
+
+    def _names_of(self, module: Module, function: FunctionNode | None) -> frozenset[str]:
+        """Return the names in a function, or in the module where there is none."""
+        key = (module.path, function.lineno if function else 0)
+        if key not in self._names:
+            text = module.segment(function) if function else module.text[:20_000]
+            self._names[key] = frozenset(_NAME.findall(text))
+        return self._names[key]
 
     def _statement(self, module: Module, offset: int) -> ast.stmt | None:
         """Return the innermost statement that holds a character."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from tools.repair.candidates import Proposal, ranked, value
+from tools.repair.candidates import Proposal, Scored, ranked, value
 from tools.repair.evidence import Evidence
 from tools.repair.patch_generation import propose
 from tools.repair.source import Module
@@ -16,7 +16,7 @@ Weighted = tuple[Proposal, float]
 """A proposal with the suspiciousness of its line."""
 
 
-def ranked_proposals(evidence: Evidence, seed: int) -> list[tuple[float, Proposal]]:
+def ranked_proposals(evidence: Evidence, seed: int) -> list[Scored]:
     """Propose and rank all changes, the best first.
 
     Args:

@@ -13,7 +13,8 @@ from agents.models.symbolic.schemata.build import (
     schema_candidate,
 )
 from agents.models.symbolic.schemata.results import MutantResult
-from tools.repair.candidates import Candidate, Proposal, written
+from tools.repair.candidates import Candidate, Proposal, Scored, written
+from tools.repair.learned import reordered
 from tools.repair.ranking import ranked_proposals
 from tools.repair.source import Edit
 
@@ -23,7 +24,7 @@ class Pool:
     """All proposals for one state of the source, ranked; shared by the turns of an episode."""
 
     knowledge: Knowledge
-    ordered: list[tuple[float, Proposal]]
+    ordered: list[Scored]
     by_key: dict[str, Candidate] = field(default_factory=dict)
     _conditional: dict[object, list[tuple[Schema, Candidate]]] = field(default_factory=dict)
     _written: dict[int, Candidate | None] = field(default_factory=dict)
@@ -42,7 +43,7 @@ class Pool:
         return self._conditional[key]
 
     @cached_property
-    def _by_edits(self) -> dict[tuple[Edit, ...], tuple[float, Proposal]]:
+    def _by_edits(self) -> dict[tuple[Edit, ...], Scored]:
         return {proposal.edits: (score, proposal) for score, proposal in self.ordered}
 
     def same(self, result: MutantResult) -> MutantResult:
@@ -77,4 +78,4 @@ class Pool:
 
 def make_pool(knowledge: Knowledge, seed: int) -> Pool:
     """Propose and rank all candidates for what is known before the first trial."""
-    return Pool(knowledge, ranked_proposals(knowledge, seed))
+    return Pool(knowledge, reordered(knowledge, ranked_proposals(knowledge, seed)))

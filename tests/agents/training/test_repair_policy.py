@@ -1,11 +1,9 @@
-"""A policy learns what tells good candidates from others, and its file says what it is for."""
-
-import json
+"""A policy learns what tells good candidates from others."""
 
 import numpy as np
 import pytest
 
-from agents.training.repair_policy import ChoicePolicy, Example, train
+from agents.training.repair_policy import Example, train
 from repos.errors import InputError
 from tools.repair.features import FEATURES
 
@@ -37,15 +35,3 @@ def test_tasks_without_a_reward_teach_nothing():
     assert np.array_equal(train([useful])[0].weights, train([empty, useful])[0].weights)
     with pytest.raises(InputError, match="nothing to learn from"):
         train([empty])
-
-
-def test_a_file_of_weights_names_its_generator(tmp_path):
-    policy = ChoicePolicy(np.arange(len(FEATURES), dtype=float))
-    path = tmp_path / "weights.json"
-    policy.save(path, "python benchmarks/learning.py")
-    assert np.array_equal(ChoicePolicy.load(path).weights, policy.weights)
-    record = json.loads(path.read_text())
-    assert record["command"] == "python benchmarks/learning.py"
-    path.write_text(json.dumps({**record, "generator": "another-1"}))
-    with pytest.raises(InputError, match="trained for another-1"):
-        ChoicePolicy.load(path)

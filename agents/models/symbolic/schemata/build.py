@@ -17,7 +17,7 @@ from agents.models.symbolic.condition_synthesis import conditioned
 from agents.models.symbolic.knowledge import Knowledge
 from agents.models.symbolic.schemata.bundle import CALLER, epilogue
 from agents.models.symbolic.schemata.results import MutantResult
-from tools.repair.candidates import Candidate, Proposal, value
+from tools.repair.candidates import Candidate, Proposal, Scored, value
 from tools.repair.source import Edit, FunctionNode, Module, first_line, snippets
 
 SCHEMA = "schema"
@@ -50,8 +50,6 @@ MAX_AT_PLACE = 3
 SECONDS = 6.0
 """Time that one schema takes for repeating tests."""
 
-Scored = tuple[float, Proposal]
-
 
 @dataclass(frozen=True)
 class Schema:
@@ -82,11 +80,12 @@ def conditional_schemata(know: Knowledge, found: Sequence[MutantResult]) -> list
         if places[place] >= MAX_AT_PLACE or places.total() >= MAX_CONDITIONED:
             continue
         places[place] += 1
-        suspicion = one.score / max(1e-9, value(one.proposal, 1.0))
+        # A form has the score of its change, times what it is worth beside it at the same place.
+        scale = one.score / max(1e-9, value(one.proposal, 1.0))
         # Where nothing speaks against the change itself, a condition only dresses it up.
-        suspicion *= 1.0 if one.broken else UNNEEDED
+        scale *= 1.0 if one.broken else UNNEEDED
         forms = conditioned(know.project, know.facts, one.proposal)
-        made += [(value(form, suspicion), form) for form in forms]
+        made += [(value(form, scale), form) for form in forms]
     return _schemata(know, sorted(made, key=lambda one: -one[0]), CONDITION_SCHEMATA)
 
 

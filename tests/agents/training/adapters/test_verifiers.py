@@ -85,3 +85,15 @@ def test_what_does_not_fit_is_refused_before_an_episode(tmp_path, options, word)
     status, traces, printed, requests = evaluate(tmp_path, SOLVE, *options)
     assert status and word in printed
     assert not traces and not requests
+
+
+def test_tasks_come_in_the_order_that_was_asked_for():
+    from agents.training.adapters.verifiers import Episodes, EpisodesConfig
+
+    def ids(tasks):
+        config = EpisodesConfig(suite="swe-mini", tasks=tasks)
+        return [task.data.task for task in Episodes(config).load()]
+
+    every = ids("")
+    assert len(every) == 8
+    assert ids(f"{every[3]}, {every[0]},{every[3]}") == [every[3], every[0]]
