@@ -68,7 +68,8 @@ class ChoicePolicy:
         if trained != (GENERATOR, VERSION) or set(weights) != set(FEATURES):
             raise InputError(
                 f"{path} was trained for {trained[0]} with {trained[1]}, and candidates come from "
-                f"{GENERATOR} with {VERSION}: train again (benchmarks/learning.py --save {path})."
+                f"{GENERATOR} with {VERSION}: train again "
+                f"(benchmarks/learning_weights.py --save {path})."
             )
         return cls(np.array([weights[name] for name in FEATURES]))
 

@@ -12,7 +12,7 @@ from agents.training.harbor_tasks import export_tasks
 from envs.rewards import compute_reward, reported
 from repos.environments.choosing import choose_environment
 from repos.environments.interpreters import NotAvailableError
-from repos.errors import RecordError, SandboxUnavailableError
+from repos.errors import InputError, RecordError, SandboxUnavailableError
 from repos.prepare import prepare
 from repos.runners.harbor.runner import parse_reward
 from repos.sandbox.backends.process import ProcessBackend
@@ -20,8 +20,10 @@ from repos.sandbox.protocol import Layers, SandboxSpec
 from repos.sandbox.select import get_backend
 from repos.sandbox.workspace import Workspace
 from repos.scoring.score import score
+from repos.tasks.sources.harbor.dockerfile import Copy
 from repos.tasks.sources.harbor.records import CHECK
 from repos.tasks.sources.harbor.shell import read_installs
+from repos.tasks.sources.harbor.source import copy_files
 from repos.tasks.suite import load_suite
 
 TOML = """\
@@ -271,6 +273,34 @@ def test_a_broken_folder_is_refused(tmp_path):
     (folder / "tests" / "test.sh").unlink()
     with pytest.raises(RecordError, match=r"has no tests/test\.sh"):
         load_suite(str(tmp_path / "tasks"))
+
+
+@pytest.mark.parametrize("name", ["way", "way/inner.txt", "single.txt"])
+def test_no_link_of_an_earlier_copy_leads_a_later_one_out(tmp_path, name):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    environment = tmp_path / "environment"
+    (environment / "first").mkdir(parents=True)
+    (environment / "first/way").symlink_to(outside)
+    (environment / "first/single.txt").symlink_to(outside / "single.txt")
+    place = environment / "second" / name
+    place.parent.mkdir(parents=True)
+    place.write_text("written")
+    base = tmp_path / "base"
+    copy_files(environment, Copy(("first/",), "/app"), base, "/app")
+    later = [Copy(("second/",), "/app"), Copy((f"second/{name}",), f"/app/{Path(name).parent}")]
+    for step in later:
+        with pytest.raises(InputError, match="which is a link"):
+            copy_files(environment, step, base, "/app")
+    assert list(outside.iterdir()) == []
+
+
+def test_a_task_folder_is_no_way_to_other_files(tmp_path):
+    folder = write_task(tmp_path / "linked")
+    (folder / "instruction.md").unlink()
+    (folder / "instruction.md").symlink_to("/etc/hostname")
+    with pytest.raises(RecordError, match=r"instruction\.md is a link"):
+        load_suite(str(tmp_path))
 
 
 def test_other_back_ends_refuse_links(tmp_path):

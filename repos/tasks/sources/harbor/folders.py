@@ -19,6 +19,9 @@ ENVIRONMENT = "harbor"
 
 FILE = "task.toml"
 NEEDED = (FILE, "instruction.md", "tests/test.sh")
+OWN = (*NEEDED, "tests", "environment", "environment/Dockerfile", "solution")
+"""What must be the task's own, and no link to other files of this machine."""
+
 COLLECTED = "/logs/artifacts/repogym.diff"
 """What an exported task collects: the change, which scoring carries over anyway."""
 
@@ -51,6 +54,9 @@ def read_task(folder: Path) -> TaskSpec:
     missing = [name for name in NEEDED if not (folder / name).is_file()]
     if missing:
         raise RecordError(f"{folder} is no task folder of Harbor: it has no {missing[0]}.")
+    links = [name for name in OWN if (folder / name).is_symlink()]
+    if links:
+        raise RecordError(f"{folder}: {links[0]} is a link, which may lead to other files.")
     try:
         facts = tomllib.loads((folder / FILE).read_text(encoding="utf-8"))
         (folder / "instruction.md").read_text(encoding="utf-8")
