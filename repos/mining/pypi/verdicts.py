@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from repos.runners.protocol import Runner, TestOutcome, TestRun
+from repos.runners.protocol import Runner, TestOutcome, TestReport, TestRun
 from repos.tasks.records import Expected
 
 MAX_ID = 300
@@ -71,12 +71,12 @@ def _asks_version(outcome: TestOutcome, versions: tuple[str, str]) -> bool:
     return all(version in outcome.message for version in versions)
 
 
-def seconds(run: TestRun) -> float:
+def seconds(run: TestRun | TestReport) -> float:
     """Return the time of a run's tests, in seconds."""
     return sum(outcome.seconds for outcome in run.outcomes.values())
 
 
-def work(run: TestRun) -> float:
+def work(run: TestRun | TestReport) -> float:
     """Return what a run's tests cost, in seconds: what a busy machine takes longer for is the same.
 
     Processor time where the runner tells it, else time by the clock. A test that waits counts a

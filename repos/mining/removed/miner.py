@@ -39,6 +39,9 @@ from repos.tasks.sources.removed.text import digest, remove_part
 
 Report = Callable[[str], None]
 
+LEAST_S = 12.0
+"""Seconds that the time limit of a draft is made of at least: they leave room for a busy machine."""
+
 
 @dataclass
 class _Origin:
@@ -227,7 +230,7 @@ class RemovalMiner:
             test_paths=origin.test_paths,
             environments={self.environment: origin.environments[self.environment]},
             expected={self.environment: Expected(fail_to_pass=())},
-            seconds={self.environment: origin.seconds[self.environment]},
+            seconds={self.environment: max(LEAST_S, origin.seconds[self.environment])},
             date=origin.date,
             licence=origin.licence,
             labels={

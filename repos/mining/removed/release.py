@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from repos.mining.pypi.selection import NoTaskError
+from repos.mining.pypi.verdicts import seconds, work
 from repos.mining.removed.candidates import Candidate, Coverage
 from repos.runners.registry import get_runner
 from repos.sandbox.protocol import Backend
@@ -17,6 +18,10 @@ from repos.tasks.sources.removed.text import remove_part
 
 COVERAGE_S = 400.0
 RUN_S = 120.0
+"""What the tests may cost, with coverage and without, in seconds of work (see `work`)."""
+
+BUSY = 4.0
+"""How many times longer than that tests may take by the clock, since machines may be busy."""
 
 TestPlace = tuple[str, str]
 """File and name of a test function, as `Runner.split_id` tells it."""
@@ -47,6 +52,7 @@ class Release:
         )
         self._workspace = Workspace(backend.create(task.layers, task.sandbox))
         self._warm = self._runner.warm(self._workspace)
+        self._limit = BUSY * RUN_S
         for path, member in tree.items():
             if not member.link:
                 self._workspace.write(path, member.data)
@@ -67,11 +73,16 @@ class Release:
         """Return which lines each passing test runs.
 
         Raises:
-            NoTaskError: The tests told none.
+            NoTaskError: The tests told none, or are too slow.
         """
-        told = self._runner.run(self._workspace, self.files, timeout_s=COVERAGE_S, coverage=True)
+        wait = BUSY * COVERAGE_S
+        told = self._runner.run(self._workspace, self.files, timeout_s=wait, coverage=True)
         if told.coverage is None:
             raise NoTaskError(f"no coverage: {told.output[-300:]}")
+        if work(told) > COVERAGE_S:
+            raise NoTaskError(f"the tests take {work(told):.0f} s with coverage")
+        # a test that hangs without a part costs no more than it must
+        self._limit = min(max(RUN_S, BUSY * seconds(told)), BUSY * RUN_S)
         return {
             test: lines
             for test, lines in told.coverage.items()
@@ -109,8 +120,10 @@ class Release:
 
     def _not_passing(self, ids: Sequence[str], tests: Sequence[str]) -> list[str]:
         """Run files or tests, and return which of some tests do not pass."""
-        told = self._warm.run(ids, timeout_s=RUN_S)
+        told = self._warm.run(ids, timeout_s=self._limit)
         if told.limit:
             raise NoTaskError(f"without it the tests hit the {told.limit} bound")
+        if work(told) > RUN_S:
+            raise NoTaskError(f"without it the tests take {work(told):.0f} s")
         passed = {test for test, outcome in told.outcomes.items() if outcome.status == "passed"}
         return [test for test in tests if test not in passed]

@@ -5,7 +5,9 @@ import pytest
 from repos.cache import cache_root
 from repos.environments.interpreters import minor_version
 from repos.errors import InputError, RecordError
-from repos.mining.removed.candidates import RemovalRule
+from repos.mining.pypi.selection import NoTaskError
+from repos.mining.removed import release
+from repos.mining.removed.candidates import Candidate, RemovalRule
 from repos.mining.removed.command import removal_rule, remove_from
 from repos.mining.removed.miner import RemovalMiner
 from repos.prepare import prepare
@@ -13,6 +15,7 @@ from repos.sandbox.select import get_backend
 from repos.scoring.score import score
 from repos.tasks.environments import PythonEnvironment, python_id
 from repos.tasks.records import Expected, TaskSpec, parse_record
+from repos.tasks.sources.pypi.archives import Member
 from repos.tasks.sources.pypi.records import Archive, PyPIPairSource
 from repos.tasks.sources.removed.records import RemovedCodeSource, TestPart
 from repos.tasks.sources.removed.statement import compose
@@ -177,6 +180,29 @@ def test_a_covered_function_becomes_a_task_that_only_its_code_resolves(origin, b
     assert "metres(width)" not in task.public.statement
     assert score(task, task.hidden.reference, backend=backend)[0].resolved
     assert not score(task, b"", backend=backend)[0].resolved
+
+
+@pytest.mark.parametrize("spent", ["waiting", "working"])
+def test_what_tests_may_take_is_processor_time(spent, origin, backend, monkeypatch):
+    monkeypatch.setattr(release, "RUN_S", 1.0)
+    (area,) = [p for p in parts(NEW["src/shapes/area.py"].encode()) if p.level == "function"]
+    does = {
+        "waiting": "time.sleep(1.5)",  # as all tests do where others have the processor
+        "working": "while time.process_time() < 1.5:\n        pass",
+    }
+    text = NEW["tests/test_area.py"] + f"\n\ndef test_long():\n    import time\n    {does[spent]}\n"
+    files = {**NEW, "tests/test_area.py": text}
+    tree = {path: Member(data.encode()) for path, data in files.items()}
+    named = (TestPart(path="tests/test_area.py", name="test_square", first=6, last=7),)
+    candidate = Candidate("src/shapes/area.py", area, b"", named, ())
+    with release.Release(prepare(origin), tree, backend) as opened:
+        passing = opened.coverage()
+        if spent == "working":
+            with pytest.raises(NoTaskError, match=r"without it the tests take \d s"):
+                opened.failing(passing, candidate)
+        else:
+            names = {name for _, name in opened.failing(passing, candidate)}
+            assert names == {"test_square", "test_flat", "test_negative"}
 
 
 def test_a_record_that_does_not_fit_its_archive_is_refused(origin, backend):
