@@ -40,7 +40,7 @@ from repos.tasks.sources.removed.text import digest, remove_part
 Report = Callable[[str], None]
 
 LEAST_S = 12.0
-"""Seconds that the time limit of a draft is made of at least: they leave room for a busy machine."""
+"""Seconds that a draft's time limit is made of at least: they leave room for a busy machine."""
 
 
 @dataclass
