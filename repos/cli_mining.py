@@ -112,7 +112,7 @@ def remove_code(
         Path, typer.Option("--out", "-o", help="The manifest to write; tasks in it are kept.")
     ],
     suite: Annotated[
-        str, typer.Option(help="Suite of release pairs, whose pins and tests are used.")
+        str, typer.Option(help="Suite of release pairs, or swe-mini: its pins and tests are used.")
     ] = "swe-lite",
     wanted: Annotated[int, typer.Option(min=1, help="Tasks of a package at most.")] = 12,
     levels: Annotated[

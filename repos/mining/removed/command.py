@@ -9,9 +9,9 @@ from repos.environments.interpreters import find_python, minor_version
 from repos.errors import InputError, RepoGymError
 from repos.mining.removed.candidates import LEVELS, RemovalRule
 from repos.mining.removed.miner import RemovalMiner, Report
+from repos.mining.removed.origins import package_of
 from repos.sandbox.select import get_backend
 from repos.tasks.records import TaskSpec
-from repos.tasks.sources.pypi.records import PyPIPairSource
 from repos.tasks.sources.removed.records import Level
 from repos.tasks.suite import load_suite, open_manifest, write_manifest
 
@@ -36,7 +36,7 @@ def remove_from(
     Args:
         names: Packages of the suite (their newest task is used) or ids of its tasks.
         output: The manifest.
-        suite: A suite of release pairs.
+        suite: A suite of release pairs, or "swe-mini".
         python: Minor version to run tests on; the running one by default.
         sandbox: Name of the back end.
         allow_unsafe: Whether a back end without isolation may be used.
@@ -96,7 +96,7 @@ def origins(names: Sequence[str], suite: str) -> list[TaskSpec]:
         InputError: The suite does not hold one.
     """
     specs = load_suite(suite).specs
-    every = {s.source.package for s in specs if isinstance(s.source, PyPIPairSource)}
+    every = {package_of(spec) for spec in specs} - {""}
     return [_origin(name, specs, suite) for name in names or sorted(every)]
 
 
@@ -104,13 +104,9 @@ def _origin(name: str, specs: Sequence[TaskSpec], suite: str) -> TaskSpec:
     for spec in specs:
         if spec.id == name:
             return spec
-    of_package = [
-        spec
-        for spec in specs
-        if isinstance(spec.source, PyPIPairSource) and spec.source.package == name
-    ]
+    of_package = [spec for spec in specs if package_of(spec) == name]
     if not of_package:
-        packages = {s.source.package for s in specs if isinstance(s.source, PyPIPairSource)}
+        packages = {package_of(spec) for spec in specs} - {""}
         raise InputError(
             f"{suite} has no task and no package {name!r}; its packages are: "
             f"{', '.join(sorted(packages)) or 'none'}."

@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from repos.cache import cache_root
 from repos.errors import InfrastructureError, InputError, RepoGymError
 from repos.mining.pypi.selection import NoTaskError
 from repos.mining.pypi.validated import admit
@@ -21,6 +20,7 @@ from repos.mining.removed.candidates import (
     overlap,
     parses,
 )
+from repos.mining.removed.origins import package_of, part_of, whole_of
 from repos.mining.removed.release import Release, TestPlace
 from repos.prepare import prepare
 from repos.runners.protocol import TestRun
@@ -31,10 +31,7 @@ from repos.scoring.score import run_expected
 from repos.scoring.validation import REPETITIONS
 from repos.tasks.environments import python_id
 from repos.tasks.records import Expected, TaskSpec
-from repos.tasks.sources.pypi.archives import read_archive
-from repos.tasks.sources.pypi.index import PackageIndex
-from repos.tasks.sources.pypi.records import PyPIPairSource
-from repos.tasks.sources.removed.records import Level, RemovedCodeSource
+from repos.tasks.sources.removed.records import Level
 from repos.tasks.sources.removed.text import digest, remove_part
 
 Report = Callable[[str], None]
@@ -49,12 +46,14 @@ class _Origin:
 
     Attributes:
         spec: Pins, runner and folders.
+        version: The release's; "" for a bundled package.
         release: The whole release, open in a sandbox.
         coverage: Which lines each of its tests runs.
         fixed: Runs of all of its test files, in other surroundings each; made once.
     """
 
     spec: TaskSpec
+    version: str
     release: Release
     coverage: Coverage
     fixed: list[TestRun] = field(default_factory=list)
@@ -62,7 +61,7 @@ class _Origin:
 
 @dataclass
 class RemovalMiner:
-    """Makes tasks of the new release of a task of the source "pypi".
+    """Makes tasks of the new release of a task of the source "pypi", or of a bundled package.
 
     Attributes:
         backend: Makes the sandboxes.
@@ -87,28 +86,28 @@ class RemovalMiner:
         Levels take turns, so that what is found at any time is spread over them.
 
         Args:
-            origin: A task whose new release, pins, tests and runner are used.
+            origin: A task whose new release (or repaired package), pins, tests and runner are
+                used.
             known: Ids of tasks that were found before: they count, and are not made again.
 
         Raises:
-            InputError: It is not of the source "pypi", or not played on this Python.
+            InputError: It is of another source, or not played on this Python.
             InfrastructureError: The index or the sandbox failed.
         """
-        if not isinstance(origin.source, PyPIPairSource) or (
-            self.environment not in origin.expected
-        ):
+        package, playable = package_of(origin), self.environment in origin.expected
+        whole = whole_of(origin) if playable else None
+        if whole is None:
             raise InputError(
-                f"{origin.id} is no pair of releases that is played in {self.environment}."
+                f"{origin.id} is neither a pair of releases nor a bundled task that is played in "
+                f"{self.environment}."
             )
-        package, archives = origin.source.package, cache_root() / "archives"
-        tree = read_archive(PackageIndex().fetch(package, origin.source.new, archives))
         task = prepare(origin, environment=self.environment)
-        with Release(task, tree, self.backend) as release:
+        with Release(task, whole.tree, self.backend) as release:
             coverage = release.coverage()
             with tempfile.TemporaryDirectory(prefix="repogym-removed-") as name:
                 runner, folder = get_runner(origin.runner), Path(name) / "tree"
-                found = candidates(package, tree, coverage, runner, self.rule, folder)
-            yield from self._turns(_Origin(origin, release, coverage), found, known)
+                found = candidates(package, whole.tree, coverage, runner, self.rule, folder)
+            yield from self._turns(_Origin(origin, whole.version, release, coverage), found, known)
 
     def _turns(
         self, origin: _Origin, found: Mapping[Level, Sequence[Candidate]], known: Collection[str]
@@ -140,7 +139,7 @@ class RemovalMiner:
         self, origin: _Origin, candidate: Candidate, known: Collection[str]
     ) -> TaskSpec | None:
         """Return the task of a candidate, None where it gives none, and report what came of it."""
-        draft = self._draft(origin.spec, candidate, 0)
+        draft = self._draft(origin, candidate, 0)
         if draft.id in known:
             return draft
         try:
@@ -172,7 +171,7 @@ class RemovalMiner:
         runner = get_runner(origin.spec.runner)
         sizes = {p: t.last - t.first for p, t in zip(places, candidate.tests, strict=True)}
         shown = min(failing, key=lambda place: (sizes[place], place))
-        draft = self._draft(origin.spec, candidate, places.index(shown))
+        draft = self._draft(origin, candidate, places.index(shown))
         files = sorted({test.path for test in candidate.tests})
         base = [self._run(draft, files, False, n) for n in range(REPETITIONS)]
         if not origin.fixed:  # restored, every candidate gives the same files
@@ -204,17 +203,15 @@ class RemovalMiner:
             raise NoTaskError("the reference patch does not apply to the base")
         return run
 
-    def _draft(self, origin: TaskSpec, candidate: Candidate, shown: int) -> TaskSpec:
-        assert isinstance(origin.source, PyPIPairSource)
-        part, package = candidate.part, origin.source.package
-        archive = origin.source.new
+    def _draft(self, worked: _Origin, candidate: Candidate, shown: int) -> TaskSpec:
+        origin, part = worked.spec, candidate.part
+        named = " ".join(filter(None, [package_of(origin), worked.version]))
         stem = re.sub(r"\.py$|^src/|^lib/", "", candidate.path).replace("/", ".")
         place = "" if part.level in ("function", "class") else f"-{part.level}-{part.start[0]}"
         return TaskSpec(
-            id=f"{package}-{archive.version}-{stem}.{part.name}{place}",
-            source=RemovedCodeSource(
-                package=package,
-                archive=archive,
+            id=f"{named.replace(' ', '-')}-{stem}.{part.name}{place}",
+            source=part_of(
+                origin,
                 path=candidate.path,
                 name=part.name,
                 level=part.level,
@@ -224,7 +221,7 @@ class RemovalMiner:
                 tests=candidate.tests,
                 shown=candidate.tests[shown],
             ),
-            title=f"{package} {archive.version}: {part.level} of {part.name}",
+            title=f"{named}: {part.level} of {part.name}",
             runner=origin.runner,
             source_dirs=origin.source_dirs,
             test_paths=origin.test_paths,

@@ -48,13 +48,17 @@ class BundledTasks:
 
     def cache_key(self, source: BundledSource) -> str:
         """Return a hash of the task's files, which may change with RepoGym."""
-        folder = BUNDLED / source.folder
-        digest = hashlib.sha256()
-        for path in sorted(folder.rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
-                digest.update(path.read_bytes())
-        return digest.hexdigest()
+        return files_digest(BUNDLED / source.folder)
+
+
+def files_digest(folder: Path) -> str:
+    """Return a hash of the names and contents of a folder's files."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def read_facts(folder: Path) -> dict[str, Any]:

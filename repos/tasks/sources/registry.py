@@ -14,6 +14,7 @@ from repos.tasks.sources.base import SourceRecord, TaskSource
 
 BUILT_IN = {
     "bundled": "repos.tasks.sources.bundled:BundledTasks",
+    "bundled-part": "repos.tasks.sources.removed.source:BundledParts",
     "dataset-part": "repos.tasks.sources.code_datasets.source:DatasetParts",
     "git": "repos.tasks.sources.git:GitRevisions",
     "harbor": "repos.tasks.sources.harbor.source:HarborTasks",

@@ -1,4 +1,4 @@
-"""What the records of the source "removed-code" say."""
+"""What the records of the sources "removed-code" and "bundled-part" say."""
 
 from __future__ import annotations
 
@@ -32,12 +32,11 @@ class TestPart(Record):
     last: int = Field(ge=1)
 
 
-class RemovedCodeSource(SourceRecord):
-    """A release without a part of its code; the reference is that part.
+class RemovedPart(SourceRecord):
+    """A repository without a part of its code; the reference is that part.
 
     Attributes:
         package: Project name.
-        archive: The release.
         path: The file that holds the part.
         name: Qualified name of the definition that is removed, or that holds the part.
         level: What kind of part is removed.
@@ -48,9 +47,7 @@ class RemovedCodeSource(SourceRecord):
         shown: The one of them that stays.
     """
 
-    kind: str = "removed-code"
     package: str
-    archive: Archive
     path: str
     name: str
     level: Level
@@ -59,3 +56,25 @@ class RemovedCodeSource(SourceRecord):
     text_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     tests: tuple[TestPart, ...]
     shown: TestPart
+
+
+class RemovedCodeSource(RemovedPart):
+    """The part is one of a release on a package index.
+
+    Attributes:
+        archive: The release.
+    """
+
+    kind: str = "removed-code"
+    archive: Archive
+
+
+class BundledPartSource(RemovedPart):
+    """The part is one of a bundled package, with the bug of its task repaired.
+
+    Attributes:
+        folder: The bundled task, below `repos/data/bundled`.
+    """
+
+    kind: str = "bundled-part"
+    folder: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import textwrap
 
-from repos.tasks.sources.removed.records import RemovedCodeSource
+from repos.tasks.sources.removed.records import RemovedPart
 from repos.tasks.sources.removed.text import Definition, definitions
 
 ASKED = {
@@ -22,19 +22,20 @@ ASKED = {
 }
 
 
-def compose(source: RemovedCodeSource, version: str, original: bytes, test: bytes) -> str:
+def compose(source: RemovedPart, version: str, original: bytes, test: bytes) -> str:
     """Return the statement in Markdown.
 
     Args:
         source: The task's record.
-        version: The release.
+        version: The release; "" where the repository is none.
         original: The file that holds the part, as released.
         test: The file of the test that stays.
     """
     node = _definition(ast.parse(original), source)
     asked = ASKED[source.level].format(name=source.name, path=source.path, line=source.start[0])
-    head = f"You are in the repository of the Python package `{source.package}`, at release "
-    told = [f"{head}{version}.", f"{asked} Everything else is as it was released."]
+    head = f"You are in the repository of the Python package `{source.package}`"
+    at, rest = (f", at release {version}", "as it was released") if version else ("", "as it was")
+    told = [f"{head}{at}.", f"{asked} Everything else is {rest}."]
     told.append(_code("\n\n".join(_signatures(node, source.level == "class"))))
     lines = test.decode("utf-8", "replace").splitlines()
     shown = textwrap.dedent("\n".join(lines[source.shown.first - 1 : source.shown.last]))
@@ -46,7 +47,7 @@ def compose(source: RemovedCodeSource, version: str, original: bytes, test: byte
     return "\n\n".join(told) + "\n"
 
 
-def _definition(tree: ast.Module, source: RemovedCodeSource) -> Definition:
+def _definition(tree: ast.Module, source: RemovedPart) -> Definition:
     """Return the definition that is removed or holds the part; a name may be defined twice."""
     named = [node for name, node in definitions(tree) if name == source.name]
     line = source.start[0]
