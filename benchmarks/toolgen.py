@@ -1,11 +1,11 @@
 """Whether a completion tool helps a small model: the same functions, written freely and with names.
 
-Documented functions of the newest releases of packages of swe-lite. A model continues the file
-twice, with the same bound of tokens: freely, and held at each dot to the names that jedi knows
-there (`agents.guided`). Lines that the bound left unfinished are cut off in both. Others than jedi
-judge what was written: Dependency Coverage and Static Validity Rate (pylint) as ToolGen defines
-them, attributes that pyright refuses, whether it parses, and lines that repeat. Intervals are
-bootstrapped over functions.
+Tasks of the level "function" of repo-lite. A model continues the file twice, with the same bound
+of tokens: freely, and held at each dot to the names that jedi knows there (`agents.guided`). Lines
+that the bound left unfinished are cut off in both. Others than jedi judge what was written: the
+task's hidden tests, Dependency Coverage and Static Validity Rate (pylint) as ToolGen defines them,
+attributes that pyright refuses, whether it parses, and lines that repeat. Intervals are
+bootstrapped over tasks, those of differences over pairs.
 
 Needs an endpoint with /v1/completions and grammars, for example llama.cpp with a small model:
 
@@ -15,50 +15,60 @@ Needs an endpoint with /v1/completions and grammars, for example llama.cpp with 
 from __future__ import annotations
 
 import argparse
-import ast
-import io
 import json
-import random
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
 import record  # noqa: E402
-import toolgen_judges  # noqa: E402
+import toolgen_judges as judges  # noqa: E402
 
 from agents.guided import generate  # noqa: E402
 from agents.models.continuation import continuing  # noqa: E402
 from agents.models.litellm_model import LiteLLMModel  # noqa: E402
 from agents.toolgen import Hole, prompt  # noqa: E402
-from agents.training.toolgen_data import Example, write_examples  # noqa: E402
+from agents.training.toolgen_data import read_example  # noqa: E402
 from repos.cache import cache_root  # noqa: E402
-from repos.scoring.generation import dependency_coverage, static_validity_rate  # noqa: E402
+from repos.sandbox.select import get_backend  # noqa: E402
 from repos.syntax import parse  # noqa: E402
-from repos.tasks.sources.pypi.archives import read_archive  # noqa: E402
-from repos.tasks.sources.pypi.index import PackageIndex  # noqa: E402
+from repos.tasks.records import TaskSpec  # noqa: E402
+from repos.tasks.sources.pypi.archives import Tree  # noqa: E402
+from repos.tasks.sources.removed.build import released  # noqa: E402
+from repos.tasks.sources.removed.records import RemovedCodeSource  # noqa: E402
 from repos.tasks.suite import load_suite  # noqa: E402
 
 TOKENS = 96
-A_PACKAGE = 8
+ARMS = {"free": False, "held": True}
 
 
 @dataclass(frozen=True)
 class Case:
-    """A function whose body is written again."""
+    """A task whose function is written again.
 
+    Attributes:
+        spec: The task.
+        tree: The release.
+        root: Its own Python files.
+        hole: Where the body stood.
+        before: The file's text before its line.
+        after: The text after it.
+        dependencies: ToolGen's, of the reference.
+    """
+
+    spec: TaskSpec
+    tree: Tree
     root: Path
-    example: Example
     hole: Hole
     before: str
     after: str
-    reference: str
     dependencies: tuple[str, ...]
 
 
@@ -83,57 +93,40 @@ class Written:
         return range(first, first + (self.text.strip() or "pass").count("\n") + 1)
 
 
-def corpus(package: str, folder: Path) -> Path:
-    """Write a package's newest release into a folder."""
-    index = PackageIndex()
-    newest = index.releases(package)[-1]
-    tree = read_archive(index.fetch(package, newest.archive, cache_root() / "archives"))
-    root = folder / package
+def corpus(tree: Tree, root: Path) -> None:
+    """Write a release's own Python files into a folder, where they are not there yet."""
+    if root.exists():
+        return
     for path, file in tree.items():
         if path.endswith(".py") and not file.link and "test" not in path:
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_bytes(file.data)
-    return root
 
 
-def cases(root: Path, most: int) -> Iterator[Case]:
-    """Give documented functions of at least three lines that use a name of the repository."""
-    out = io.StringIO()
-    write_examples(root, out, limit=2 * most)
-    found = 0
-    for row in out.getvalue().splitlines():
-        example = Example(**json.loads(row))
-        case = case_of(root, example)
-        if case is not None and found < most:
-            found += 1
-            yield case
+def case_of(spec: TaskSpec, folder: Path) -> Case | None:
+    """Return the case of a task of the level "function"; None where ToolGen's figures lack a base.
 
-
-def case_of(root: Path, example: Example) -> Case | None:
-    source = (root / example.path).read_text(encoding="utf-8")
-    lines = source.split("\n")
-    tree = ast.parse(source)
-    nodes = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)]
-    name = example.function.rpartition(".")[2]
-    text = example.text.replace("<COMP>", "")
-    node = next((n for n in nodes if n.name == name
-                 and "\n".join(lines[n.lineno - 1 : n.end_lineno]) == text), None)  # fmt: skip
-    if node is None or len(node.body) < 2:
+    That is where the reference has no dependency, or the file lies among tests.
+    """
+    source = spec.source
+    if not isinstance(source, RemovedCodeSource) or source.level != "function":
         return None
-    first, last = node.body[1].lineno, node.end_lineno or 0
-    if not 3 <= last - first + 1 <= 25:
+    tree = released(source.package, source.archive, cache_root() / "archives").tree
+    root = folder / source.package
+    corpus(tree, root)
+    if not (root / source.path).exists():
         return None
-    dependencies = toolgen_judges.dependencies(tree, node, example.names)
+    text = tree[source.path].data.decode()
+    lines, (first, column), last = text.split("\n"), source.start, source.end[0]
+    example = read_example(root, source.path, source.name, first)
+    if example is None or lines[first - 1][:column].strip():
+        return None
+    dependencies = judges.dependencies(text, source.name, first, example.names)
     if not dependencies:
         return None
-    here = lines[first - 1]
-    hole = Hole(
-        example.path, first, "...", len(here) - len(here.lstrip()), tuple(lines[: first - 1])
-    )
-    return Case(
-        root, example, hole, "\n".join(lines[: first - 1]) + "\n", "\n".join(lines[last:]),
-        "\n".join(lines[first - 1 : last]), dependencies,
-    )  # fmt: skip
+    hole = Hole(source.path, first, "...", column, tuple(lines[: first - 1]))
+    before, after = "\n".join(lines[: first - 1]) + "\n", "\n".join(lines[last:])
+    return Case(spec, tree, root, hole, before, after, dependencies)
 
 
 def names_by_jedi(case: Case) -> Callable[[str], Sequence[str]]:
@@ -165,6 +158,30 @@ def write(case: Case, model: LiteLLMModel, held: bool, tokens: int) -> Written:
     return Written(case, text, made.usage.completion_tokens, spent)
 
 
+class Kept:
+    """What was written, in a file of JSON lines, so that an interrupted run goes on."""
+
+    def __init__(self, path: Path | None) -> None:
+        """Read what is there; without a file nothing is kept."""
+        self.path = path
+        lines = path.read_text(encoding="utf-8").splitlines() if path and path.exists() else []
+        rows = [json.loads(line) for line in lines]
+        self.rows = {(row["task"], row["arm"]): row for row in rows}
+
+    def write(self, case: Case, model: LiteLLMModel, arm: str, tokens: int) -> Written:
+        """Return what an arm writes for a case, or wrote."""
+        row = self.rows.get((case.spec.id, arm))
+        if row is not None:
+            return Written(case, row["text"], row["tokens"], row["seconds"])
+        made = write(case, model, ARMS[arm], tokens)
+        if self.path:
+            row = {"task": case.spec.id, "arm": arm, "text": made.text, "tokens": made.tokens,
+                   "seconds": made.seconds}  # fmt: skip
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+        return made
+
+
 def whole_lines(written: Written) -> str:
     """Return the text without the lines at its end that the bound of tokens left unfinished."""
     lines = written.text.split("\n")
@@ -178,51 +195,43 @@ def whole_lines(written: Written) -> str:
     return written.text
 
 
-def interval(values: Sequence[float], draws: int = 1000) -> list[float]:
-    """Return the 95% bootstrap interval of a mean."""
-    rng = random.Random(0)
-    means = sorted(statistics.fmean(rng.choices(values, k=len(values))) for _ in range(draws))
-    return [round(means[int(0.025 * draws)], 3), round(means[int(0.975 * draws) - 1], 3)]
+def figures(
+    arms: dict[str, list[Written]], found: dict[str, list[judges.Judged]]
+) -> dict[str, float]:
+    """Return each arm's figures and their differences, with intervals."""
+    told: dict[str, float] = {}
+    free, held = (found[arm] for arm in ARMS)
+    for key, figure in judges.FIGURES.items():
+        for arm in ARMS:
+            told[f"{key}_{arm}"] = figure(found[arm])
+            low, high = judges.interval(found[arm], figure)
+            told |= {f"{key}_{arm}_low": low, f"{key}_{arm}_high": high}
+        pairs = list(zip(free, held, strict=True))
+
+        def gain(some: Sequence[Any], figure: Any = figure) -> float:
+            return figure([b for _, b in some]) - figure([a for a, _ in some])
+
+        low, high = judges.interval(pairs, gain)
+        told |= {f"{key}_gain": gain(pairs), f"{key}_gain_low": low, f"{key}_gain_high": high}
+    for arm in ARMS:
+        told[f"attributes_{arm}"] = sum(j.attributes for j in found[arm])
+        told[f"tokens_{arm}"] = sum(w.tokens for w in arms[arm])
+        told[f"seconds_{arm}"] = statistics.median(w.seconds for w in arms[arm])
+    return told
 
 
-def figures(arms: dict[str, list[Written]], folder: Path) -> tuple[dict[str, float], list[object]]:
-    found: dict[str, float] = {}
-    rows: list[object] = []
-    per: dict[str, dict[str, list[float]]] = {}
-    for arm, written in arms.items():
-        judged = toolgen_judges.judge(written, folder / f"judged-{arm}")
-        pairs = [(w.case.dependencies, w.text) for w in written]
-        both = list(zip(written, judged, strict=True))
-        valid = [static_validity_rate([(w.lines(), j.pylint)]) for w, j in both]
-        one = {
-            "dc": [dependency_coverage([pair]) for pair in pairs],
-            "svr": valid,
-            "parses": [float(j.parses) for j in judged],
-            "repeated_lines": [toolgen_judges.repeated(w.text) for w in written],
-            "no_invalid_attribute": [float(not j.invalid) for j in judged],
-        }
-        attributes = sum(j.attributes for j in judged)
-        invalid = sum(len(j.invalid) for j in judged)
-        found[f"dc_{arm}"] = dependency_coverage(pairs)
-        found[f"svr_{arm}"] = statistics.fmean(valid)
-        for key in ("parses", "repeated_lines", "no_invalid_attribute"):
-            found[f"{key}_{arm}"] = statistics.fmean(one[key])
-        found[f"valid_attributes_{arm}"] = 1 - invalid / attributes if attributes else 1.0
-        found[f"attributes_{arm}"] = attributes
-        found[f"seconds_{arm}"] = statistics.median(w.seconds for w in written)
-        per[arm] = one
-        rows += [
-            {"arm": arm, "function": f"{w.case.root.name}:{w.case.example.function}",
-             "text": w.text, "pylint": [m.symbol for m in j.pylint if m.line in w.lines()],
-             "invalid": list(j.invalid)}
-            for w, j in both
-        ]  # fmt: skip
-    for key in next(iter(per.values())):
-        gains = [b - a for a, b in zip(per["free"][key], per["tool"][key], strict=True)]
-        low, high = interval(gains)
-        found |= {f"{key}_gain": statistics.fmean(gains), f"{key}_gain_low": low}
-        found[f"{key}_gain_high"] = high
-    return found, rows
+def table(told: dict[str, float]) -> str:
+    """Return the figures as a Markdown table."""
+
+    def shown(key: str) -> str:
+        value, low, high = (told[key + end] for end in ("", "_low", "_high"))
+        return f"{value:.3f} ({low:.3f} to {high:.3f})"
+
+    rows = ["| | free | held | difference |", "|---|---|---|---|"]
+    for key in judges.FIGURES:
+        rows.append("| " + " | ".join([key, *(shown(f"{key}_{end}") for end in (*ARMS, "gain"))])
+                    + " |")  # fmt: skip
+    return "\n".join(rows)
 
 
 def main() -> None:
@@ -231,30 +240,50 @@ def main() -> None:
     )
     parser.add_argument("--api-base", required=True)
     parser.add_argument("--model", default="openai/model")
+    parser.add_argument("--suite", default="repo-lite", help="repo-lite, or a manifest like it")
     parser.add_argument("--functions", type=int, default=100)
     parser.add_argument("--tokens", type=int, default=TOKENS)
+    parser.add_argument("--texts", type=Path, help="keeps what was written; such a run goes on")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     model = LiteLLMModel(
         options.model, api_base=options.api_base, args={"api_key": "none"}, price=(0.0, 0.0)
     )
-    packages = dict.fromkeys(spec.id.rpartition("-")[0] for spec in load_suite("swe-lite").specs)
-    arms: dict[str, list[Written]] = {"free": [], "tool": []}
+    kept = Kept(options.texts)
+    arms: dict[str, list[Written]] = {arm: [] for arm in ARMS}
+    backend = get_backend("auto", allow_unsafe=False)
     with tempfile.TemporaryDirectory(prefix="repogym-toolgen-") as name:
-        for package in packages:
-            left = options.functions - len(arms["free"])
-            if left <= 0:
+        for spec in load_suite(options.suite).specs:
+            case = case_of(spec, Path(name))
+            if case is None:
+                continue
+            for arm in ARMS:
+                arms[arm].append(kept.write(case, model, arm, options.tokens))
+            print(f"{len(arms['free'])} of {options.functions}: {spec.id}", file=sys.stderr)
+            if len(arms["free"]) == options.functions:
                 break
-            for case in cases(corpus(package, Path(name)), min(A_PACKAGE, left)):
-                for arm, held in (("free", False), ("tool", True)):
-                    arms[arm].append(write(case, model, held, options.tokens))
-            print(f"{package}: {len(arms['free'])} of {options.functions}", file=sys.stderr)
-        found, rows = figures(arms, Path(name))
-    found["functions"] = len(arms["free"])
-    for key, value in found.items():
+        tests = judges.Tests(backend)
+        try:
+            found = {
+                arm: judges.judge(written, Path(name) / f"judged-{arm}", tests)
+                for arm, written in arms.items()
+            }
+        finally:
+            tests.close()
+            backend.close()
+    told = figures(arms, found)
+    told["functions"] = len(arms["free"])
+    print(table(told))
+    for key, value in told.items():
         print(f"{key:28} {value:.4g}")
     if options.json:
-        record.write(options.json, found, rows=rows)
+        rows = [
+            {"arm": arm, "task": w.case.spec.id, "text": w.text, "passed": j.passed,
+             "pylint": [m.symbol for m in j.pylint if m.line in w.lines()],
+             "invalid": list(j.invalid)}
+            for arm in ARMS for w, j in zip(arms[arm], found[arm], strict=True)
+        ]  # fmt: skip
+        record.write(options.json, told, rows=rows)
 
 
 if __name__ == "__main__":

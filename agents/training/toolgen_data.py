@@ -106,6 +106,28 @@ def write_examples(
     return counted
 
 
+def read_example(folder: Path, name: str, function: str, line: int) -> Example | None:
+    """Return one function as training data, documented or not.
+
+    Args:
+        folder: The corpus.
+        name: The file, relative to it.
+        function: The function's dotted name.
+        line: A line of it, since a name may be written twice.
+
+    Returns:
+        None where no function of that name is on the line.
+
+    Raises:
+        MissingExtraError: jedi is not installed.
+    """
+    source = (folder / name).read_bytes().decode("utf-8")
+    for dotted, node in _functions(parse(source), ""):
+        if dotted == function and line in range(node.lineno, (node.end_lineno or 0) + 1):
+            return _example(name, dotted, node, source, TRIGGER, _project(folder), Counted())
+    return None
+
+
 def _project(folder: Path) -> object:
     try:
         import jedi
@@ -178,7 +200,9 @@ def _example(
     """Return a function with its triggers: the names of its body that jedi knows beforehand."""
     lines = source.split("\n")
     first, last = node.lineno, node.end_lineno or node.lineno
-    begin = node.body[0].end_lineno or first  # the docstring ends here
+    documented = ast.get_docstring(node, clean=False) is not None
+    head = node.body[0]
+    begin = (head.end_lineno or first) if documented else head.lineno - 1
     inserted: dict[tuple[int, int], str] = {}
     before = ""
     chain: list[str] = []

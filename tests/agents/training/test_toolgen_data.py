@@ -8,7 +8,7 @@ import parso.cache
 from typer.testing import CliRunner
 
 from agents.training.cli import app
-from agents.training.toolgen_data import write_examples
+from agents.training.toolgen_data import read_example, write_examples
 from run_agent import application
 
 CODE = '''\
@@ -63,6 +63,16 @@ def test_triggers_stand_before_names_that_are_known(tmp_path):
     assert area["names"] == ["self", "self.width", "scale", "total", "os", "os.sep"]
     # Without its triggers it is the code as it was.
     assert area["text"].replace("<COMP>", "") in CODE
+
+
+def test_one_function_is_read_documented_or_not(tmp_path):
+    folder = corpus(tmp_path)
+    line = CODE.splitlines().index("        return self.width") + 1
+    bare = read_example(folder, "pkg/box.py", "Box.bare", line)
+    assert bare is not None and bare.names == ("self", "self.width")
+    area = read_example(folder, "pkg/box.py", "Box.area", 14)
+    assert area is not None and area.names[-2:] == ("os", "os.sep")
+    assert read_example(folder, "pkg/box.py", "Box.bare", 1) is None
 
 
 def test_bad_input_is_refused_and_leaves_nothing(tmp_path):
