@@ -17,7 +17,7 @@ from repos.runners.protocol import Runner
 from repos.runners.python.source import function_spans
 from repos.tasks.sources.pypi.archives import Tree, write_tree
 from repos.tasks.sources.pypi.classify import classify, read_layout
-from repos.tasks.sources.removed.records import Level, TestPart
+from repos.tasks.sources.removed.records import Level, RemovedPart, TestPart
 from repos.tasks.sources.removed.text import Part, part_text, parts
 
 Coverage = Mapping[str, Mapping[str, tuple[int, ...]]]
@@ -81,6 +81,14 @@ def overlap(one: Candidate, other: Candidate) -> bool:
     if one.path != other.path:
         return False
     return one.part.start < other.part.end and other.part.start < one.part.end
+
+
+def covers(task: RemovedPart, one: Candidate) -> bool:
+    """Whether a part of the same release shares code with that of a task, and is another."""
+    same = (task.start, task.end) == (one.part.start, one.part.end)
+    if task.path != one.path or same:
+        return False
+    return one.part.start < task.end and task.start < one.part.end
 
 
 def candidates(

@@ -56,7 +56,7 @@ def remove_from(
         miner = RemovalMiner(backend, python, rule or RemovalRule(), report)
         for origin in chosen:
             try:
-                for spec in miner.mine(origin, set(kept)):
+                for spec in miner.mine(origin, dict(kept)):
                     kept[spec.id] = spec
                     write_manifest(output, header, list(kept.values()))
             except InputError:

@@ -17,10 +17,11 @@ from repos.mining.removed.candidates import (
     Coverage,
     RemovalRule,
     candidates,
+    covers,
     overlap,
     parses,
 )
-from repos.mining.removed.origins import package_of, part_of, whole_of
+from repos.mining.removed.origins import is_of, package_of, part_of, whole_of
 from repos.mining.removed.release import Release, TestPlace
 from repos.prepare import prepare
 from repos.runners.protocol import TestRun
@@ -31,7 +32,7 @@ from repos.scoring.score import run_expected
 from repos.scoring.validation import REPETITIONS
 from repos.tasks.environments import python_id
 from repos.tasks.records import Expected, TaskSpec
-from repos.tasks.sources.removed.records import Level
+from repos.tasks.sources.removed.records import Level, RemovedPart
 from repos.tasks.sources.removed.text import digest, remove_part
 
 Report = Callable[[str], None]
@@ -80,7 +81,9 @@ class RemovalMiner:
         """Id of the environment that tasks get."""
         return python_id(self.python)
 
-    def mine(self, origin: TaskSpec, known: Collection[str] = ()) -> Iterator[TaskSpec]:
+    def mine(
+        self, origin: TaskSpec, known: Mapping[str, TaskSpec] | None = None
+    ) -> Iterator[TaskSpec]:
         """Yield the validated tasks of one release, as they are found.
 
         Levels take turns, so that what is found at any time is spread over them.
@@ -88,7 +91,8 @@ class RemovalMiner:
         Args:
             origin: A task whose new release (or repaired package), pins, tests and runner are
                 used.
-            known: Ids of tasks that were found before: they count, and are not made again.
+            known: Tasks that were found before, by id: they count, are not made again, and
+                none that is made shares code with them.
 
         Raises:
             InputError: It is of another source, or not played on this Python.
@@ -107,13 +111,23 @@ class RemovalMiner:
             with tempfile.TemporaryDirectory(prefix="repogym-removed-") as name:
                 runner, folder = get_runner(origin.runner), Path(name) / "tree"
                 found = candidates(package, whole.tree, coverage, runner, self.rule, folder)
-            yield from self._turns(_Origin(origin, whole.version, release, coverage), found, known)
+            yield from self._turns(
+                _Origin(origin, whole.version, release, coverage), found, known or {}
+            )
 
     def _turns(
-        self, origin: _Origin, found: Mapping[Level, Sequence[Candidate]], known: Collection[str]
+        self,
+        origin: _Origin,
+        found: Mapping[Level, Sequence[Candidate]],
+        known: Mapping[str, TaskSpec],
     ) -> Iterator[TaskSpec]:
         """Yield tasks of a package until there are enough, a level a turn."""
-        waiting = {level: list(found.get(level, ())) for level in self.rule.levels}
+        sources = (spec.source for spec in known.values())
+        before = [s for s in sources if isinstance(s, RemovedPart) and is_of(s, origin.spec)]
+        waiting = {
+            level: [c for c in found.get(level, ()) if not any(covers(s, c) for s in before)]
+            for level in self.rule.levels
+        }
         taken: list[Candidate] = []
         while len(taken) < self.rule.wanted and any(waiting.values()):
             for level in self.rule.levels:

@@ -35,6 +35,15 @@ def whole_of(spec: TaskSpec) -> Whole | None:
     return None
 
 
+def is_of(part: RemovedPart, spec: TaskSpec) -> bool:
+    """Whether a part is one of the repository of a task."""
+    if isinstance(spec.source, BundledSource):
+        return isinstance(part, BundledPartSource) and part.folder == spec.source.folder
+    if isinstance(spec.source, PyPIPairSource):
+        return isinstance(part, RemovedCodeSource) and part.archive == spec.source.new
+    return False
+
+
 def part_of(spec: TaskSpec, **fields: Any) -> RemovedPart:
     """Return the record of a part of a task's repository.
 

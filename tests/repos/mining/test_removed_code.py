@@ -162,7 +162,10 @@ def test_a_covered_function_becomes_a_task_that_only_its_code_resolves(origin, b
     miner = RemovalMiner(backend, minor_version(), RemovalRule(), lines.append)
     (spec,) = miner.mine(origin)  # its statements and expressions overlap with it
     assert lines == [f"{spec.id}: task (3 fail to pass)"]
-    assert list(miner.mine(origin, {spec.id})) == []
+    assert list(miner.mine(origin, {spec.id: spec})) == []
+    statements = RemovalRule(levels=("statement",))
+    other = RemovalMiner(backend, minor_version(), statements, lines.append)
+    assert list(other.mine(origin, {spec.id: spec})) == []  # all share code with it
     assert lines == [f"{spec.id}: task (3 fail to pass)"]
     assert spec.id == "shapes-1.1-shapes.area.area"
     assert spec.labels == {"level": "function", "lines": "3", "dependencies": "shapes.units.metres"}
