@@ -1,8 +1,11 @@
 """What a kernel task costs: preparing, edit to verdict, booting, memory, and whether titles repeat.
 
 CPU seconds are what carries over to other machines; wall times are of this one, as loaded as it is.
+`--qemu` compares with what one would do without all this, a `make` of the whole kernel for QEMU,
+without a compiler cache, and a boot there: `loop_speedup` is their CPU seconds over those of our
+loop, `loop_speedup_wall` the same of wall times.
 
-    python benchmarks/kernel.py [--quick] [--json FILE]
+    python benchmarks/kernel.py [--quick] [--qemu] [--json FILE]
 """
 
 from __future__ import annotations
@@ -22,9 +25,16 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 import record  # noqa: E402
 
 from repos.kernel.booting import compile_check  # noqa: E402
-from repos.kernel.building import OUTPUT, build_kernel, used_cpu_s  # noqa: E402
-from repos.kernel.machines import UML  # noqa: E402
+from repos.kernel.building import (  # noqa: E402
+    OUTPUT,
+    PINNED,
+    build_kernel,
+    make_command,
+    used_cpu_s,
+)
+from repos.kernel.machines import PREBUILT, QEMU, UML  # noqa: E402
 from repos.kernel.trees import prepared_kernel  # noqa: E402
+from repos.mining.kernel_tasks import recipe_task  # noqa: E402
 from repos.prepare import prepare  # noqa: E402
 from repos.runners.kernel.runner import CHECKS, run_check  # noqa: E402
 from repos.sandbox.select import get_backend  # noqa: E402
@@ -35,6 +45,7 @@ from repos.tasks.suite import load_suite  # noqa: E402
 
 TASK = "key-read-bounds"
 REPRODUCER = f"{CHECKS}/reproducer.c"
+PLAIN_TIMEOUT_S = 7200.0
 PEAK = '$0 "$@" >/dev/null 2>&1 & p=$!; m=0; while r=$(grep VmHWM /proc/$p/status); do m=$r; sleep 0.05; done; echo $m'  # noqa: E501
 
 
@@ -59,6 +70,28 @@ def peak_mb(workspace: Workspace) -> float:
     command = ["sh", "-c", PEAK, *command]
     done = workspace.exec(command, cwd="/tmp", env={"HOME": "/tmp", "TMPDIR": "/tmp"}, timeout_s=90)
     return int(done.text.split()[1]) / 1024
+
+
+def plain_loop() -> tuple[float, float]:
+    """Return the wall and the CPU seconds of what one does without all this.
+
+    That is a `make` of the whole kernel for QEMU, without a compiler cache, and a boot there.
+    """
+    task = prepare(recipe_task(TASK, "qemu"))
+    backend = get_backend("auto")
+    try:
+        with Workspace(backend.create(task.layers, task.sandbox)) as workspace:
+
+            def loop() -> None:
+                script = f"mkdir {OUTPUT} && cp {PREBUILT}/build/.config {OUTPUT}"
+                workspace.exec(["sh", "-c", script])
+                done = workspace.exec(make_command(QEMU), env=PINNED, timeout_s=PLAIN_TIMEOUT_S)
+                assert done.exit_code == 0, done.text[-2000:]
+                assert run_check(workspace, REPRODUCER).crash
+
+            return timed(workspace, loop)
+    finally:
+        backend.close()
 
 
 def measure(runs: int, loops: int) -> tuple[dict[str, float], list[str]]:
@@ -118,9 +151,15 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="What a kernel task costs.")
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
+    parser.add_argument("--qemu", action="store_true", help="compare with a plain build for QEMU")
     parser.add_argument("--json", metavar="FILE", type=Path, help="also write the figures here")
     options = parser.parse_args()
     figures, titles = measure(3 if options.quick else 20, 1 if options.quick else 3)
+    if options.qemu:
+        wall, cpu = plain_loop()
+        figures["plain_loop_wall_s"], figures["plain_loop_cpu_s"] = round(wall, 1), round(cpu, 1)
+        figures["loop_speedup"] = round(cpu / figures["loop_cpu_s"], 1)
+        figures["loop_speedup_wall"] = round(wall / figures["loop_wall_s"], 1)
     for key, value in figures.items():
         print(f"{key:24} {value}")
     if options.json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -14,23 +14,38 @@ from repos.errors import InputError
 
 app = typer.Typer(no_args_is_help=True, help="Prepare, run and mine Linux kernels.")
 TaskArgument = Annotated[str, typer.Argument(help="A recipe of repos/data/kernel.")]
+KernelBackend = Literal["uml", "qemu"]
+BackendOption = Annotated[
+    KernelBackend | None,
+    typer.Option("--backend", help="What kernels run on: uml or qemu; as the recipe says."),
+]
 
 
 @app.command("doctor")
 def doctor(as_json: JsonOption = False) -> None:
     """Say what kernel tasks lack on this machine, and the one command that installs it."""
+    from repos.kernel.machines import MACHINES
     from repos.kernel.trees import missing_programs
     from repos.sandbox.select import probe_all
 
     missing = missing_programs()
-    packages = sorted(set(missing.values()))
+    backends = {
+        name: {n: p for n, p in missing_programs(machine).items() if n not in missing}
+        for name, machine in MACHINES.items()
+    }
+    wanted = missing | {n: p for more in backends.values() for n, p in more.items()}
+    packages = sorted(set(wanted.values()))
     command = f"apt-get install -y --no-install-recommends {' '.join(packages)}" if packages else ""
     sandboxes = [probe.backend for probe in probe_all() if probe.works]
     if as_json:
-        facts = {"missing": missing, "command": command, "sandboxes": sandboxes}
+        facts = {
+            "missing": missing, "backends": backends, "command": command, "sandboxes": sandboxes
+        }  # fmt: skip
         typer.echo(json.dumps(facts, indent=1))
         return
     typer.echo(f"missing: {', '.join(missing) or 'nothing'}")
+    for name, more in backends.items():
+        typer.echo(f"{name} lacks besides: {', '.join(more) or 'nothing'}")
     if command:
         typer.echo(f"run as root: {command}")
     typer.echo(f"sandboxes that work: {', '.join(sandboxes) or 'none'}")
@@ -39,6 +54,7 @@ def doctor(as_json: JsonOption = False) -> None:
 @app.command("prepare")
 def prepare_kernels(
     names: Annotated[list[str] | None, typer.Argument(help="Recipes; all by default.")] = None,
+    kernel_backend: BackendOption = None,
 ) -> None:
     """Fetch the source, build the kernel, and build each task's vulnerable side."""
     from repos.kernel.trees import prepared_kernel
@@ -46,7 +62,7 @@ def prepare_kernels(
     from repos.prepare import prepare
     from repos.tasks.environments import KernelEnvironment
 
-    specs = [recipe_task(name) for name in names or recipe_names()]
+    specs = [recipe_task(name, kernel_backend or "") for name in names or recipe_names()]
     for spec in specs:
         start = time.monotonic()
         for environment in spec.environments.values():
@@ -63,6 +79,7 @@ def run_kernel(
         Path | None, typer.Option("--patch", help="Apply this diff before building.")
     ] = None,
     fixed: Annotated[bool, typer.Option("--fixed", help="Apply the published fix.")] = False,
+    kernel_backend: BackendOption = None,
     sandbox: SandboxOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
@@ -77,7 +94,7 @@ def run_kernel(
 
     if patch is not None and fixed:
         raise InputError("Give --patch or --fixed, not both.")
-    spec = recipe_task(task)
+    spec = recipe_task(task, kernel_backend or "")
     diff = read_diff(patch, spec.id) if patch is not None else b""
     prepared = prepare(spec)
     if fixed:
@@ -113,6 +130,7 @@ def admit_tasks(
     names: Annotated[list[str] | None, typer.Argument(help="Recipes; all by default.")] = None,
     version: Annotated[str, typer.Option(help="The suite's version.")] = "1",
     repetitions: Annotated[int, typer.Option(min=1, help="Runs of each check a side.")] = 5,
+    kernel_backend: BackendOption = None,
     sandbox: SandboxOption = "auto",
 ) -> None:
     """Run both sides of the recipes' tasks and write those that hold as a suite."""
@@ -121,7 +139,7 @@ def admit_tasks(
     from repos.tasks.suite import check_manifest_path, write_manifest
 
     check_manifest_path(manifest)
-    specs = [recipe_task(name) for name in names or recipe_names()]
+    specs = [recipe_task(name, kernel_backend or "") for name in names or recipe_names()]
     admitted = []
     backend = get_backend(sandbox, report=say)
     try:

@@ -21,7 +21,6 @@ RunVerdict = Literal["reproduced", "notReproduced", "compilationError", "timeout
 """As kBench names them."""
 
 INIT = Path(__file__).parent / "inside" / "init.c"
-BOOT_TIMEOUT_S = 90.0
 EXCERPT_LINES = 60
 
 
@@ -124,7 +123,7 @@ def boot(
     output: str = OUTPUT,
     token: str = "",
     facts: tuple[Machine, Collection[str]] | None = None,
-    timeout_s: float = BOOT_TIMEOUT_S,
+    timeout_s: float = 0.0,
 ) -> Boot:
     """Boot a kernel that runs a check.
 
@@ -137,7 +136,7 @@ def boot(
         facts: The machine, and titles of a clean boot; those of the workspace by default.
         token: What the line at the end must hold, and what all random numbers of the check
             come from: 32 hexadecimal digits; "" takes new ones.
-        timeout_s: Wall time.
+        timeout_s: Wall time; 0 is what the machine may take.
 
     Raises:
         InfrastructureError: The sandbox is gone.
@@ -146,15 +145,17 @@ def boot(
     machine, baseline = facts or read_facts(workspace)
     files = {"init": program, "token": token.encode()}
     path = f"/tmp/boot-{secrets.token_hex(6)}.cpio"
-    disk = path.replace(".cpio", ".img") if image else ""
+    disk = path.replace(".cpio", ".img") if image and not machine.disk_in_archive else ""
     if disk:
         workspace.sandbox.write(disk, workspace.read(image))
+    elif image:
+        files["disk"] = workspace.read(image)
     workspace.sandbox.write(path, make_initramfs(files))
     try:
         done = workspace.exec(
             machine.command(f"{output}/{machine.image}", path, disk),
             cwd="/tmp", env={"HOME": "/tmp", "TMPDIR": "/tmp"},
-            timeout_s=timeout_s, max_output=4 << 20,
+            timeout_s=timeout_s or machine.boot_s, max_output=4 << 20,
         )  # fmt: skip
     finally:
         for name in (path, disk) if disk else (path,):

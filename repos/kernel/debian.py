@@ -7,7 +7,7 @@ import lzma
 import re
 import subprocess
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,7 +21,7 @@ LEFT_OUT = re.compile(
     r"(Documentation|samples|sound|LICENSES|rust|tools/(perf|testing|power|bpf)"
     r"|arch/(?!um/|x86/)|drivers/(?!base/|block/|char/|tty/|input/|virtio/|ptp/|pps/))"
 )
-"""What no User-Mode Linux build of ours reads; makefiles and Kconfig files stay everywhere."""
+"""What no build of ours reads; makefiles and Kconfig files stay everywhere."""
 
 
 class SourcePackage(BaseModel):
@@ -132,12 +132,25 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def unpack(package: Path, dest: Path) -> int:
+def is_left_out(path: str, drivers: Collection[str] = ()) -> bool:
+    """Whether a file of the source is of no use.
+
+    Args:
+        path: Relative to the source.
+        drivers: Folders of `drivers` that are kept besides the usual ones.
+    """
+    if not LEFT_OUT.match(path) or KEPT_EVERYWHERE.search(path):
+        return False
+    return not any(path.startswith(f"drivers/{name}/") for name in drivers)
+
+
+def unpack(package: Path, dest: Path, drivers: Collection[str] = ()) -> int:
     """Unpack the source tree of a package, without what no build of ours reads.
 
     Args:
         package: A `.deb` file.
         dest: An empty folder.
+        drivers: See `is_left_out`.
 
     Returns:
         The number of files.
@@ -147,7 +160,7 @@ def unpack(package: Path, dest: Path) -> int:
     """
     count = 0
     for tree, member, path in source_members(package):
-        if LEFT_OUT.match(path) and not KEPT_EVERYWHERE.search(path):
+        if is_left_out(path, drivers):
             continue
         member.name = path
         tree.extract(member, dest, filter="data")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import tarfile
+from collections.abc import Collection
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from repos.errors import InfrastructureError, InputError
-from repos.kernel.debian import KEPT_EVERYWHERE, LEFT_OUT
+from repos.kernel.debian import is_left_out
 
 
 class GitTree(BaseModel):
@@ -58,8 +59,13 @@ def check_commit(tree: GitTree) -> Path:
     return Path(tree.folder)
 
 
-def unpack_commit(tree: GitTree, dest: Path) -> int:
+def unpack_commit(tree: GitTree, dest: Path, drivers: Collection[str] = ()) -> int:
     """Write the files of a commit that a build may read; return their number.
+
+    Args:
+        tree: The commit.
+        dest: An empty folder.
+        drivers: Folders of `drivers` that are kept besides the usual ones.
 
     Raises:
         InfrastructureError: git did not give them.
@@ -71,7 +77,7 @@ def unpack_commit(tree: GitTree, dest: Path) -> int:
             with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
                 for member in archive:
                     name = member.name
-                    if LEFT_OUT.match(name) and not KEPT_EVERYWHERE.search(name):
+                    if is_left_out(name, drivers):
                         continue
                     archive.extract(member, dest, filter="data")
                     count += member.isfile()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from repos.errors import UnknownNameError
-from repos.kernel.machines import UML, Machine
+from repos.kernel.machines import QEMU, UML, Machine
 
 FOLDER = Path(__file__).parent / "profiles"
 
@@ -39,13 +39,14 @@ class Profile:
 
 
 IMAGES = ("fs/squashfs", "fs/adfs", "fs/isofs")
-PROFILES = {
-    profile.name: profile
-    for profile in (
-        Profile("small", ("core", "images", "keys"), IMAGES),
-        Profile("disks", ("core", "disks"), ("fs/omfs", "fs/ext2", "block/partitions")),
-        Profile("net", ("core", "net"), ()),
-    )
+USUAL = (
+    Profile("small", ("core", "images", "keys"), IMAGES),
+    Profile("disks", ("core", "disks"), ("fs/omfs", "fs/ext2", "block/partitions")),
+    Profile("net", ("core", "net"), ()),
+)
+PROFILES = {profile.name: profile for profile in USUAL} | {
+    f"{profile.name}-qemu": Profile(f"{profile.name}-qemu", (*profile.parts, "qemu"), (), QEMU)
+    for profile in USUAL
 }
 
 

@@ -3,26 +3,30 @@
 `kernels/KEY` of the cache holds `tree/` (what the build reads of the source, nothing else),
 `build/` (the output folder); `kernels/KEY-checked` holds what its first boot said. Times are set
 so that make finds nothing to do: sources are older than outputs, and whatever an agent or a patch
-writes is newer.
+writes is newer. Outputs are as old as their build, because programs that run while building
+(objtool, parts of User-Mode Linux) depend on the headers of this machine, which must not be newer.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from repos.cache import cache_root, platform_key, publish, remove_tree
-from repos.errors import InfrastructureError, InputError
+from repos.errors import InfrastructureError, InputError, RecordError
 from repos.kernel.booting import clean_boot
 from repos.kernel.building import PINNED, make_command, read_build, used_cpu_s
 from repos.kernel.debian import SourcePackage, first_available, unpack
+from repos.kernel.edits import apply_edit
 from repos.kernel.git_tree import GitTree, check_commit, unpack_commit
 from repos.kernel.images import find_program
 from repos.kernel.machines import PREBUILT, Machine
@@ -33,13 +37,14 @@ from repos.sandbox.workspace import Workspace
 FORM = 2
 """Changes whenever trees or builds of the same facts come out differently."""
 
-SOURCE_TIME, OUTPUT_TIME = 946684800, 946771200
+SOURCE_TIME = 946684800
 FACTS = "facts.json"
 WORK = "/opt/repogym/kernel-build"
 CCACHE = "/opt/repogym/ccache"
 FULL_BUILD_TIMEOUT_S = 7200.0
 WHOLE = ("scripts/", "tools/include/", "usr/")
 """Folders that are kept whole: what they hold is read by more than the compiler."""
+PLAIN = "KASAN_SANITIZE := n\nUBSAN_SANITIZE := n\n"
 WITH_SCRIPTS = ("kernel/", "lib/", "include/", "arch/x86/", "init/", "security/", "certs/", "mm/")
 """Folders with tables and scripts that make reads and that no `.cmd` file names."""
 
@@ -127,6 +132,9 @@ def kernel_key(source: Source, profile: Profile) -> str:
     """Return a hash of all that a built kernel depends on."""
     compiler = subprocess.run(["gcc", "--version"], capture_output=True, text=True, check=True)
     facts = [source.sha256, profile.fragment, profile.ubsan, compiler.stdout, FORM]
+    if profile.machine.name != "uml":
+        edits = [edit.model_dump() for edit in profile.machine.edits]
+        facts += [profile.machine.name, profile.machine.plain, PLAIN, edits]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:20] + platform_key()[:4]
 
 
@@ -157,12 +165,10 @@ def prepared_kernel(
         full = folder / "full"
         full.mkdir()
         if isinstance(source, GitTree):
-            unpack_commit(source, full)
+            unpack_commit(source, full, machine.drivers)
         else:
-            unpack(package, full)
-        for name in chosen.ubsan:
-            with (full / name / "Makefile").open("a", encoding="utf-8") as makefile:
-                makefile.write("\nUBSAN_SANITIZE := y\n")
+            unpack(package, full, machine.drivers)
+        _fit(full, chosen)
         set_times(full, SOURCE_TIME)
         (folder / "build").mkdir()
         say(f"building it: about {machine.cpu_s} CPU seconds without a compiler cache")
@@ -172,7 +178,7 @@ def prepared_kernel(
         _keep_what_is_read(full, folder / "build", folder / "tree", machine)
         remove_tree(full)
         set_times(folder / "tree", SOURCE_TIME)
-        set_times(folder / "build", OUTPUT_TIME)
+        set_times(folder / "build", int(time.time()))
 
     folder = publish(f"kernels/{key}", build)
 
@@ -223,7 +229,7 @@ def changed_build(kernel: Kernel, base: Path, patched: Mapping[str, bytes] | Non
                 (tree / name).write_bytes(text)  # newer than what was built of it
             _make(tree, folder / "build", [make_command(kernel.machine, output=WORK)])
             remove_tree(tree)
-        set_times(folder / "build", OUTPUT_TIME)
+        set_times(folder / "build", int(time.time()))
         shutil.copyfile(kernel.facts, folder / FACTS)
 
     return publish(f"kernels/{key}", build)
@@ -252,6 +258,19 @@ def _differs(base: Path, tree: Path, name: str) -> bool:
     if not other.is_file() or one.stat().st_size != other.stat().st_size:
         return True
     return one.read_bytes() != other.read_bytes()
+
+
+def _fit(full: Path, profile: Profile) -> None:
+    """Say in makefiles where UBSAN goes and where no sanitizer does; make the machine's edits."""
+    lines = dict.fromkeys(profile.ubsan, "UBSAN_SANITIZE := y\n")
+    lines |= dict.fromkeys(profile.machine.plain, PLAIN)
+    for name, text in lines.items():
+        with (full / name / "Makefile").open("a", encoding="utf-8") as makefile:
+            makefile.write(f"\n{text}")
+    for edit in profile.machine.edits:
+        path = full / edit.path
+        with contextlib.suppress(RecordError):  # other versions do without it
+            path.write_bytes(apply_edit(path.read_bytes(), edit))
 
 
 def _build_base(full: Path, output: Path, profile: Profile) -> float:

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from repos.errors import RecordError
 from repos.kernel.booting import Boot, compile_check
@@ -78,11 +78,18 @@ def recipe_names() -> list[str]:
     return sorted(path.parent.name for path in Path(RECIPES).glob("*/recipe.json"))
 
 
-def recipe_task(name: str) -> TaskSpec:
-    """Return the task of a recipe, without what only a run can tell."""
+def recipe_task(name: str, backend: Literal["", "uml", "qemu"] = "") -> TaskSpec:
+    """Return the task of a recipe, without what only a run can tell.
+
+    Args:
+        name: The recipe.
+        backend: What its kernels run on; "" as the recipe says, User-Mode Linux by default.
+    """
     facts = read_recipe(name)
+    backend = backend or facts.get("backend", "uml")
     checks = [f"{CHECKS}/{path.name}" for path in checks_of(name)]
-    profile = facts.get("profile", "small")
+    profile = facts.get("profile", "small") + ("" if backend == "uml" else f"-{backend}")
+    environment = f"{backend}-6.1"
     source = KernelSource(
         sources=SOURCES,
         profile=profile,
@@ -101,13 +108,15 @@ def recipe_task(name: str) -> TaskSpec:
         title=facts["title"],
         runner="kernel",
         test_paths=(CHECKS,),
-        environments={ENVIRONMENT: KernelEnvironment(sources=SOURCES, profile=profile)},
+        environments={
+            environment: KernelEnvironment(sources=SOURCES, profile=profile, backend=backend)
+        },
         expected={
-            ENVIRONMENT: Expected(
+            environment: Expected(
                 fail_to_pass=tuple(c for c in checks if c not in positive), pass_to_pass=positive
             )
         },
-        seconds={ENVIRONMENT: 90.0},
+        seconds={environment: 90.0},
         sandbox=SANDBOX,
         date=facts["date"],
         licence=LICENCE,

@@ -90,13 +90,13 @@ class KernelEnvironment(Record):
     Attributes:
         sources: Interchangeable source packages, the best first, or one git commit.
         profile: Name of the configuration (`repos.kernel.profiles`).
-        backend: How it boots: "uml" (User-Mode Linux).
+        backend: What it runs on: "uml" (User-Mode Linux) or "qemu", as its profile says.
     """
 
     kind: Literal["kernel"] = "kernel"
     sources: tuple[SourcePackage | GitTree, ...]
     profile: str = "small"
-    backend: Literal["uml"] = "uml"
+    backend: Literal["uml", "qemu"] = "uml"
 
 
 class ImageEnvironment(Record):
