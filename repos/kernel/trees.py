@@ -24,7 +24,7 @@ from pathlib import Path
 from repos.cache import cache_root, platform_key, publish, remove_tree
 from repos.errors import InfrastructureError, InputError, RecordError
 from repos.kernel.booting import clean_boot
-from repos.kernel.building import PINNED, make_command, read_build, used_cpu_s
+from repos.kernel.building import OUTPUT, PINNED, make_command, read_build, used_cpu_s
 from repos.kernel.debian import SourcePackage, first_available, unpack
 from repos.kernel.edits import apply_edit
 from repos.kernel.git_tree import GitTree, check_commit, unpack_commit
@@ -229,10 +229,21 @@ def changed_build(kernel: Kernel, base: Path, patched: Mapping[str, bytes] | Non
                 (tree / name).write_bytes(text)  # newer than what was built of it
             _make(tree, folder / "build", [make_command(kernel.machine, output=WORK)])
             remove_tree(tree)
+        _move_tools(folder / "build")
         set_times(folder / "build", int(time.time()))
         shutil.copyfile(kernel.facts, folder / FACTS)
 
     return publish(f"kernels/{key}", build)
+
+
+def _move_tools(build: Path) -> None:
+    """Let make believe that the tools were built where workspaces build.
+
+    Their recorded commands hold the output folder's path. From another one make would build
+    objtool anew, and with it all objects.
+    """
+    for path in (build / "tools").rglob(".*.cmd"):
+        path.write_bytes(path.read_bytes().replace(WORK.encode(), OUTPUT.encode()))
 
 
 def files_below(root: Path) -> list[str]:
