@@ -21,9 +21,11 @@ PINNED = {
     "KBUILD_BUILD_TIMESTAMP": "Thu Jan  1 00:00:00 UTC 2026",
     "KBUILD_BUILD_USER": "repogym",
     "KBUILD_BUILD_HOST": "repogym",
+    "LOCALVERSION": "",
     "LC_ALL": "C",
 }
-"""So that the same source gives the same kernel."""
+"""So that the same source gives the same kernel, in a git repository (whose kernels make would name
+otherwise, and build anew what holds the name) and elsewhere."""
 
 PREFIX = r"(?:/testbed/|\.\./(?:\.\./)?testbed/)?"
 DIAGNOSTIC = re.compile(
