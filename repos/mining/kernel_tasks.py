@@ -86,10 +86,10 @@ def recipe_task(name: str, backend: Literal["", "uml", "qemu"] = "") -> TaskSpec
         backend: What its kernels run on; "" as the recipe says, User-Mode Linux by default.
     """
     facts = read_recipe(name)
-    backend = backend or facts.get("backend", "uml")
+    chosen: Literal["uml", "qemu"] = backend or facts.get("backend", "uml")
     checks = [f"{CHECKS}/{path.name}" for path in checks_of(name)]
-    profile = facts.get("profile", "small") + ("" if backend == "uml" else f"-{backend}")
-    environment = f"{backend}-6.1"
+    profile = facts.get("profile", "small") + ("" if chosen == "uml" else f"-{chosen}")
+    environment = f"{chosen}-6.1"
     source = KernelSource(
         sources=SOURCES,
         profile=profile,
@@ -109,7 +109,7 @@ def recipe_task(name: str, backend: Literal["", "uml", "qemu"] = "") -> TaskSpec
         runner="kernel",
         test_paths=(CHECKS,),
         environments={
-            environment: KernelEnvironment(sources=SOURCES, profile=profile, backend=backend)
+            environment: KernelEnvironment(sources=SOURCES, profile=profile, backend=chosen)
         },
         expected={
             environment: Expected(
