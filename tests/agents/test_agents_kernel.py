@@ -155,7 +155,7 @@ def test_assist_levels_show_what_they_say(assist):
 
 
 def test_the_environment_passes_the_checker():
-    made = gymnasium.make("repogym/kernel-lite-v1", task=TASK, max_steps=50)
+    made = gymnasium.make("repogym/kernel-lite-v2", task=TASK, max_steps=50)
     raw = made.unwrapped
     for seed in range(3):
         raw.action_space.seed(seed)
