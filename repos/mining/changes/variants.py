@@ -179,7 +179,7 @@ def _others(node: ast.AST) -> Iterator[ast.expr]:
             values += [re.sub(r"\d", _next_digit, value)]
         case ast.Constant(value=bytes() as value):
             values = [value + b"x", value[:-1]]
-        case ast.List(elts=elements) | ast.Tuple(elts=elements) if len(elements) > 1:
+        case ast.List(elts=elements) | ast.Tuple(elts=elements) if _alike(elements):
             for some in (elements[:-1], [*elements, elements[0]], elements[::-1]):
                 other = copy.deepcopy(node)
                 other.elts = some
@@ -187,6 +187,13 @@ def _others(node: ast.AST) -> Iterator[ast.expr]:
     for other in values:
         if not isinstance(node, ast.Constant) or other != node.value:
             yield ast.Constant(other)
+
+
+def _alike(elements: list[ast.expr]) -> bool:
+    """Whether several values may change places: arguments that are of different kinds may not."""
+    bare = [node.operand if isinstance(node, ast.UnaryOp) else node for node in elements]
+    kinds = {type(node.value if isinstance(node, ast.Constant) else node) for node in bare}
+    return len(elements) > 1 and len(kinds) == 1
 
 
 def _next_digit(found: re.Match[str]) -> str:

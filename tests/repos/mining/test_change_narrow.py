@@ -84,3 +84,10 @@ def test_the_hidden_file_runs_each_assertion():
     except AssertionError:
         return
     raise SystemError("a wrong outcome passed")
+
+
+def test_arguments_of_different_kinds_keep_their_places():
+    example = Example("t", (), "size(*([4, -1], lambda x: x))", False, "1", "2", "")
+    made = {body for _, body in _altered(example)}
+    assert {"size(*([4], lambda x: x))", "size(*([-1, 4], lambda x: x))"} <= made
+    assert not any("(lambda x: x, [4" in body or "([4, -1],)" in body for body in made)
