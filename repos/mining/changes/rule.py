@@ -32,7 +32,7 @@ class ChangeRule:
     failing: int = 20
     functions: int = 5
     pins: int = 30
-    seconds: float = 6.0
+    seconds: float = 3.0
     whole_seconds: float = 4.0
     ids: int = 1500
     bits: float = 10.0

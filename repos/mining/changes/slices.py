@@ -8,7 +8,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from repos.mining.changes.heads import FUNCTION, Head, NoSliceError, bound_names, free_names
+from repos.mining.changes.heads import (
+    FUNCTION,
+    LONGEST_HELPER,
+    Head,
+    NoSliceError,
+    bound_names,
+    free_names,
+)
 from repos.mining.changes.runs import Failed
 from repos.syntax import parse
 
@@ -87,27 +94,54 @@ def slice_of(source: bytes, failed: Failed, whole: bool = False) -> Slice:
     if caught is not None:
         return slice_of(source, replace(failed, line=caught.lineno), whole)
     raises, asked = _asked(target.statement, whole)
-    methods = {s.name for s in owner.body if isinstance(s, FUNCTION)} if owner else set()
+    methods = {s.name: s for s in owner.body if isinstance(s, FUNCTION)} if owner else {}
     body = [_without_self(node) for node in asked]
-    needed = set().union(*(free_names(node) for node in body))
-    kept: list[ast.stmt] = []
-    for statement in reversed([*_set_up(owner), *target.before]):
-        plain = _without_self(statement)
-        if _matters(plain, needed):
-            kept.insert(0, plain)
-            needed |= free_names(plain)
+    helpers: dict[str, ast.stmt] = {}
+    while True:
+        needed = set().union(*map(free_names, [*body, *helpers.values()]))
+        kept: list[ast.stmt] = []
+        for statement in reversed([*_set_up(owner), *target.before]):
+            plain = _without_self(statement)
+            if _matters(plain, needed):
+                kept.insert(0, plain)
+                needed |= free_names(plain)
+        called = (needed & set(methods)) - set(helpers).union(*map(bound_names, kept))
+        if not called:
+            break
+        helpers |= {name: _as_function(methods[name]) for name in sorted(called)}
+    kept = [*helpers.values(), *kept]
     decorators = [*function.decorator_list, *(owner.decorator_list if owner else ())]
     for decorator in decorators:
         if isinstance(decorator, ast.Call) and FREEZERS.search(ast.unparse(decorator.func)):
             kept.insert(0, ast.Expr(ast.Call(ast.Attribute(decorator, "start"), [], [])))
             needed |= free_names(decorator)
-    if needed & methods:
-        raise NoSliceError("a method of the test's class")
     made = set().union(*(bound_names(s) for s in kept))
     head = Head(tree, decorators, failed, target.looped, made).lines(needed)
     lines = [*head, *(ast.unparse(ast.fix_missing_locations(s)) for s in kept)]
     text = "\n".join(ast.unparse(ast.fix_missing_locations(node)) for node in body)
     return Slice(tuple(lines), text, raises)
+
+
+def _as_function(method: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.stmt:
+    """Return a helper of the test's class as a function without `self`.
+
+    Raises:
+        NoSliceError: It is long, or more than a plain method.
+    """
+    static = [ast.unparse(d) for d in method.decorator_list]
+    plain = copy.deepcopy(method)
+    plain.decorator_list = []
+    sets = any(
+        isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+        for node in ast.walk(method)
+    )
+    if sets or static not in ([], ["staticmethod"], ["classmethod"]):
+        raise NoSliceError("a method of the test's class")
+    if ast.unparse(plain).count("\n") > LONGEST_HELPER:
+        raise NoSliceError("a long helper")
+    if static != ["staticmethod"]:
+        plain.args.args = plain.args.args[1:]
+    return _without_self(plain)
 
 
 def assertion_lines(source: bytes, failed: Failed) -> list[int]:
@@ -148,7 +182,7 @@ def _set_up(owner: ast.ClassDef | None) -> list[ast.stmt]:
     """Return what runs before each test of a class: its attributes, then its set-up."""
     found: list[ast.stmt] = []
     for statement in owner.body if owner else ():
-        if isinstance(statement, ast.Assign):
+        if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
             found.append(statement)
     for statement in owner.body if owner else ():
         if isinstance(statement, ast.FunctionDef) and statement.name in SET_UP:

@@ -174,7 +174,15 @@ class TestMore:
         self.other = Box(7)
 
     def make(self):
-        return Box(1)
+        return Box(self.size())
+
+    @staticmethod
+    def size():
+        return 1
+
+    def change(self):
+        self.box = 2
+        return self.box
 
     @freeze_time("2020-02-02")
     def test_own(self):
@@ -183,6 +191,7 @@ class TestMore:
 
     def test_made(self):
         assert grow(self.make()) == 2
+        assert grow(self.change()) == 3
 """
 
 
@@ -244,8 +253,13 @@ def test_attributes_of_a_test_class_become_variables():
         "freeze_time('2020-02-02').start()", "first = 5", "box = Box(first)"
     )  # fmt: skip
     assert found.body == "grow(box)"
+    made = given("self.make()", "TestMore.test_made")
+    assert made.head[-2:] == (
+        "def make():\n    return Box(size())", "def size():\n    return 1"
+    )  # fmt: skip
+    assert made.body == "grow(make())"
     with pytest.raises(NoSliceError, match="a method of the test's class"):
-        given("self.make()", "TestMore.test_made")
+        given("self.change()", "TestMore.test_made")
 
 
 ITEMS = [
