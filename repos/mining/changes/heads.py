@@ -156,6 +156,8 @@ class Head:
             self.parts.append((2, value))
         elif self._is_argument(name) and isinstance(self.top.get(name), ast.FunctionDef):
             self._add_fixture(self.top[name])
+        elif not self._is_argument(name) and "*" in self.top:
+            self._add_statement(self.top["*"])
         else:
             raise NoSliceError(f"{name} has no literal form")
 

@@ -3,7 +3,7 @@ import pytest
 from repos.mining.changes.heads import NoSliceError
 from repos.mining.changes.reach import Reach
 from repos.mining.changes.runs import Failed
-from repos.mining.changes.slices import assertion_lines, slice_of
+from repos.mining.changes.slices import Slice, assertion_lines, slice_of
 from repos.mining.changes.telling import (
     code_added,
     declared,
@@ -260,6 +260,12 @@ def test_attributes_of_a_test_class_become_variables():
     assert made.body == "grow(make())"
     with pytest.raises(NoSliceError, match="a method of the test's class"):
         given("self.change()", "TestMore.test_made")
+
+
+def test_names_of_a_star_import_are_found():
+    text = b"from demo import *\n\n\ndef test_it():\n    assert grow(1) == 2\n"
+    found = slice_of(text, Failed("E", "t.py", "test_it", 5, {}, ()))
+    assert found == Slice(("from demo import *",), "grow(1)", False)
 
 
 ITEMS = [
