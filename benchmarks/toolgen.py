@@ -166,17 +166,17 @@ class Kept:
         self.path = path
         lines = path.read_text(encoding="utf-8").splitlines() if path and path.exists() else []
         rows = [json.loads(line) for line in lines]
-        self.rows = {(row["task"], row["arm"]): row for row in rows}
+        self.rows = {(row["task"], row["arm"], row["model"], row["bound"]): row for row in rows}
 
     def write(self, case: Case, model: LiteLLMModel, arm: str, tokens: int) -> Written:
         """Return what an arm writes for a case, or wrote."""
-        row = self.rows.get((case.spec.id, arm))
+        row = self.rows.get((case.spec.id, arm, model.name, tokens))
         if row is not None:
             return Written(case, row["text"], row["tokens"], row["seconds"])
         made = write(case, model, ARMS[arm], tokens)
         if self.path:
-            row = {"task": case.spec.id, "arm": arm, "text": made.text, "tokens": made.tokens,
-                   "seconds": made.seconds}  # fmt: skip
+            row = {"task": case.spec.id, "arm": arm, "model": model.name, "bound": tokens,
+                   "text": made.text, "tokens": made.tokens, "seconds": made.seconds}  # fmt: skip
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
         return made

@@ -34,7 +34,7 @@ from repos.kernel.profiles import Profile, get_profile
 from repos.sandbox.protocol import TESTBED, Layers, Mount, SandboxSpec
 from repos.sandbox.workspace import Workspace
 
-FORM = 2
+FORM = 3
 """Changes whenever trees or builds of the same facts come out differently."""
 
 SOURCE_TIME = 946684800
