@@ -2,17 +2,17 @@
 
     python benchmarks/learning.py [--bugs N] [--minutes M] [--quick] [--plot FILE] [--json FILE]
 
-Bugs are mutations of the base releases of swe-lite and swe-mini (`learning_bugs.py`), N a package
-(`--quick`: 1, of those that are kept already). The figures are about those whose undoing is among
-the 64 candidates; `right_share` says how many that are. A policy is trained on the packages of four
-parts of five and tried on the fifth, so that each package is held out once; its reward is 1 for the
-undoing. `*_pass1` is the share of bugs that the first choice resolves by visible and hidden tests,
-`within5_*` that one of the first five does. The orders are uniform (one draw by seed), by
-suspiciousness, hand-made (as the generator ranks) and learned. Intervals of the gains
-are bootstrapped by package: 95%, from 2,000 draws. `real_*` are the same for the tasks of swe-lite
-whose right edit is among the candidates (`learning_real.py`), by a policy that was trained on the
-bugs of all other packages; `--quick` leaves them out. Bugs and outcomes are kept by content, so
-that the command goes on where it was ended.
+Bugs are mutations of the base releases of swe-releases and swe-mini (`learning_bugs.py`), N a
+package (`--quick`: 1, of those that are kept already). The figures are about those whose undoing
+is among the 64 candidates; `right_share` says how many that are. A policy is trained on the
+packages of four parts of five and tried on the fifth, so that each package is held out once; its
+reward is 1 for the undoing. `*_pass1` is the share of bugs that the first choice resolves by
+visible and hidden tests, `within5_*` that one of the first five does. The orders are uniform (one
+draw by seed), by suspiciousness, hand-made (as the generator ranks) and learned. Intervals of the
+gains are bootstrapped by package: 95%, from 2,000 draws. `real_*` are the same for tasks of
+swe-releases whose right edit is among the candidates (`learning_real.py`), by a policy that was
+trained on the bugs of all other packages; `--quick` leaves them out. Bugs and outcomes are kept by
+content, so that the command goes on where it was ended.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ from tools.repair.candidates import Candidate  # noqa: E402
 from tools.repair.choices import choices  # noqa: E402
 from tools.repair.features import FEATURES, candidate_features  # noqa: E402
 
-SUITES = ("swe-lite", "swe-mini")
-REAL = "swe-lite"
+SUITES = ("swe-releases", "swe-mini")
+REAL = "swe-releases"
 SPLITS = 5
 DRAWS = 2000
 FIVE = 5

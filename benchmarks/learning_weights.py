@@ -2,7 +2,7 @@
 
     python benchmarks/learning_weights.py [--bugs N] [--minutes M] [--save FILE] [--json FILE]
 
-Training sees bugs (`learning_bugs.py`) of the packages of swe-lite's training split alone, N a
+Training sees bugs (`learning_bugs.py`) of the packages of swe-releases's training split alone, N a
 package, as far as M minutes reach or they are kept already. Candidates are all that the templates
 propose for a bug and not only the 64 of `repogym/repair-choice-v1`, because `symbolic` ranks them
 all; the reward is 1 for what undoes the bug. `train_*` are figures of these bugs and `other_*` of

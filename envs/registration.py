@@ -11,7 +11,13 @@ import gymnasium
 from gymnasium.envs.registration import EnvSpec
 
 from repos.errors import InputError
-from repos.tasks.catalogue import built_in_versions, environment_id, register_id, suite_of
+from repos.tasks.catalogue import (
+    RENAMED_IDS,
+    built_in_versions,
+    environment_id,
+    register_id,
+    suite_of,
+)
 
 ENTRY_POINT = "envs.env:RepoEnv"
 
@@ -24,10 +30,10 @@ def register_all() -> None:
 
     An id carries the suite's version. Gymnasium itself answers an older version with
     `gymnasium.error.DeprecatedEnv`, which names the new id, and a later one with
-    `gymnasium.error.VersionNotFound`.
+    `gymnasium.error.VersionNotFound`; a version that goes on as another suite is registered too.
     """
-    for suite, version in built_in_versions().items():
-        name = environment_id(suite, version)
+    named = {environment_id(*pair): pair[0] for pair in built_in_versions().items()}
+    for name, suite in (named | RENAMED_IDS).items():
         if name not in gymnasium.registry:
             gymnasium.register(
                 name,

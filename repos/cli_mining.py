@@ -113,7 +113,7 @@ def remove_code(
     ],
     suite: Annotated[
         str, typer.Option(help="Suite of release pairs, or swe-mini: its pins and tests are used.")
-    ] = "swe-lite",
+    ] = "swe-releases",
     wanted: Annotated[int, typer.Option(min=1, help="Tasks of a package at most.")] = 12,
     levels: Annotated[
         list[str] | None,
@@ -149,7 +149,7 @@ def mutate_packages(
     ] = None,
     suite: Annotated[
         str, typer.Option(help="Suite of release pairs, whose pins and tests are used.")
-    ] = "swe-lite",
+    ] = "swe-releases",
     wanted: Annotated[int, typer.Option(min=1, help="Tasks of a package at most.")] = 12,
     seed: Annotated[int, typer.Option(help="Decides which bugs are drawn.")] = 7,
     python: PythonOption = "",

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-import signal
-import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from agents.models.registry import make_model, uses_litellm
 from agents.registry import make_agent
 from agents.runs.atif import AtifAgent
 from agents.runs.cluster_budget import ledger_of
+from agents.runs.hanging import GRACE, AgentHangsError, interrupted_after
 from agents.runs.interruption import Interruption
 from agents.runs.journal import Journal, read_journal, write_atomic
 from agents.runs.recorder import JournalRecorder, Progress, Waits
@@ -41,13 +40,6 @@ RECORD = "record.json"
 
 FAILURE = "failure.json"
 """Why the last try has no verdict."""
-
-GRACE = 120.0
-"""Seconds beyond the episode's own limit after which an agent that hangs is interrupted."""
-
-
-class _AgentHangsError(BaseException):
-    """Raised inside an agent that neither steps nor returns; no agent should catch it."""
 
 
 def read_record(folder: Path) -> EpisodeRecord | None:
@@ -267,7 +259,7 @@ def _act(
     seconds = episode.environment.budget.seconds
     reason, problem = "returned", ""
     try:
-        with _interrupted_after(None if seconds is None else seconds + GRACE, recorder):
+        with interrupted_after(None if seconds is None else seconds + GRACE, recorder):
             agent.run(episode)
     except BudgetExceededError as error:
         reason = "cost"
@@ -275,7 +267,7 @@ def _act(
     except ContextWindowError as error:
         reason = "context"
         journal.append("note", text=str(error))
-    except _AgentHangsError:
+    except AgentHangsError:
         reason = "time"
         journal.append("note", text="The agent neither stepped nor returned in time.")
     except (Exception, SystemExit) as error:
@@ -314,30 +306,6 @@ def _of_the_agent(
 def _last_line(error: BaseException) -> str:
     lines = f"{type(error).__name__}: {error}".strip().splitlines()
     return lines[-1] if lines[-1].startswith(type(error).__name__) else lines[0]
-
-
-@contextlib.contextmanager
-def _interrupted_after(seconds: float | None, recorder: JournalRecorder) -> Iterator[None]:
-    """Interrupt an agent that hangs outside the environment, where signals can (main thread).
-
-    The environment bounds its own steps; only the agent's Python has no bound of its own.
-    """
-    if seconds is None or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def ring(*_: object) -> None:
-        if not recorder.inside_step:
-            raise _AgentHangsError
-        signal.setitimer(signal.ITIMER_REAL, 5.0)
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0.0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def _record(

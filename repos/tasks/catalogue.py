@@ -16,6 +16,13 @@ PREFIX = "repogym/"
 MANIFESTS = Path(__file__).parent.parent / "data" / "manifests"
 
 
+RENAMED_IDS = {
+    "repogym/swe-lite-v1": "swe-releases",
+    "repogym/swe-lite-v2": "swe-releases",
+}
+"""Ids of versions that go on under another name."""
+
+
 @dataclass(frozen=True)
 class BundledSuite:
     """A suite whose tasks are folders of RepoGym itself.
@@ -137,6 +144,8 @@ def suite_of(name: str) -> str:
         import_module(module, f"environment id {name!r}")
     if plain in _own_ids:
         return _own_ids[plain]
+    if plain in RENAMED_IDS:
+        return RENAMED_IDS[plain]
     versions = built_in_versions()
     suite, mark, version = plain.removeprefix(PREFIX).rpartition("-v")
     if not mark or suite not in versions:

@@ -11,7 +11,8 @@ from envs.env import RepoEnv
 from envs.registration import register_all
 from envs.spaces import ToolCalls, Unicode
 from repos.errors import RepoGymError
-from repos.tasks.catalogue import built_in_versions
+from repos.tasks.catalogue import RENAMED_IDS, built_in_versions
+from repos.tasks.suite import load_suite
 
 register_all()
 TASK = "swe-mini/warmcache-refresh"
@@ -344,10 +345,19 @@ def test_gymnasium_make_imports_the_package():
 def test_an_id_of_another_version_names_the_right_one(suite):
     version = int(built_in_versions()[suite])
     for older in range(version):
+        if f"repogym/{suite}-v{older}" in RENAMED_IDS:
+            continue
         with pytest.raises(gymnasium.error.DeprecatedEnv, match=f"repogym/{suite}-v{version}"):
             gymnasium.make(f"repogym/{suite}-v{older}")
     with pytest.raises(gymnasium.error.VersionNotFound, match=f"v{version}"):
         gymnasium.make(f"repogym/{suite}-v7")
+
+
+@pytest.mark.parametrize(("name", "suite"), RENAMED_IDS.items())
+def test_a_version_that_has_another_name_now_is_still_made(name, suite):
+    made = gymnasium.make(name)
+    assert made.unwrapped.suite.name == suite == load_suite(name).name
+    made.close()
 
 
 def test_the_environment_of_the_task_can_be_named():

@@ -61,7 +61,7 @@ def test_the_learned_order_is_that_of_the_weights(evidence):
 def test_the_shipped_weights_were_learned_from_training_packages_alone():
     record = json.loads(WEIGHTS.read_text())
     assert record["command"].startswith("python benchmarks/learning_weights.py")
-    suite = load_suite("swe-lite")
+    suite = load_suite("swe-releases")
     training = {
         spec.id.rpartition("/")[2].rpartition("-")[0]
         for spec in suite.specs

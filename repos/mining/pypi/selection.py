@@ -17,7 +17,7 @@ from repos.tasks.sources.pypi.pairs import Pair, reference_patch
 
 @dataclass(frozen=True)
 class Rule:
-    """Which pairs become tasks; the defaults are the rule of the suite swe-lite.
+    """Which pairs become tasks; the defaults are the rule of the suite swe-releases.
 
     Attributes:
         newest_releases: How many final releases of a package are looked at.

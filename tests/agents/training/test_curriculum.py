@@ -63,9 +63,9 @@ def test_a_task_without_a_verdict_is_neither_easy_nor_hard(tmp_path):
 
 
 def test_what_is_held_back_or_mixed_is_refused(tmp_path):
-    suite = load_suite("swe-lite")
+    suite = load_suite("swe-releases")
     by_split = {suite.split(spec): spec.id for spec in suite.specs}
-    names = {"env": "swe-lite", "suite": "swe-lite", "suite_digest": suite.digest}
+    names = {"env": "swe-releases", "suite": "swe-releases", "suite_digest": suite.digest}
     names["version"] = suite.version
     won = dict.fromkeys([by_split["train"], by_split["validation"], by_split["test"]], True)
     write_run(tmp_path / "a" / "mixed", won, **names)

@@ -228,14 +228,14 @@ def test_steps_as_a_minari_data_set(played, tmp_path, monkeypatch):
 
 
 def test_tasks_that_are_held_back_are_refused(tmp_path):
-    suite = load_suite("swe-lite")
+    suite = load_suite("swe-releases")
     by_split = {suite.split(spec): spec.id for spec in suite.specs}
     assert set(by_split) == {"train", "validation", "test"}
     run = write_run(
         tmp_path / "run",
         dict.fromkeys(sorted(by_split.values()), True),
-        env="swe-lite",
-        suite="swe-lite",
+        env="swe-releases",
+        suite="swe-releases",
         version=suite.version,
         suite_digest=suite.digest,
     )

@@ -1,4 +1,4 @@
-"""Release pairs that the fairness checks refuse, as they are in swe-lite 2."""
+"""Release pairs that the fairness checks refuse, as they are in swe-releases 1."""
 
 import pytest
 
@@ -38,7 +38,7 @@ def pair(name):
     ],
 )
 def test_tasks_that_are_not_fair_are_refused(name, check, why, backend):
-    found = faults(prepare(pair(name), suite="swe-lite", environment=HERE), backend)
+    found = faults(prepare(pair(name), suite="swe-releases", environment=HERE), backend)
     assert why in found[check]
 
 
@@ -48,7 +48,7 @@ def test_a_test_that_follows_the_day_is_refused_for_the_clock(backend):
     expected = spec.expected[HERE]
     ids = (*expected.fail_to_pass, *expected.pass_to_pass)
     file = next(test for test in ids if "::test_to_string[" in test).partition("::")[0]
-    task = prepare(spec, suite="swe-lite", environment=HERE)
+    task = prepare(spec, suite="swe-releases", environment=HERE)
     today = _tests_of(task, backend, file)
     dated = [t for t in today if "test_to_string[case7" in t]
     assert len(dated) == 1
@@ -56,7 +56,7 @@ def test_a_test_that_follows_the_day_is_refused_for_the_clock(backend):
         fail_to_pass=expected.fail_to_pass, pass_to_pass=(*expected.pass_to_pass, *dated)
     )
     fuller = spec.model_copy(update={"expected": {HERE: kept}})
-    found = stability(prepare(fuller, suite="swe-lite", environment=HERE), backend)
+    found = stability(prepare(fuller, suite="swe-releases", environment=HERE), backend)
     assert "clock days" in found["stable"]
 
 

@@ -15,15 +15,15 @@ HERE = python_id(minor_version())
 
 def call(output, lines, names=("parse",), **rule):
     return mutate(
-        names, output, suite="swe-lite", rule=MutantRule(**rule), python="", sandbox="auto",
+        names, output, suite="swe-releases", rule=MutantRule(**rule), python="", sandbox="auto",
         allow_unsafe=False, report=lines.append,
     )  # fmt: skip
 
 
 @pytest.mark.index
 def test_a_synthetic_bug_becomes_a_task_and_is_not_made_twice(tmp_path):
-    if HERE not in load_suite("swe-lite").spec("parse-1.22.2").expected:
-        pytest.skip("swe-lite is not measured on this Python")
+    if HERE not in load_suite("swe-releases").spec("parse-1.22.2").expected:
+        pytest.skip("swe-releases is not measured on this Python")
     output, lines = tmp_path / "synth.jsonl", []
     assert call(output, lines, wanted=1, tries=20) == 1
     (spec,) = read_manifest(output).specs

@@ -229,6 +229,6 @@ def test_the_number_of_tasks_and_their_levels_can_be_chosen():
 def test_an_unknown_package_is_named(tmp_path):
     with pytest.raises(InputError, match="no package 'nope'"):
         remove_from(
-            ["nope"], tmp_path / "m.jsonl", suite="swe-lite", python="", sandbox="auto",
+            ["nope"], tmp_path / "m.jsonl", suite="swe-releases", python="", sandbox="auto",
             allow_unsafe=False, report=print,
         )  # fmt: skip

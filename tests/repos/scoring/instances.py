@@ -18,7 +18,7 @@ CASES = [("h11-0.15.0", "3.8"), ("h11-0.16.0", "3.9")]
 
 def make_row(name, python, mirrors):
     """Return the row of a release pair; a mirror with its base commit is made in a folder."""
-    pair = load_suite("swe-lite").spec(name)
+    pair = load_suite("swe-releases").spec(name)
     files = build_files(pair)
     base, hidden = files_of(files.base), files_of(files.hidden)
     mirror = mirrors / "python-hyper__h11"

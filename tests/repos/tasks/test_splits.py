@@ -14,7 +14,7 @@ MANIFEST = Path(__file__).parents[3] / "repos/data/manifests/swe-lite.jsonl"
 
 def test_a_repository_has_one_split_in_all_suites():
     found = {}
-    for name in ("swe-lite", "repo-lite"):
+    for name in ("swe-lite", "swe-releases", "repo-lite"):
         suite = load_suite(name)
         assert suite.splits is not None
         for spec in suite.specs:
