@@ -315,12 +315,15 @@ def _make(
         What was compiled, and the CPU seconds used.
     """
     from repos.sandbox.backends.bubblewrap.backend import own_layer
+    from repos.sandbox.namespaces.rootview import AGENT_UID
     from repos.sandbox.select import get_backend
 
+    for folder in (tree, output):
+        own_layer(folder)
     ccache = cache_root() / "ccache"
     ccache.mkdir(parents=True, exist_ok=True)
-    for folder in (tree, output, ccache):
-        own_layer(folder)
+    if os.geteuid() == 0:  # what is in it is the agent's already, and other builds change it now
+        os.chown(ccache, AGENT_UID, AGENT_UID)
     mounts = (Mount(output, WORK, writable=True), Mount(ccache, CCACHE, writable=True))
     # ccache stands in for gcc by its name, so that the recorded commands are gcc's.
     path = "/usr/lib/ccache:/usr/local/bin:/usr/bin:/bin"
