@@ -131,6 +131,8 @@ class CommitMiner:
         pair = self._pair(found)
         _, lines = check_form(pair, self.miner.rule)
         runner = choose_runner(contents(pair.new))
+        if runner == "unittest":
+            runner = "pytest"  # It runs such tests too, and the checks need it.
         spec = TaskSpec(
             id=self.name(found),
             source=GitSource(path=self.place, base=found.parent, fix=found.commit),

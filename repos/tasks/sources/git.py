@@ -22,6 +22,15 @@ TRAILER = re.compile(
     r"^(co-authored-by|signed-off-by|reviewed-by|tested-by|acked-by|change-id|cc):.*$",
     re.IGNORECASE | re.MULTILINE,
 )
+CHORE = re.compile(
+    r"^[ \t]*([-*+] )?(-{3,}|apply suggestions? from .*|merge (branch|pull request) .*"
+    r"|\[?pre-commit.*|address(ed|ing)? .*(comments?|review|feedback).*"
+    r"|((add|update|fix)(ed|es|s)? )?(the )?(changelog|docs?|readme|lint(ing)?|typos?|formatting))"
+    r"\.?[ \t]*$\n?",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""Lines of a squashed message that tell nothing of the change."""
+
 REFERENCE = re.compile(
     r"\s*[(\[]?(\b(fix(e[sd])?|close[sd]?|resolve[sd]?|refs?|see|for|issue|pr)[ :]+)?"
     r"(https?://\S+/(issues|pull|merge_requests)/\d+[^\s)\]]*|(\bissue ?|#|\bGH-)\d+\b)[)\]]?[:.]?",
@@ -167,10 +176,11 @@ def build_git(source: GitSource, test_paths: tuple[str, ...], dest: Path) -> Bui
 
 
 def message_of(repository: IsolatedRepository, commit: str) -> str:
-    """Return a commit's message without trailers (`Signed-off-by:`) and numbers of issues."""
+    """Return a commit's message without trailers, chores of a squash, and numbers of issues."""
     message = repository.commit(commit).message
     text = message.decode("utf-8", "replace") if isinstance(message, bytes) else message
-    return REFERENCE.sub("", TRAILER.sub("", text)).strip() + "\n"
+    text = CHORE.sub("", TRAILER.sub("", text))
+    return REFERENCE.sub("", text).strip() + "\n"
 
 
 def diff_files(old: Path, new: Path, paths: Collection[str]) -> bytes:

@@ -166,6 +166,8 @@ def test_urls_are_told_from_paths(place, url, name):
         ("Take None (fixes #401) and more", "Take None and more"),
         ("See https://h.example/a/b/issues/12#x for it", "for it"),
         ("Say a\n\nCloses: #4.\nSigned-off-by: A <a@b.c>", "Say a"),
+        ("Say a\n\n* Say b\n* Apply suggestion from @x\n* Update docs\n---\n", "Say a\n\n* Say b"),
+        ("Say a\n\nUpdate docs of a too.", "Say a\n\nUpdate docs of a too."),
         ("`http://a.b/c` and x[#] = 1", "`http://a.b/c` and x[#] = 1"),
     ],
 )
