@@ -5,8 +5,10 @@ On every task of swe-mini and swe-lite: the reference patch is scored, and in tu
 reached before are looked up. Fast scoring is compared on the reference and on an empty diff.
 `--django` adds a task of Django's size (it needs the package index once); `--attacks` also carries
 out all hostile patches of `tests/attacks` (about ten minutes) and counts those that are rewarded.
+`--strength` times nothing and says only how strong the tasks are.
 
-    python benchmarks/scoring.py [--quick] [--django] [--attacks] [--task ID]... [--json FILE]
+    python benchmarks/scoring.py [--quick] [--django] [--attacks] [--strength] [--suite NAME]...
+        [--task ID]... [--json FILE]
 """
 
 from __future__ import annotations
@@ -16,8 +18,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +69,6 @@ def bare_seconds(task: Task, backend: Backend) -> float:
 def measure(task: Task, backend: Backend, rounds: int) -> dict[str, Any]:
     part = hidden_part(task)
     key_s = seconds(lambda: answer_key(task, part, backend=backend))
-    key = answer_key(task, part, backend=backend)
-    assert key is not None
     fix = task.hidden.reference
     nothing = score(task, b"", backend=backend, fast=True)[0]  # makes what fast scoring needs
     bare, scored, blind, results, fast, quick = [], [], [], [], [], []
@@ -80,9 +80,7 @@ def measure(task: Task, backend: Backend, rounds: int) -> dict[str, Any]:
     disagree = results[-1].resolved != quick[-1].resolved or nothing.resolved
     for diff in (b"", fix):
         score_once(task, diff, backend=backend)
-    functions = places_of(part.asked, get_runner(task.public.runner))
-    return {
-        "task": task.id,
+    return strength(task, backend) | {
         "bare_s": min(bare),
         "score_s": min(scored),
         "blind_s": min(blind),
@@ -95,10 +93,46 @@ def measure(task: Task, backend: Backend, rounds: int) -> dict[str, Any]:
         "repeat_ms": 1000 * seconds(lambda: score_once(task, fix, backend=backend)),
         "resolved": results[-1].resolved,
         "contradicted": results[-1].contradicted,
+    }
+
+
+def strength(task: Task, backend: Backend) -> dict[str, Any]:
+    """Return a task's bits, its failing functions, those asked and those above 0 bits."""
+    part = hidden_part(task)
+    key = answer_key(task, part, backend=backend)
+    assert key is not None
+    runner = get_runner(task.public.runner)
+    functions = places_of(part.asked, runner)
+    return {
+        "task": task.id,
         "bits": sum(key.bits.values()),
         "functions": len(functions),
+        "asked_functions": sum(place in key.bits for place in functions),
         "strong_functions": sum(key.bits.get(place, 0.0) > 0 for place in functions),
     }
+
+
+def strengths(backend: Backend, suites: Sequence[str], chosen: Sequence[str]) -> dict[str, float]:
+    """Print how strong each suite's tasks are, as a table, and return the figures."""
+    figures: dict[str, float] = {}
+    print("suite | failing functions | asked | above 0 bits | at 10 bits | below | at 0")
+    for suite in suites:
+        specs = [s for s in load_suite(suite).specs if not chosen or s.id in chosen]
+        rows = [strength(prepare(spec, suite=suite), backend) for spec in specs]
+        if not rows:
+            continue
+        total, asked, strong = (
+            sum(r[k] for r in rows) for k in ("functions", "asked_functions", "strong_functions")
+        )
+        at_10, at_0 = sum(r["bits"] >= WEAK_BITS for r in rows), sum(r["bits"] == 0 for r in rows)
+        below = len(rows) - at_10 - at_0
+        print(suite, total, asked, strong, f"{at_10} of {len(rows)}", below, at_0, sep=" | ")
+        figures |= {
+            f"{suite}_blind_tests_share": round(strong / total, 3),
+            f"{suite}_tasks_at_10_bits_share": round(at_10 / len(rows), 3),
+            f"{suite}_bits_p50": round(statistics.median(r["bits"] for r in rows), 1),
+        }
+    return figures
 
 
 def attacks(backend: Backend) -> tuple[int, list[str]]:
@@ -124,12 +158,23 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="three tasks of swe-mini, once")
     parser.add_argument("--django", action="store_true", help="also a task of Django's size")
     parser.add_argument("--attacks", action="store_true", help="also carry out the attacks")
+    parser.add_argument("--strength", action="store_true", help="only how strong the tasks are")
+    parser.add_argument("--suite", action="append", help="swe-mini and swe-lite by default")
     parser.add_argument("--task", action="append", default=[], help="only this task")
     parser.add_argument("--json", metavar="FILE", type=Path, help="also write the figures here")
     options = parser.parse_args()
     backend = get_backend("auto")
     large: dict[str, Any] = {}
-    rows: dict[str, list[dict[str, Any]]] = {"swe-mini": [], "swe-lite": []}
+    suites = options.suite or ["swe-mini", "swe-lite"]
+    if options.strength:
+        with closing(backend):
+            figures = strengths(backend, suites, options.task)
+        for key, value in figures.items():
+            print(f"{key:34} {value}")
+        if options.json:
+            record.write(options.json, figures)
+        return
+    rows: dict[str, list[dict[str, Any]]] = {suite: [] for suite in suites}
     try:
         for suite, found in rows.items():
             if options.quick and suite != "swe-mini":
@@ -152,7 +197,7 @@ def main() -> None:
         backend.close()
     everything = [row for found in rows.values() for row in found]
     ratios = sorted(row["ratio"] for row in everything)
-    lite = rows["swe-lite"] or everything
+    lite = rows.get("swe-lite") or everything
     quick = [r["fast_ratio"] for r in everything if r["fast_ratio"] is not None]
     figures = {
         "score_ratio_p50": round(statistics.median(ratios), 3),
