@@ -17,15 +17,25 @@ from repos.mining.changes.existing import judged
 from repos.mining.changes.rule import ChangeRule
 from repos.mining.project import checkout_requirements, project_name
 from repos.mining.pypi.miner import Miner
-from repos.mining.pypi.selection import NoTaskError, check_form, contents, test_paths
+from repos.mining.pypi.selection import (
+    EasyError,
+    NoTaskError,
+    check_form,
+    contents,
+    test_paths,
+)
 from repos.mining.pypi.validated import admit, make_miner
+from repos.mining.pypi.verdicts import verdicts
 from repos.prepare import prepare
-from repos.runners.registry import choose_runner
+from repos.runners.registry import choose_runner, get_runner
 from repos.sandbox.protocol import Backend
 from repos.sandbox.select import get_backend
+from repos.scoring.validation import REPETITIONS
 from repos.tasks.records import TaskSpec
+from repos.tasks.sources.assertions import Assertion, place_of_more
 from repos.tasks.sources.git import (
     GitSource,
+    belongs_to_tests,
     changed_files,
     is_url,
     message_of,
@@ -147,16 +157,56 @@ class CommitMiner:
         expected = spec.expected[self.miner.environment]
         if len(expected.fail_to_pass) > MOST_FAILING:
             raise NoTaskError(f"{len(expected.fail_to_pass)} tests fail before")
-        if runner == "pytest":
-            spec = self._fair(spec, pair)
-        return admit(spec, self.backend, self.miner.environment, ChangeRule().bits)
-
-    def _fair(self, spec: TaskSpec, pair: Pair) -> TaskSpec:
-        """Return the task with an executed example, where the fairness checks pass it."""
+        if runner != "pytest":
+            return self._admitted(spec)
         task = prepare(spec, environment=self.miner.environment)
         fair = judged(task, self.backend, pair.entry, pair.layout.packages)
         labels = {**spec.labels, **{f"check {k}": v for k, v in fair.notes.items()}}
-        return spec.model_copy(update={"symptom": fair.example.text(), "labels": labels})
+        spec = spec.model_copy(update={"symptom": fair.example.text(), "labels": labels})
+        if fair.more:
+            return self._admitted(self._with_more(spec, pair, fair.more))
+        try:
+            return self._admitted(spec)
+        except EasyError:
+            if not fair.reserve:
+                raise
+            return self._admitted(self._with_more(spec, pair, fair.reserve))
+
+    def _admitted(self, spec: TaskSpec) -> TaskSpec:
+        return admit(spec, self.backend, self.miner.environment, ChangeRule().bits)
+
+    def _with_more(self, spec: TaskSpec, pair: Pair, assertions: Sequence[Assertion]) -> TaskSpec:
+        """Return the task with hidden assertions that were made for it.
+
+        Raises:
+            NoTaskError: None of them fails before the commit and holds after it.
+        """
+        environment = self.miner.environment
+        expected = spec.expected[environment]
+        beside = get_runner(spec.runner).split_id(expected.fail_to_pass[0]).file
+        path = place_of_more(beside)
+        update = {"more": tuple(assertions), "more_path": path}
+        paths = spec.test_paths
+        if not belongs_to_tests(path, paths):
+            paths = tuple(sorted({*paths, path}))
+        source = spec.source.model_copy(update=update)
+        spec = spec.model_copy(update={"source": source, "test_paths": paths})
+        versions = (pair.old_version, pair.new_version)
+        draft = self.miner.provisional(spec)
+        after, before = (
+            [self.miner.trial(draft, [path], fixed, n) for n in range(REPETITIONS)]
+            for fixed in (True, False)
+        )
+        made, _ = verdicts(after, before, versions, get_runner(spec.runner))
+        if not made.fail_to_pass:
+            raise NoTaskError("hidden: no assertion that was made tells the two sides apart")
+        failing = (*expected.fail_to_pass, *made.fail_to_pass)
+        fuller = expected.model_copy(update={"fail_to_pass": tuple(sorted(failing))})
+        labels = {**spec.labels}
+        labels["check hidden"] += f", {len(made.fail_to_pass)} made tests fail"
+        return spec.model_copy(
+            update={"expected": {**spec.expected, environment: fuller}, "labels": labels}
+        )
 
     def _pair(self, found: Found) -> Pair:
         old, new = self._tree(found.parent), self._tree(found.commit)

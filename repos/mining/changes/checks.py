@@ -29,8 +29,9 @@ from repos.mining.changes.units import Unit, components, functions, minimal_sets
 from repos.mining.changes.variants import find_variants, further_assertions
 from repos.mining.pypi.selection import NoTaskError
 from repos.syntax import parse
+from repos.tasks.sources.assertions import Assertion
 from repos.tasks.sources.reverted.hunks import Texts, added, removed, take_back
-from repos.tasks.sources.reverted.records import Assertion, Hunk
+from repos.tasks.sources.reverted.records import Hunk
 
 TOLD_FILES = (".py", ".pyi", ".md", ".rst", ".txt")
 MOST_ATOMS = 25

@@ -76,10 +76,7 @@ def judged(task: Task, backend: Backend, said: str, packages: Sequence[str]) -> 
     try:
         whole = frozenset(range(len(change.hunks)))
         _single(runs, change, whole, tests)
-        found = judge(runs, change, whole, tests)
-        if len(tests) < 2 and not found.further:
-            raise UnfairError("hidden", "one test fails, and the example shows it")
-        return found
+        return judge(runs, change, whole, tests)
     finally:
         runs.close()
 

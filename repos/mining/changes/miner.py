@@ -24,6 +24,7 @@ from repos.mining.changes.units import Unit, functions, group, half_used, merge
 from repos.mining.pypi.miner import Miner
 from repos.mining.pypi.selection import (
     Candidate,
+    EasyError,
     NoTaskError,
     Rule,
     contents,
@@ -43,6 +44,7 @@ from repos.scoring.score import run_expected
 from repos.scoring.validation import REPETITIONS, validate
 from repos.tasks.environments import python_id
 from repos.tasks.records import Expected, TaskSpec
+from repos.tasks.sources.assertions import place_of_more
 from repos.tasks.sources.git import belongs_to_tests
 from repos.tasks.sources.pypi.classify import classify
 from repos.tasks.sources.pypi.index import PackageIndex, normalise
@@ -52,14 +54,9 @@ from repos.tasks.sources.removed.records import TestPart
 from repos.tasks.sources.reverted.build import silent_release
 from repos.tasks.sources.reverted.bullets import bullet_digest, bullets
 from repos.tasks.sources.reverted.hunks import find_hunks, live_hunks
-from repos.tasks.sources.reverted.more import NAME
 from repos.tasks.sources.reverted.records import Bullet, RevertedChangeSource
 
 Report = Callable[[str], None]
-
-
-class EasyError(UnfairError):
-    """The failing tests' answers are easy to guess."""
 
 
 @dataclass
@@ -288,7 +285,7 @@ class ChangeMiner:
             raise NoTaskError("validation refuses it: " + "; ".join(verdict.problems))
         bits = float(verdict.details["bits"])
         if bits < self.rule.bits:
-            raise EasyError("hidden", f"{bits} bits of blind answers remain")
+            raise EasyError(bits)
         return spec.model_copy(update={"labels": {**spec.labels, "strength": f"{bits:.0f} bits"}})
 
     def _draft(
@@ -308,8 +305,7 @@ class ChangeMiner:
         update: dict = {"hunks": hunks, "bullet": item, "tests": parts, "more": found.more}
         paths = spec.test_paths
         if found.more:
-            folder, slash, _ = parts[0].path.rpartition("/")
-            path = update["more_path"] = f"{folder}{slash}{NAME}"
+            path = update["more_path"] = place_of_more(parts[0].path)
             if not belongs_to_tests(path, paths):
                 paths = tuple(sorted({*paths, path}))
         source = spec.source.model_copy(update=update)

@@ -14,9 +14,8 @@ from repos.mining.changes.heads import NoSliceError
 from repos.mining.changes.runs import Failed, ReleaseRuns
 from repos.mining.changes.slices import assertion_lines, slice_of
 from repos.syntax import parse
+from repos.tasks.sources.assertions import Assertion, outcome_lines
 from repos.tasks.sources.reverted.hunks import Texts
-from repos.tasks.sources.reverted.more import outcome_lines
-from repos.tasks.sources.reverted.records import Assertion
 
 TRIED = 60
 KEPT = 6

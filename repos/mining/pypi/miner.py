@@ -186,19 +186,19 @@ class Miner:
         spec, first = self.find_environment(spec, pair, uploaded, changed)
         if work(first) > self.rule.seconds:
             raise NoTaskError(f"the changed tests take {work(first):.0f} s")
-        before = self.trial(self._provisional(spec), changed, False, 0)
+        before = self.trial(self.provisional(spec), changed, False, 0)
         versions = (pair.old_version, pair.new_version)
         if not verdicts([first], [before], versions, runner)[0].fail_to_pass:
             raise NoTaskError(why_nothing(first, before))
         chosen, fixed, base = changed, [first], [before]
         more = len(every) > len(changed) and pair.package not in self.slow
         if more and work(first) <= self.rule.whole_seconds:
-            whole = self.trial(self._provisional(spec), every, True, 0)
+            whole = self.trial(self.provisional(spec), every, True, 0)
             if not whole.complete or work(whole) > self.rule.whole_seconds:
                 self.slow.add(pair.package)
             elif len(whole.outcomes) <= self.rule.ids:
                 chosen, fixed, base = every, [whole], []
-        draft = self._provisional(spec)
+        draft = self.provisional(spec)
         fixed += [self.trial(draft, chosen, True, n) for n in range(len(fixed), REPETITIONS)]
         base += [self.trial(draft, chosen, False, n) for n in range(len(base), REPETITIONS)]
         expected, failures = verdicts(fixed, base, versions, runner)
@@ -228,7 +228,7 @@ class Miner:
         if not tells(symptom):
             raise NoTaskError("neither the changelog nor the failure tells what is wrong")
 
-    def _provisional(self, spec: TaskSpec) -> TaskSpec:
+    def provisional(self, spec: TaskSpec) -> TaskSpec:
         """Return a provisional task, of which it is not known which tests decide.
 
         Its time limit leaves room for a busy machine; the rule counts processor time.
@@ -271,7 +271,7 @@ class Miner:
             environment = PythonEnvironment(python=self.python, requirements=pins, install=True)
             known = {**spec.environments, self.environment: environment}
             spec = spec.model_copy(update={"environments": known})
-            run = self.trial(self._provisional(spec), changed, True, 0)
+            run = self.trial(self.provisional(spec), changed, True, 0)
             texts = [*run.collection_errors.values(), *(o.message for o in run.outcomes.values())]
             missing = undeclared([*texts, run.log], own) - asked
             if not missing:

@@ -62,6 +62,14 @@ class NoTaskError(TaskError):
     """A pair of releases that makes no task; the message says why."""
 
 
+class EasyError(NoTaskError):
+    """The failing tests' answers are easy to guess."""
+
+    def __init__(self, bits: object) -> None:
+        """Say how many bits of blind answers they hold."""
+        super().__init__(f"hidden: {bits} bits of blind answers remain")
+
+
 def candidates(package: str, index: PackageIndex, rule: Rule) -> list[Candidate]:
     """Return the consecutive pairs among a package's newest final releases, newest first."""
     releases = index.releases(package)[-rule.newest_releases :]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from repos.cache import cache_root
 from repos.environments.interpreters import find_python, minor_version
 from repos.mining.pypi.miner import Miner, Report
-from repos.mining.pypi.selection import NoTaskError, Rule
+from repos.mining.pypi.selection import EasyError, NoTaskError, Rule
 from repos.prepare import prepare
 from repos.runners.protocol import TestRun
 from repos.sandbox.protocol import Backend
@@ -139,7 +139,8 @@ def admit(
         empty: Whether an empty diff is scored too; see `validate`.
 
     Raises:
-        NoTaskError: Validation refuses it, or its answers are easy to guess.
+        NoTaskError: Validation refuses it.
+        EasyError: Its answers are easy to guess.
     """
 
     def judged(one: TaskSpec) -> Verdict:
@@ -153,5 +154,5 @@ def admit(
     if not verdict.valid:
         raise NoTaskError("validation refuses it: " + "; ".join(verdict.problems))
     if float(verdict.details["bits"]) < least_bits:
-        raise NoTaskError(f"hidden: {verdict.details['bits']} bits of blind answers remain")
+        raise EasyError(verdict.details["bits"])
     return spec

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from repos.errors import RecordError
 from repos.sandbox.workspace import make_base_git
+from repos.tasks.sources.assertions import Assertion, MorePath, more_tests
 from repos.tasks.sources.base import BuiltFiles, SourceRecord
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class GitSource(SourceRecord):
         base: The revision before.
         fix: The revision with the fix and its tests.
         statement: What an agent reads; the message of `fix` where it is empty.
+        more: Further hidden assertions.
+        more_path: The hidden test file in which they stand, "" without any.
     """
 
     kind: str = "git"
@@ -56,6 +59,8 @@ class GitSource(SourceRecord):
     base: str
     fix: str
     statement: str = ""
+    more: tuple[Assertion, ...] = ()
+    more_path: MorePath = ""
 
 
 class GitRevisions:
@@ -161,6 +166,12 @@ def build_git(source: GitSource, test_paths: tuple[str, ...], dest: Path) -> Bui
             if status != "D" and (os.path.lexists(fixed / path) and not (fixed / path).is_dir()):
                 (dest / "hidden" / path).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(fixed / path, dest / "hidden" / path, follow_symlinks=False)
+        if source.more:
+            if os.path.lexists(fixed / source.more_path):
+                raise RecordError(f"{source.fix} has a file {source.more_path} of its own.")
+            added = dest / "hidden" / source.more_path
+            added.parent.mkdir(parents=True, exist_ok=True)
+            added.write_text(more_tests(source.more), encoding="utf-8")
         others = {p for _, p in changed if not belongs_to_tests(p, test_paths)}
         reference = diff_files(dest / "base", fixed, others) if others else b""
     return BuiltFiles(

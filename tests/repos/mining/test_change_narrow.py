@@ -7,9 +7,8 @@ from repos.mining.changes.narrow import (
     untold_constants,
 )
 from repos.mining.changes.variants import _altered
+from repos.tasks.sources.assertions import Assertion, more_tests
 from repos.tasks.sources.reverted.hunks import find_hunks
-from repos.tasks.sources.reverted.more import more_tests
-from repos.tasks.sources.reverted.records import Assertion
 
 OLD = {"a.py": b'def size(x):\n    """Its size."""\n    return x\n'}
 NEW = {

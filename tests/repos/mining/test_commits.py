@@ -136,6 +136,31 @@ def test_a_commit_becomes_a_task_and_the_same_command_goes_on(repository, tmp_pa
     assert lines == [f"{url}: 1 tasks so far"]
 
 
+@pytest.mark.index
+def test_a_commit_with_one_failing_test_gets_further_assertions(tmp_path, monkeypatch):
+    monkeypatch.setenv("REPOGYM_CACHE", str(tmp_path / "cache"))
+    root = tmp_path / "calc"
+    tests = TESTS.replace("import area, half", "import area, half, main")
+    one = "\n\ndef test_area():\n    assert area(371, 402) == 149142\n"
+    files = {"pyproject.toml": PROJECT, "calc/__init__.py": CODE, "tests/test_calc.py": tests}
+    commit(root, files, "First")
+    fixed = CODE.replace("width + height", "width * height")
+    commit(
+        root, {"calc/__init__.py": fixed, "tests/test_calc.py": tests + one},
+        "area() added its sides",
+    )  # fmt: skip
+    lines, output = [], tmp_path / "commits.jsonl"
+    assert mine_repositories([str(root)], output, Order(), 9, lines.append) == 1, lines
+    (spec,) = read_manifest(output).specs
+    assert spec.source.more_path == "tests/test_repogym_more.py"
+    failing = spec.expected[python_id(minor_version())].fail_to_pass
+    assert "tests/test_calc.py::test_area" in failing
+    made = [test for test in failing if test.startswith("tests/test_repogym_more.py::test_more_")]
+    assert len(made) == len(failing) - 1 >= 1
+    assert "made tests fail" in spec.labels["check hidden"]
+    assert all("371, 402" not in each.body for each in spec.source.more)
+
+
 def test_what_is_no_repository_is_refused_before_any_work(tmp_path):
     with pytest.raises(RecordError, match="is not a git repository"):
         mine_repositories([str(tmp_path)], tmp_path / "a.jsonl", Order(), 9, print)

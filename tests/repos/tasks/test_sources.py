@@ -8,6 +8,7 @@ from repos.prepare import prepare
 from repos.scoring.score import score
 from repos.tasks.records import TaskSpec, parse_record
 from repos.tasks.sources.bundled import BundledSource
+from repos.tasks.sources.git import GitSource
 from repos.tasks.sources.registry import BUILT_IN, get_source
 from repos.tasks.suite import load_suite
 
@@ -121,3 +122,9 @@ def test_environment_ids_name_suites_of_their_version_only():
             load_suite(f"repogym/swe-mini-v{version}")
     with pytest.raises(UnknownNameError, match="swe-mini-v1"):
         load_suite("repogym/swe-mani-v1")
+
+
+@pytest.mark.parametrize("path", ["/etc/test_repogym_more.py", "../test_repogym_more.py", "a.py"])
+def test_a_record_can_not_write_its_assertions_elsewhere(path):
+    with pytest.raises(ValueError, match="must be the path of a file test_repogym_more.py"):
+        GitSource(path=".", base="a", fix="b", more_path=path)

@@ -6,6 +6,7 @@ from email.parser import BytesHeaderParser
 from pathlib import Path
 
 from repos.errors import RecordError
+from repos.tasks.sources.assertions import more_tests
 from repos.tasks.sources.base import BuiltFiles
 from repos.tasks.sources.pypi.archives import Member, Tree, write_tree
 from repos.tasks.sources.pypi.pairs import Pair, diff_trees, read_pair
@@ -13,7 +14,6 @@ from repos.tasks.sources.pypi.records import PyPIPairSource
 from repos.tasks.sources.removed.text import without_tests
 from repos.tasks.sources.reverted.bullets import bullet_digest, bullets
 from repos.tasks.sources.reverted.hunks import take_back
-from repos.tasks.sources.reverted.more import more_tests
 from repos.tasks.sources.reverted.records import RevertedChangeSource
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from repos.tasks.base import Record
+from repos.tasks.sources.assertions import Assertion, MorePath
 from repos.tasks.sources.base import SourceRecord
 from repos.tasks.sources.pypi.records import Archive
 from repos.tasks.sources.removed.records import TestPart
@@ -38,22 +39,6 @@ class Bullet(Record):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
-class Assertion(Record):
-    """A program and its outcome with the change; a hidden test is made of it.
-
-    Attributes:
-        head: Imports and statements before.
-        body: An expression, or the statements that are to raise.
-        raises: Whether it is the latter.
-        outcome: `repr` of the result, or "raises" and the exception's type.
-    """
-
-    head: str
-    body: str
-    raises: bool = False
-    outcome: str
-
-
 class RevertedChangeSource(SourceRecord):
     """A release with some hunks taken back; the reference brings them again.
 
@@ -76,4 +61,4 @@ class RevertedChangeSource(SourceRecord):
     tests: tuple[TestPart, ...] = ()
     bullet: Bullet | None = None
     more: tuple[Assertion, ...] = ()
-    more_path: str = ""
+    more_path: MorePath = ""

@@ -1,13 +1,44 @@
-"""The hidden test file of assertions that no test of the release makes."""
+"""Hidden assertions that no test of a project makes, and the test file in which they stand."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable
+from pathlib import PurePosixPath
+from typing import Annotated
 
-from repos.tasks.sources.reverted.records import Assertion
+from pydantic import AfterValidator
+
+from repos.tasks.base import Record
 
 NAME = "test_repogym_more.py"
+
+
+def _named_right(path: str) -> str:
+    parts = PurePosixPath(path).parts
+    if path and (path.startswith("/") or ".." in parts or parts[-1] != NAME):
+        raise ValueError(f"must be the path of a file {NAME} in the repository")
+    return path
+
+
+MorePath = Annotated[str, AfterValidator(_named_right)]
+"""Where the assertions stand, relative to the repository; "" without any."""
+
+
+class Assertion(Record):
+    """A program and its outcome with the change; a hidden test is made of it.
+
+    Attributes:
+        head: Imports and statements before.
+        body: An expression, or the statements that are to raise.
+        raises: Whether it is the latter.
+        outcome: `repr` of the result, or "raises" and the exception's type.
+    """
+
+    head: str
+    body: str
+    raises: bool = False
+    outcome: str
 
 
 def outcome_lines(head: str, body: str, raises: bool) -> list[str]:
@@ -43,3 +74,9 @@ def more_tests(assertions: Iterable[Assertion]) -> str:
         text = textwrap.indent("\n".join(lines), "    ")
         parts.append(f"def test_more_{number}():\n{text}\n")
     return "\n\n".join(parts)
+
+
+def place_of_more(test_path: str) -> str:
+    """Return the path of the file for further assertions, beside a test file."""
+    folder, slash, _ = test_path.rpartition("/")
+    return f"{folder}{slash}{NAME}"
