@@ -126,5 +126,5 @@ def test_environment_ids_name_suites_of_their_version_only():
 
 @pytest.mark.parametrize("path", ["/etc/test_repogym_more.py", "../test_repogym_more.py", "a.py"])
 def test_a_record_can_not_write_its_assertions_elsewhere(path):
-    with pytest.raises(ValueError, match="must be the path of a file test_repogym_more.py"):
+    with pytest.raises(ValueError, match=r"must be the path of a file test_repogym_more\.py"):
         GitSource(path=".", base="a", fix="b", more_path=path)
