@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from repos.errors import InfrastructureError
 from repos.runners.controls import Place
-from repos.runners.protocol import TestRun
+from repos.runners.protocol import Runner, TestRun
 from repos.runners.registry import get_runner
 from repos.sandbox.protocol import Backend
 from repos.scoring.coverage import lines_run, touched
@@ -48,6 +48,10 @@ class Answered:
     def strength(self, excused: Collection[Place] = ()) -> float:
         """Return the bits of all functions but some."""
         return sum(bits for place, bits in self.bits.items() if place not in excused)
+
+    def hard(self, test: str, runner: Runner) -> bool:
+        """Whether a failing test's answers hold more than 0 bits."""
+        return self.bits.get(runner.split_id(test).place, 0.0) > 0
 
 
 def ask(

@@ -51,7 +51,8 @@ class Score(Record):
         resolved: Every expected check has its expected verdict and nothing was tampered with.
         plausible: The same, where all failing tests had been shown to the agent.
         false_resolved: Resolved or plausible, but held-out tests fail; None without such tests.
-        fraction: fixed/|F2P| − broken/|P2P|, in [−1, 1].
+        fraction: fixed/|F2P| − broken/|P2P|, in [−1, 1]. Where not all is as it should be, a
+            failing test counts as fixed only if its answers hold more than 0 bits.
         checks: Verdict by expected id ("passed", "failed", "error", "skipped", "xfailed",
             "missing", "timeout"; "unasked" in fast scoring).
         scoring: "full", or "fast": by blind answers alone, for training.
@@ -218,7 +219,9 @@ def _own_score(task: Task, diff: bytes, backend: Backend) -> tuple[Score, str]:
     if contradicted:
         log += f"\n{len(contradicted)} tests passed and had been answered wrongly.\n"
     complete = complete and not tampered
-    fixed = sum(holds(task, t, verdicts[t]) for t in expected.fail_to_pass)
+    weighed = runner.weighed and check is None
+    earning = [t for t in expected.fail_to_pass if complete or not weighed or blind.hard(t, runner)]
+    fixed = sum(holds(task, t, verdicts[t]) for t in earning)
     broken = sum(not holds(task, t, verdicts[t]) for t in expected.pass_to_pass)
     fraction = fixed / max(1, len(expected.fail_to_pass))
     fraction -= broken / max(1, len(expected.pass_to_pass))
@@ -270,7 +273,9 @@ def _score_fast(task: Task, diff: bytes, backend: Backend) -> tuple[Score, str] 
     tampered = list(blind.run.tampered)
     complete = not tampered and not blind.wrong and blind.run.complete
     known = [t for t in expected.pass_to_pass if t in blind.asked or t in told.untouched]
-    fixed = sum(verdicts[t] == "passed" for t in expected.fail_to_pass)
+    runner = get_runner(task.public.runner)
+    earning = [t for t in expected.fail_to_pass if complete or blind.hard(t, runner)]
+    fixed = sum(verdicts[t] == "passed" for t in earning)
     broken = sum(verdicts[t] == "failed" for t in known)
     fraction = fixed / max(1, len(expected.fail_to_pass)) - broken / max(1, len(known))
     result = Score(
