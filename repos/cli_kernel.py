@@ -53,7 +53,9 @@ def doctor(as_json: JsonOption = False) -> None:
 
 @app.command("prepare")
 def prepare_kernels(
-    names: Annotated[list[str] | None, typer.Argument(help="Recipes; all by default.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Recipes; all for User-Mode Linux by default.")
+    ] = None,
     kernel_backend: BackendOption = None,
 ) -> None:
     """Fetch the source, build the kernel, and build each task's vulnerable side."""
@@ -140,6 +142,10 @@ def admit_tasks(
 
     check_manifest_path(manifest)
     specs = [recipe_task(name, kernel_backend or "") for name in names or recipe_names()]
+    if not names and not kernel_backend:
+        specs = [spec for spec in specs if spec.id.startswith("kernel-lite/")]
+    if len({spec.id.partition("/")[0] for spec in specs}) > 1:
+        raise InputError("These recipes run on different back ends: choose one with --backend.")
     admitted = []
     backend = get_backend(sandbox, report=say)
     try:
@@ -153,8 +159,8 @@ def admit_tasks(
     finally:
         backend.close()
     header = {
-        "suite": "kernel-lite", "version": version,
-        "description": "Linux kernels that crash: patch, rebuild and boot them (User-Mode Linux).",
+        "suite": specs[0].id.partition("/")[0], "version": version,
+        "description": "Linux kernels that crash: patch, rebuild and boot them.",
     }  # fmt: skip
     if not admitted:
         raise InputError("No task was admitted, so no manifest was written.")

@@ -78,6 +78,10 @@ def recipe_names() -> list[str]:
     return sorted(path.parent.name for path in Path(RECIPES).glob("*/recipe.json"))
 
 
+SUITES = {"uml": "kernel-lite", "qemu": "kernel-qemu"}
+"""The suite of a back end's tasks."""
+
+
 def recipe_task(name: str, backend: Literal["", "uml", "qemu"] = "") -> TaskSpec:
     """Return the task of a recipe, without what only a run can tell.
 
@@ -103,7 +107,7 @@ def recipe_task(name: str, backend: Literal["", "uml", "qemu"] = "") -> TaskSpec
         labels["cve"] = facts["cve"]
     positive = tuple(c for c in checks if c.startswith(f"{CHECKS}/positive-"))
     return TaskSpec(
-        id=f"kernel-lite/{name}",
+        id=f"{SUITES[chosen]}/{name}",
         source=source,
         title=facts["title"],
         runner="kernel",
@@ -144,7 +148,7 @@ def admit(
     Raises:
         InfrastructureError: No verdict could be reached.
     """
-    task = prepare(spec, suite="kernel-lite")
+    task = prepare(spec, suite=spec.id.partition("/")[0])
     expected = task.hidden.expected
     tokens = [secrets.token_hex(16) for _ in range(repetitions)]
     seen: dict[bool, dict[str, list[Boot]]] = {False: {}, True: {}}
