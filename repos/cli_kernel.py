@@ -53,9 +53,7 @@ def doctor(as_json: JsonOption = False) -> None:
 
 @app.command("prepare")
 def prepare_kernels(
-    names: Annotated[
-        list[str] | None, typer.Argument(help="Recipes; all for User-Mode Linux by default.")
-    ] = None,
+    names: Annotated[list[str] | None, typer.Argument(help="Recipes; all by default.")] = None,
     kernel_backend: BackendOption = None,
 ) -> None:
     """Fetch the source, build the kernel, and build each task's vulnerable side."""
@@ -129,7 +127,9 @@ def run_kernel(
 @app.command("admit")
 def admit_tasks(
     manifest: Annotated[Path, typer.Argument(help="The manifest to write (.jsonl).")],
-    names: Annotated[list[str] | None, typer.Argument(help="Recipes; all by default.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Recipes; all for User-Mode Linux by default.")
+    ] = None,
     version: Annotated[str, typer.Option(help="The suite's version.")] = "1",
     repetitions: Annotated[int, typer.Option(min=1, help="Runs of each check a side.")] = 5,
     kernel_backend: BackendOption = None,
