@@ -22,12 +22,13 @@ def make_info(task: str, step: int, outcome: Outcome | None) -> dict[str, Any]:
     Returns:
         `task`, `step`, `end` and `infra_error` ("" for none), `score_pending` (whether scoring
         still goes on), `scored` (whether there is a verdict) and its parts `score_resolved`,
-        `score_plausible`, `score_false_resolved`, `score_applied` (bool), `score_fraction`
-        (float), `score_tampered` and `score_scoring` (text: "full" or "fast"). Where `scored` is
-        false these are False, 0.0 and "", and mean nothing.
+        `score_plausible`, `score_false_resolved`, `score_applied`, `score_weak` (a success whose
+        answers can be guessed) (bool), `score_fraction` (float), `score_tampered` and
+        `score_scoring` (text: "full" or "fast"). Where `scored` is false these are False, 0.0 and
+        "", and mean nothing.
     """
     score = outcome.score if outcome is not None else None
-    flags = ("resolved", "plausible", "false_resolved", "applied")
+    flags = ("resolved", "plausible", "false_resolved", "applied", "weak")
     return {
         "task": task,
         "step": step,

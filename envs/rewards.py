@@ -22,6 +22,11 @@ def resolved(score: Score) -> float:
     return float(score.resolved or score.plausible)
 
 
+def strong(score: Score) -> float:
+    """Return as `resolved`, but 0.0 for a success that is weak: its answers can be guessed."""
+    return 0.0 if score.weak else resolved(score)
+
+
 def fraction(score: Score) -> float:
     """Return fixed/|FAIL_TO_PASS| − broken/|PASS_TO_PASS|, in [−1, 1]."""
     return score.fraction
@@ -32,7 +37,12 @@ def reported(score: Score) -> float:
     return score.metrics.get("reward", score.fraction)
 
 
-REWARDS: dict[str, Reward] = {"resolved": resolved, "fraction": fraction, "reported": reported}
+REWARDS: dict[str, Reward] = {
+    "resolved": resolved,
+    "strong": strong,
+    "fraction": fraction,
+    "reported": reported,
+}
 
 
 def get_reward(reward: str | Reward) -> Reward:

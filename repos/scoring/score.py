@@ -52,7 +52,8 @@ class Score(Record):
         plausible: The same, where all failing tests had been shown to the agent.
         false_resolved: Resolved or plausible, but held-out tests fail; None without such tests.
         fraction: fixed/|F2P| − broken/|P2P|, in [−1, 1]. Where not all is as it should be, a
-            failing test counts as fixed only if its answers hold more than 0 bits.
+            failing test counts as fixed only if its answers hold more than 0 bits; at most 0 where
+            something was tampered with.
         checks: Verdict by expected id ("passed", "failed", "error", "skipped", "xfailed",
             "missing", "timeout"; "unasked" in fast scoring).
         scoring: "full", or "fast": by blind answers alone, for training.
@@ -243,7 +244,7 @@ def _own_score(task: Task, diff: bytes, backend: Backend) -> tuple[Score, str]:
         resolved=complete and not task.public.plausible_only,
         plausible=complete and task.public.plausible_only,
         false_resolved=false_resolved,
-        fraction=0.0 if tampered else round(fraction, 6),
+        fraction=round(min(fraction, 0.0) if tampered else fraction, 6),
         checks=verdicts,
         asked=len((blind.asked | run.claims.keys()) & verdicts.keys()),
         bits=round(blind.strength({runner.split_id(t).place for t in pardoned}), 1),
@@ -282,7 +283,7 @@ def _score_fast(task: Task, diff: bytes, backend: Backend) -> tuple[Score, str] 
         task=task.id,
         resolved=complete and not task.public.plausible_only,
         plausible=complete and task.public.plausible_only,
-        fraction=0.0 if tampered else round(fraction, 6),
+        fraction=round(min(fraction, 0.0) if tampered else fraction, 6),
         checks=verdicts,
         scoring="fast",
         asked=len(blind.asked & verdicts.keys()),

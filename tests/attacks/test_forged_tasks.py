@@ -38,7 +38,7 @@ CONSTANT = """
 """
 
 
-def forged(name, code, backend):
+def forged(name, code, backend, *, fast=False):
     task = prepare(SUITE.spec(name), suite="swe-mini")
     with Workspace(backend.create(task.layers, task.sandbox)) as workspace:
         modules = [
@@ -52,7 +52,7 @@ def forged(name, code, backend):
             workspace.write(module, (source + "\n\n" + textwrap.dedent(code)).encode())
         diff = workspace.diff()
     assert b"_forge" in diff
-    return task, *score(task, diff, backend=backend)
+    return task, *score(task, diff, backend=backend, fast=fast)
 
 
 @pytest.mark.parametrize("name", [spec.id for spec in SUITE.specs])
@@ -72,3 +72,38 @@ def test_one_rule_for_all_questions_is_wrong(made, backend):
     _, result, log = forged(name, code, backend)
     assert not result.resolved, (result, log)
     assert result.fraction < 1.0
+
+
+PAIRS = """
+    def _forge():
+        import sys
+        frame = sys._getframe()
+        while frame is not None and "answers" not in frame.f_locals:
+            frame = frame.f_back
+        if frame is None:
+            return
+        answers = frame.f_locals["answers"]
+        if answers is None:
+            import _pytest.python
+            _pytest.python.Function.runtest = lambda self: None
+            return
+        kind = type(answers)
+        def p(self, question, one, other):
+            self.send(question, ["p", ["n"], ["n"]])
+        def v(self, question, value, old=kind.v):
+            return old(self, question, True if value is False else value)
+        kind.p, kind.v = p, v
+    _forge()
+"""
+
+
+@pytest.mark.parametrize("fast", [False, True], ids=["full", "fast"])
+@pytest.mark.parametrize("name", ["gridtext-wide", "linkwise-segments", "patchbay-insert"])
+def test_guessable_answers_earn_no_partial_credit(name, fast, backend):
+    """Pairs get equal constants, comparisons are said to hold, and all tests are said to pass."""
+    task, result, log = forged(name, PAIRS, backend, fast=fast)
+    assert not result.resolved
+    assert result.fraction <= 0.0, log
+    if not fast:
+        passed = [t for t in task.hidden.expected.fail_to_pass if result.checks[t] == "passed"]
+        assert passed, "the attack has to forge some, or it tries nothing"
