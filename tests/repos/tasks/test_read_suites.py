@@ -20,7 +20,7 @@ def test_only_tasks_that_a_reader_keeps_are_in(name):
 
 def test_fresh_tasks_are_dated_show_an_example_and_hide_more():
     packages = {}
-    for spec in load_suite("repogym/swe-fresh-v1").specs:
+    for spec in load_suite("repogym/swe-fresh-v2").specs:
         assert spec.date >= "2026-06-01"
         assert "and should give: `" in spec.symptom
         failing = [e.fail_to_pass for e in spec.expected.values()]
