@@ -159,8 +159,9 @@ def test_nothing_and_half_a_fix_do_not(victim, isolated):
     assert not result.resolved
     assert result.fraction == 0.0
     half = victim.hidden.reference.replace(
-        b'+    return "-".join(text.lower().split())', b'+    return text.lower().replace(" ", "-")'
+        b"max(low, min(value, high))", b"min(value, max(low, high))"
     )
+    assert half != victim.hidden.reference
     result, _ = score(victim, half, backend=isolated)
     assert not result.resolved
     assert 0.0 < result.fraction < 1.0
