@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 
@@ -50,6 +51,17 @@ class Browser:
 
     def text(self):
         return self.script("return document.getElementById('main').innerText")
+
+    def says(self, words):
+        """Whether the page says something, now or soon: steps are drawn after the rest."""
+        from selenium.common.exceptions import TimeoutException
+
+        wanted = json.dumps(words)
+        try:
+            self.until(f"return document.getElementById('main').innerText.includes({wanted})")
+        except TimeoutException:
+            return False
+        return True
 
     def keys(self, text):
         from selenium.webdriver import ActionChains

@@ -202,7 +202,7 @@ def test_a_damaged_run_is_shown_with_what_is_wrong(browser, tmp_path):
         "never-1.0": "This episode was not played.",
     }.items():
         browser.open(f"{address}#/run/0/episode/{task}/0")
-        assert words in browser.text(), task
+        assert browser.says(words), task
     assert browser.errors() == []
 
 
