@@ -7,7 +7,8 @@ task's hidden tests, Dependency Coverage and Static Validity Rate (pylint) as To
 attributes that pyright refuses, whether it parses, and lines that repeat. Intervals are
 bootstrapped over tasks, those of differences over pairs.
 
-Needs an endpoint with /v1/completions and grammars, for example llama.cpp with a small model:
+Needs pylint, and an endpoint with /v1/completions and grammars, for example llama.cpp with a small
+model:
 
     python benchmarks/toolgen.py --api-base http://127.0.0.1:8080/v1 [--functions 100] [--json FILE]
 """
@@ -15,6 +16,7 @@ Needs an endpoint with /v1/completions and grammars, for example llama.cpp with 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import statistics
 import sys
@@ -246,6 +248,8 @@ def main() -> None:
     parser.add_argument("--texts", type=Path, help="keeps what was written; such a run goes on")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    if importlib.util.find_spec("pylint") is None:
+        raise SystemExit("toolgen.py judges by pylint, which is missing: pip install pylint")
     model = LiteLLMModel(
         options.model, api_base=options.api_base, args={"api_key": "none"}, price=(0.0, 0.0)
     )
